@@ -1,0 +1,210 @@
+"""Custody events, version 1 (docs/formats/event.md).
+
+What is written for ever must stay harmless for ever: the event holds pseudonymous identifiers, digests,
+type, time and outcome. Names, addresses, purposes and file names are *detail*; the event holds only
+SHA-256(salt ‖ JCS(detail)), so that detail can be disclosed or withheld one by one and still be proven.
+
+Invariants: the bytes are made once and kept verbatim; `n` counts an emitter's events without a hole;
+an emitter is one process start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from evidence.canonical import Json, canonical, parse_canonical
+from evidence.ids import is_id
+from evidence.timekeeping import from_text, to_text
+
+EVENT_VERSION = "custos/event/1"
+SALT_BYTES = 32
+
+
+class EventType(StrEnum):
+    """What happened. Names are stable for ever; new ones may be added."""
+
+    EMITTER_STARTED = "emitter.started"
+    EMITTER_STOPPED = "emitter.stopped"
+    UPLOAD_OPENED = "upload.opened"
+    UPLOAD_TERMINATED = "upload.terminated"
+    UPLOAD_EXPIRED = "upload.expired"
+    UPLOAD_REFUSED = "upload.refused"
+    UPLOAD_SALVAGED = "upload.salvaged"
+    ITEM_INGESTED = "item.ingested"
+    ITEM_RESUBMITTED = "item.resubmitted"
+    ITEM_LOCKED = "item.locked"
+    ITEM_READ_BACK = "item.read-back"
+    ITEM_DESCRIBED = "item.described"
+    RENDITION_MADE = "rendition.made"
+    STAGE_FAILED = "stage.failed"
+    STAGE_RETRIED = "stage.retried"
+    VIEWING_OPENED = "viewing.opened"
+    VIEWING_CLOSED = "viewing.closed"
+    LIST_SHOWN = "list.shown"
+    HISTORY_SHOWN = "history.shown"
+    ACCESS_DENIED = "access.denied"
+    SESSION_OPENED = "session.opened"
+    SESSION_CLOSED = "session.closed"
+    SESSION_REFUSED = "session.refused"
+    AGENT_REGISTERED = "agent.registered"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
+    ALARM_RAISED = "alarm.raised"
+
+
+#: The PREMIS 3 event type (id.loc.gov/vocabulary/preservation/eventType) carried beside ours;
+#: None where PREMIS has no word for it.
+PREMIS_TYPES: Mapping[EventType, str | None] = {
+    EventType.EMITTER_STARTED: None,
+    EventType.EMITTER_STOPPED: None,
+    EventType.UPLOAD_OPENED: "ingestion start",
+    EventType.UPLOAD_TERMINATED: "ingestion end",
+    EventType.UPLOAD_EXPIRED: "ingestion end",
+    EventType.UPLOAD_REFUSED: "validation",
+    EventType.UPLOAD_SALVAGED: "appraisal",
+    EventType.ITEM_INGESTED: "ingestion",
+    EventType.ITEM_RESUBMITTED: "fixity check",
+    EventType.ITEM_LOCKED: "policy assignment",
+    EventType.ITEM_READ_BACK: "fixity check",
+    EventType.ITEM_DESCRIBED: "metadata extraction",
+    EventType.RENDITION_MADE: "creation",
+    EventType.STAGE_FAILED: None,
+    EventType.STAGE_RETRIED: None,
+    EventType.VIEWING_OPENED: "dissemination",
+    EventType.VIEWING_CLOSED: "dissemination",
+    EventType.LIST_SHOWN: "dissemination",
+    EventType.HISTORY_SHOWN: "dissemination",
+    EventType.ACCESS_DENIED: None,
+    EventType.SESSION_OPENED: None,
+    EventType.SESSION_CLOSED: None,
+    EventType.SESSION_REFUSED: None,
+    EventType.AGENT_REGISTERED: None,
+    EventType.TOKEN_ISSUED: None,
+    EventType.ALARM_RAISED: None,
+}
+
+
+class Outcome(StrEnum):
+    """How it ended. `unknown`: a crash left it open, the permitted maximum stands."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """What an event is about: `kind` is "item", "upload", "agent", "emitter", "viewing" or "alarm"."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """What a use case says happened; the emitter adds identity, counter and salt."""
+
+    type: EventType
+    agent: str | None
+    at: datetime
+    subjects: tuple[Subject, ...] = ()
+    outcome: Outcome = Outcome.SUCCESS
+    digests: Mapping[str, str] = field(default_factory=dict)
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    #: A fixed identifier where a retry must name the same event; otherwise one is drawn.
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event's bytes for ever, and beside them the detail and salt that they commit to."""
+
+    id: str
+    type: EventType
+    at: datetime
+    subjects: tuple[Subject, ...]
+    data: bytes
+    salt: bytes
+    detail: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `data`, lower-case hex: how receipts and manifests name the event."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def detail_digest(salt: bytes, detail: bytes) -> str:
+    """SHA-256(salt ‖ JCS(detail)), lower-case hex."""
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes")
+    return hashlib.sha256(salt + detail).hexdigest()
+
+
+def seal(draft: EventDraft, *, event_id: str, emitter: str, n: int, salt: bytes) -> SealedEvent:
+    """Fix the bytes of one event (docs/formats/event.md §2).
+
+    Pure: equal arguments give equal bytes. Raises ValueError or TypeError for what has no canonical
+    form.
+    """
+    detail = canonical(draft.detail)
+    subjects = tuple(sorted(set(draft.subjects)))
+    data = canonical(
+        {
+            "v": EVENT_VERSION,
+            "id": event_id,
+            "type": draft.type.value,
+            "premis": PREMIS_TYPES[draft.type],
+            "time": to_text(draft.at),
+            "emitter": emitter,
+            "n": n,
+            "agent": draft.agent,
+            "subjects": [{"id": subject.id, "kind": subject.kind} for subject in subjects],
+            "outcome": draft.outcome.value,
+            "digests": draft.digests,
+            "detail": detail_digest(salt, detail),
+        }
+    )
+    return SealedEvent(event_id, draft.type, draft.at, subjects, data, salt, detail)
+
+
+_FIELDS = frozenset(
+    [
+        "v",
+        "id",
+        "type",
+        "premis",
+        "time",
+        "emitter",
+        "n",
+        "agent",
+        "subjects",
+        "outcome",
+        "digests",
+        "detail",
+    ]
+)
+
+
+def parse_event(data: bytes) -> dict[str, Json]:
+    """The event in `data`, checked against every rule of docs/formats/event.md; else ValueError."""
+    event = parse_canonical(data)
+    if event.get("v") != EVENT_VERSION or event.keys() != _FIELDS:
+        raise ValueError("not a version 1 event")
+    kind = EventType(str(event["type"]))
+    if event["premis"] != PREMIS_TYPES[kind]:
+        raise ValueError("the PREMIS type does not belong to the type")
+    Outcome(str(event["outcome"]))
+    from_text(str(event["time"]))
+    n = event["n"]
+    if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+        raise ValueError("n is a count from 0")
+    for name in ("id", "emitter"):
+        if not is_id(str(event[name])):
+            raise ValueError(f"{name} is not an identifier")
+    if event["agent"] is not None and not is_id(str(event["agent"])):
+        raise ValueError("agent is not an identifier")
+    return event

@@ -1,0 +1,39 @@
+"""Identifiers: random, so that nothing about a person or a case can be read from one.
+
+Items, events, uploads, jobs and viewings carry UUIDv7 (RFC 9562 §5.7), which sorts by the time of
+making; agents and subjects that outlive a purge carry UUIDv4, which says nothing at all.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from datetime import datetime
+
+_PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def uuid7(at: datetime, entropy: bytes) -> str:
+    """UUIDv7 for the instant `at` (aware) from ten random bytes."""
+    if len(entropy) != 10:
+        raise ValueError("ten random bytes are needed")
+    milliseconds = int(at.timestamp() * 1000) & (2**48 - 1)
+    tail = int.from_bytes(entropy, "big")
+    value = milliseconds << 80 | 0x7 << 76 | (tail >> 64 & 0xFFF) << 64 | 0b10 << 62
+    return str(uuid.UUID(int=value | tail & (2**62 - 1)))
+
+
+def new_id(at: datetime) -> str:
+    """A fresh time-ordered identifier."""
+    return uuid7(at, secrets.token_bytes(10))
+
+
+def new_pseudonym() -> str:
+    """A fresh identifier that says nothing, for whoever acts."""
+    return str(uuid.uuid4())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is an identifier in the one spelling that Custos writes."""
+    return _PATTERN.fullmatch(text) is not None

@@ -1,0 +1,89 @@
+"""Background work as rows: states, leases, fencing and retries, as pure rules.
+
+The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md). A job is claimed by
+raising its fence; every later write of that attempt names the fence, so that a worker that slept
+through its lease can write nothing. A lease that lies further ahead than one can be granted was
+written under another clock and counts as expired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from evidence.timekeeping import is_live
+
+LEASE = timedelta(seconds=30)
+HEARTBEAT = timedelta(seconds=5)
+MAX_ATTEMPTS = 6
+_FIRST_DELAY = timedelta(seconds=2)
+_LONGEST_DELAY = timedelta(minutes=5)
+#: A rung job that nobody claimed is rung again after this long.
+ANSWER_WITHIN = timedelta(seconds=10)
+
+
+class Stage(StrEnum):
+    """One task per stage; each may run twice."""
+
+    COMMIT = "commit"
+    READ_BACK = "read-back"
+    DESCRIBE = "describe"
+    PLAYABLE = "playable"
+    POSTER = "poster"
+
+
+class JobState(StrEnum):
+    """queued → running → done | queued again | failed; failed → queued by a person's retry."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stage of one subject. `subject` is an upload for COMMIT and an item for the others."""
+
+    id: str
+    stage: Stage
+    subject: str
+    unit: str
+    state: JobState
+    attempts: int
+    fence: int
+    not_before: datetime
+    lease_until: datetime | None
+    progress: int
+    code: str | None
+    message: str | None
+    updated_at: datetime
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after the `attempts`-th failed attempt (1, 2, …): doubling, capped."""
+    doubled: timedelta = _FIRST_DELAY * 2 ** min(max(attempts, 1) - 1, 16)
+    return min(doubled, _LONGEST_DELAY)
+
+
+def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | None, now: datetime) -> bool:
+    """Whether a worker may take the job now: due and queued, or running with a dead lease."""
+    if state is JobState.QUEUED:
+        return not is_live(not_before, now, _LONGEST_DELAY)
+    if state is JobState.RUNNING:
+        return lease_until is None or not is_live(lease_until, now, LEASE)
+    return False
+
+
+def needs_ringing(
+    state: JobState,
+    not_before: datetime,
+    lease_until: datetime | None,
+    rung_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Whether the sweep rings for this row: claimable, and not rung a moment ago."""
+    return is_claimable(state, not_before, lease_until, now) and (
+        rung_at is None or not is_live(rung_at + ANSWER_WITHIN, now, ANSWER_WITHIN)
+    )

@@ -1,0 +1,35 @@
+"""Where things lie in the store, version 1 (docs/formats/keys.md). Pure functions; keys are ASCII."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from evidence.ids import is_id
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+
+
+def original_key(item_id: str, sha256: str, at: datetime) -> str:
+    """`originals/{yyyy}/{mm}/{item-id}/{sha256}`; `at` is the instant of the intent, in UTC."""
+    if not is_id(item_id) or _SHA256.fullmatch(sha256) is None:
+        raise ValueError("an item identifier and a lower-case SHA-256 are needed")
+    return f"originals/{at:%Y}/{at:%m}/{item_id}/{sha256}"
+
+
+def manifest_key(original: str) -> str:
+    """`manifest.json` beside the original."""
+    return original.rpartition("/")[0] + "/manifest.json"
+
+
+def rendition_key(item_id: str, rendition_id: str, name: str) -> str:
+    """`renditions/{item-id}/{rendition-id}/{name}`; `name` is ours, never a submitted one."""
+    if not is_id(item_id) or not is_id(rendition_id) or _NAME.fullmatch(name) is None:
+        raise ValueError("identifiers and a plain name are needed")
+    return f"renditions/{item_id}/{rendition_id}/{name}"
+
+
+def is_key(key: str) -> bool:
+    """Whether `key` is a relative path of plain names, safe on any store."""
+    return all(_NAME.fullmatch(part) for part in key.split("/"))

@@ -1,0 +1,51 @@
+"""The manifest beside each original, version 1 (docs/formats/manifest.md)."""
+
+from __future__ import annotations
+
+import base64
+
+from evidence.canonical import Json, canonical, parse_canonical
+from evidence.events import SealedEvent, detail_digest, parse_event
+from evidence.items import Intent, Item
+from evidence.timekeeping import to_text
+
+MANIFEST_VERSION = "custos/manifest/1"
+
+
+def encode_manifest(item: Item, intent: Intent, event: SealedEvent) -> bytes:
+    """The manifest's canonical bytes: enough to restore the item's row from the store alone."""
+    return canonical(
+        {
+            "v": MANIFEST_VERSION,
+            "item": item.id,
+            "upload": item.upload_id,
+            "unit": item.unit,
+            "agent": item.agent_id,
+            "key": item.key,
+            "store_version": item.version,
+            "size": item.size,
+            "digests": {"sha256": item.sha256, "crc32": f"{item.crc32:08x}"},
+            "kind": item.kind,
+            "media_type": item.media_type,
+            "submitted": item.submission.as_json(),
+            "salvaged": item.salvaged,
+            "committed_at": to_text(item.committed_at),
+            "locked_until": to_text(intent.full_lock),
+            "event": base64.b64encode(event.data).decode(),
+            "event_detail": base64.b64encode(event.detail).decode(),
+            "event_salt": base64.b64encode(event.salt).decode(),
+        }
+    )
+
+
+def parse_manifest(data: bytes) -> dict[str, Json]:
+    """The manifest in `data`; ValueError unless it is canonical and its event and detail agree."""
+    manifest = parse_canonical(data)
+    if manifest.get("v") != MANIFEST_VERSION:
+        raise ValueError("not a version 1 manifest")
+    event = parse_event(base64.b64decode(str(manifest["event"]), validate=True))
+    detail = base64.b64decode(str(manifest["event_detail"]), validate=True)
+    salt = base64.b64decode(str(manifest["event_salt"]), validate=True)
+    if detail_digest(salt, detail) != event["detail"]:
+        raise ValueError("the manifest's detail is not the one its event commits to")
+    return manifest

@@ -1,0 +1,280 @@
+"""The catalogue: one transaction per call, on one writer, committed in groups.
+
+`write` runs a function inside a transaction and resolves when that transaction is durable; functions
+from many tasks may share one commit, each in its own savepoint, so that one that raises undoes only
+itself. `read` runs on a snapshot and can write nothing. Both run off the event loop; the function must
+not await, must not keep the transaction, and may run on another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from evidence.agents import Agent, Credential
+from evidence.canonical import Json
+from evidence.events import EventDraft, SealedEvent
+from evidence.items import Intent, Item, Rendition, Upload, UploadState, Viewing
+from evidence.jobs import Job, JobState, Stage
+from evidence.ranges import ByteRange
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """An event as history shows it: the frozen bytes and, where still kept, the detail."""
+
+    data: bytes
+    detail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """One step of one job; `seq` grows without reuse and is the server-sent event's id."""
+
+    seq: int
+    job_id: str
+    stage: Stage
+    subject: str
+    unit: str
+    state: JobState
+    progress: int
+    message: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt as issued: compact JWS; `completed` once a read-back stands in it."""
+
+    upload_id: str
+    item_id: str
+    jws: str
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person must look at; raised once per kind and subject until cleared."""
+
+    kind: str
+    subject: str
+    message: str
+    raised_at: datetime
+
+
+class Agents(Protocol):
+    """People, devices, services and their credentials."""
+
+    def add(self, agent: Agent, password_hash: str | None, at: datetime) -> None: ...
+    def get(self, agent_id: str) -> Agent | None: ...
+    def by_username(self, username: str) -> tuple[Agent, str | None] | None: ...
+    def add_credential(self, credential: Credential) -> None: ...
+    def by_credential(self, digest: str) -> tuple[Agent, Credential] | None: ...
+    def revoke_credential(self, digest: str) -> None: ...
+    def names(self, ids: Sequence[str]) -> Mapping[str, str]: ...
+
+
+class Uploads(Protocol):
+    """Upload sessions and the intents of their commits."""
+
+    def add(self, upload: Upload) -> None: ...
+    def get(self, upload_id: str) -> Upload | None: ...
+    def advance(self, upload_id: str, *, offset: int, hash_state: bytes, crc32: int, at: datetime) -> None:
+        """Record durable bytes; raises Conflict if the upload is no longer receiving."""
+        ...
+
+    def settle(
+        self,
+        upload_id: str,
+        state: UploadState,
+        *,
+        at: datetime,
+        sha256: str | None = None,
+        salvaged: str | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        item_id: str | None = None,
+    ) -> None:
+        """Move to `state`; None leaves a field as it is, but `code`/`message` are always replaced."""
+        ...
+
+    def outstanding_bytes(self) -> int:
+        """Bytes still to come for every upload that is receiving."""
+        ...
+
+    def unit_bytes(self, unit: str) -> int:
+        """Bytes committed by the unit plus the declared length of what is on its way in."""
+        ...
+
+    def stale(self, before: datetime) -> Sequence[Upload]:
+        """Uploads receiving or refused and untouched since `before`."""
+        ...
+
+    def add_intent(self, intent: Intent) -> None: ...
+    def intent(self, upload_id: str) -> Intent | None: ...
+    def add_receipt(self, receipt: StoredReceipt, at: datetime) -> None: ...
+    def receipts(self, upload_id: str) -> Sequence[StoredReceipt]:
+        """Oldest first."""
+        ...
+
+    def receipts_of_item(self, item_id: str) -> Sequence[StoredReceipt]: ...
+
+
+class Items(Protocol):
+    """Items and their renditions."""
+
+    def add(self, item: Item) -> None: ...
+    def get(self, item_id: str) -> Item | None: ...
+    def same_acquisition(self, *, unit: str, device: str, sha256: str) -> Item | None:
+        """The item that the same device and unit gave with the same bytes; never an empty one."""
+        ...
+
+    def page(
+        self, *, unit: str | None, agent_id: str | None, before: str | None, limit: int
+    ) -> Sequence[Item]:
+        """Newest first; `before` is the last identifier of the page before."""
+        ...
+
+    def set_lock(self, item_id: str, locked_until: datetime) -> None: ...
+    def set_read_back(self, item_id: str, found: Mapping[str, Json]) -> None: ...
+    def set_description(self, item_id: str, found: Mapping[str, Json]) -> None: ...
+    def short_locked(self, before: datetime) -> Sequence[Item]:
+        """Items committed before `before` whose lock was never extended."""
+        ...
+
+    def put_rendition(self, rendition: Rendition) -> None:
+        """Insert, or replace the one of the same item and kind."""
+        ...
+
+    def renditions(self, item_id: str) -> Sequence[Rendition]: ...
+    def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
+
+
+class Jobs(Protocol):
+    """Background work. Every method that an attempt calls after `claim` names its fence."""
+
+    def add(self, stage: Stage, subject: str, unit: str, now: datetime) -> str:
+        """The job of this stage and subject, made if there is none; returns its identifier."""
+        ...
+
+    def get(self, job_id: str) -> Job | None: ...
+    def of_subjects(self, subjects: Sequence[str]) -> Sequence[Job]: ...
+    def listed(self, state: JobState | None, limit: int) -> Sequence[Job]: ...
+    def claim(self, job_id: str, now: datetime) -> Job | None:
+        """Take the job if `evidence.jobs.is_claimable`; returns it with its new fence."""
+        ...
+
+    def guard(self, job_id: str, fence: int) -> None:
+        """Raise LeaseLost unless `fence` still owns the job."""
+        ...
+
+    def heartbeat(self, job_id: str, fence: int, progress: int, now: datetime) -> None: ...
+    def finish(self, job_id: str, fence: int, now: datetime) -> None: ...
+    def fail(
+        self,
+        job_id: str,
+        fence: int,
+        *,
+        code: str,
+        message: str,
+        retry_at: datetime | None,
+        now: datetime,
+    ) -> None: ...
+    def retry(self, job_id: str, now: datetime) -> None:
+        """Queue a failed job again, its attempts counted from zero; raises Conflict otherwise."""
+        ...
+
+    def to_ring(self, now: datetime, limit: int) -> Sequence[Job]:
+        """Jobs that `needs_ringing`, marked as rung now."""
+        ...
+
+    def changes(self, after: int, limit: int) -> Sequence[JobChange]: ...
+    def last_change(self) -> int: ...
+
+
+class Events(Protocol):
+    """The frozen event table: insert only, in the transaction of the change that it records."""
+
+    def append(self, draft: EventDraft) -> SealedEvent:
+        """Seal with this process's emitter and counter, and insert."""
+        ...
+
+    def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
+        """Event, salt and detail bytes."""
+        ...
+
+    def history(self, subject: str, limit: int) -> Sequence[HistoryEntry]:
+        """Events about one subject, oldest first."""
+        ...
+
+
+class Viewings(Protocol):
+    """Permissions on record, and what left under them."""
+
+    def open(self, viewing: Viewing) -> None: ...
+    def live(
+        self, agent_id: str, item_id: str, content: str, emitter: str, now: datetime
+    ) -> Viewing | None: ...
+    def close(self, viewing_id: str, at: datetime, sent: Sequence[ByteRange] | None) -> bool:
+        """Mark closed; False if it already was. `sent` None: unknown."""
+        ...
+
+    def abandoned(self, own_emitter: str, now: datetime, limit: int) -> Sequence[Viewing]:
+        """Open viewings past their end by more than a minute that belong to another emitter."""
+        ...
+
+
+class Oversight(Protocol):
+    """Alarms, and the aggregated log of anonymous noise."""
+
+    def raise_alarm(self, alarm: Alarm) -> bool:
+        """False if the same alarm already stands."""
+        ...
+
+    def clear_alarm(self, kind: str, subject: str, at: datetime) -> None: ...
+    def alarms(self) -> Sequence[Alarm]: ...
+    def count_noise(self, kind: str, at: datetime, count: int) -> None: ...
+
+
+class Transaction(Protocol):
+    """One unit of work over every aggregate."""
+
+    @property
+    def agents(self) -> Agents: ...
+    @property
+    def uploads(self) -> Uploads: ...
+    @property
+    def items(self) -> Items: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def viewings(self) -> Viewings: ...
+    @property
+    def oversight(self) -> Oversight: ...
+
+
+class Catalogue(Protocol):
+    """See the module's docstring."""
+
+    @property
+    def emitter(self) -> str:
+        """This process's emitter."""
+        ...
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a transaction; durable on return. Raises what `work` raises, or Unavailable."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on a snapshot. Raises what `work` raises, or Unavailable."""
+        ...
+
+    async def record(self, draft: EventDraft) -> SealedEvent:
+        """Append one event by group commit; durable on return. Raises EventNotWritten."""
+        ...

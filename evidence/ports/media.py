@@ -1,0 +1,79 @@
+"""What `transcode` can tell of a file and make of it. Tools run in a sandbox; input is always hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from evidence.canonical import Json
+
+#: Called with 0..1000 from any thread.
+Progress: TypeAlias = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the tools said of a file; canonical JSON only (numbers with a fraction as text).
+
+    `probe` is ffprobe's, `tags` exiftool's, each {"tool", "version", "data", "warnings"} or with
+    "error" {"code","message"} instead of "data". `route` is one of "copy", "copy-video", "encode-audio",
+    "transcode", "none", "unplayable"; `reason` says why, for a person. `duration_ms` is measured, None
+    if unknown. `warnings` are sentences that are shown beside the item.
+    """
+
+    probe: Mapping[str, Json]
+    tags: Mapping[str, Json]
+    route: str
+    reason: str
+    duration_ms: int | None
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        """The form kept in the catalogue and, digested, in the event."""
+        return {
+            "probe": self.probe,
+            "tags": self.tags,
+            "route": self.route,
+            "reason": self.reason,
+            "duration_ms": self.duration_ms,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A rendition made in a working directory: the file, and how it was made.
+
+    `provenance` is {"tool", "version", "arguments": […], "source_sha256"…}; `layout` what serving needs:
+    for a playable one {"init": [start, end], "segments": [{"start","end","duration_us"}…],
+    "duration_us", "video": bool, "audio": bool}; offsets are half-open.
+    """
+
+    path: Path
+    media_type: str
+    provenance: Mapping[str, Json]
+    layout: Mapping[str, Json]
+
+
+class MediaTools(Protocol):
+    """Every method raises StageFailed: `final` when the file is at fault, not when the machine is."""
+
+    async def describe(self, original: Path, media_type: str) -> Description:
+        """Probe and read every tag; a tool that fails or hangs becomes an "error", not an exception."""
+        ...
+
+    async def make_playable(
+        self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
+    ) -> Made:
+        """Fragmented MP4 by remux in `workdir`, for the route "copy"; rotation kept."""
+        ...
+
+    async def make_poster(self, original: Path, description: Mapping[str, Json], workdir: Path) -> Made:
+        """One upright JPEG of at most 640 pixels a side from a keyframe."""
+        ...
+
+    def protection(self) -> tuple[bool, str]:
+        """Whether a sandbox is in force, and what it does or why there is none, in words."""
+        ...

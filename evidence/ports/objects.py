@@ -1,0 +1,147 @@
+"""The write-once store and the staging disk.
+
+Each method says what is durable on return, whether it may be repeated, and what a crash in the middle
+leaves behind. Keys are those of `evidence.keys`; instants are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from evidence.errors import CustosError
+
+
+class AlreadyStored(CustosError):
+    """Other bytes lie under that key. The store never overwrites."""
+
+    def __init__(self) -> None:
+        super().__init__("already-stored", "Other bytes already lie under this key.")
+
+
+class NotStored(CustosError):
+    """Nothing lies under that key."""
+
+    def __init__(self) -> None:
+        super().__init__("not-stored", "The store holds nothing under this key.")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStat:
+    """What the store says of one object. `version` is its own name for these bytes, "" if it has none."""
+
+    key: str
+    size: int
+    version: str
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What a full re-reading found. `method` is "direct" (the medium was read) or "cached"."""
+
+    size: int
+    sha256: str
+    sha512: str
+    sm3: str
+    method: str
+
+
+class ObjectStore(Protocol):
+    """WORM storage for originals, manifests and renditions."""
+
+    async def commit(
+        self, key: str, staged: Path, *, size: int, sha256: str, locked_until: datetime
+    ) -> ObjectStat:
+        """Take the staged file in under `key`, create-only, locked until `locked_until`.
+
+        No process may have `staged` open for writing. On return bytes, name and lock are durable and
+        the staged file is gone. May be repeated: when `key` already holds these bytes (size and
+        SHA-256 are compared) it succeeds, whether or not `staged` is still there. Raises AlreadyStored
+        for other bytes, Unavailable("staged-missing") when neither exists, Conflict("still-open") when
+        a writer has the file open. A crash leaves the staged file, the object, or both.
+        """
+        ...
+
+    async def put(self, key: str, data: bytes, *, locked_until: datetime) -> ObjectStat:
+        """Store a small object create-only and locked; like `commit` in every other respect."""
+        ...
+
+    async def put_rendition(self, key: str, source: Path) -> ObjectStat:
+        """Move `source` to `key`, unlocked; replaces what is there. Durable on return; repeatable."""
+        ...
+
+    def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
+        """The object's bytes as a seekable binary file; raises NotStored."""
+        ...
+
+    def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """A path on this machine whose content is the object, to be read only; raises NotStored."""
+        ...
+
+    async def stat(self, key: str) -> ObjectStat:
+        """Size and lock as the store enforces them now; raises NotStored."""
+        ...
+
+    async def extend_lock(self, key: str, until: datetime) -> ObjectStat:
+        """Lock until `until` or later: a lock only ever extends, an earlier date changes nothing.
+
+        Durable on return; may be repeated; a crash leaves the old or the new lock.
+        """
+        ...
+
+    async def read_back(self, key: str) -> Digests:
+        """Read every byte again, past the page cache where that can be had; raises NotStored."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[str]:
+        """Every key under `prefix`, in order."""
+        ...
+
+
+class StagedWriter(Protocol):
+    """An open staged file. Blocking: call it off the event loop."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append; not durable until `sync`. Raises NoSpace when the disk is full."""
+        ...
+
+    def sync(self) -> None:
+        """On return everything written is durable. Raises NoSpace or Unavailable."""
+        ...
+
+    def close(self) -> None:
+        """Close without syncing; idempotent."""
+        ...
+
+
+class Staging(Protocol):
+    """The disk on which uploads wait. Blocking: call it off the event loop."""
+
+    def create(self, upload_id: str) -> None:
+        """Make an empty staged file whose name is durable; repeatable."""
+        ...
+
+    def open(self, upload_id: str, offset: int) -> StagedWriter:
+        """Open for appending at `offset`, dropping whatever a crash left beyond it."""
+        ...
+
+    def path(self, upload_id: str) -> Path:
+        """Where the staged file lies, whether or not it exists."""
+        ...
+
+    def digest(self, upload_id: str) -> tuple[int, str]:
+        """Size and SHA-256 of what lies there now; raises Unavailable("staged-missing")."""
+        ...
+
+    def discard(self, upload_id: str) -> None:
+        """Remove the staged file if it is there; repeatable."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Free space on the staging disk."""
+        ...

@@ -1,0 +1,60 @@
+"""What a receipt states, version 1 (docs/formats/receipt.md). Signing it is `custody.receipts`' job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from evidence.canonical import Json, canonical
+from evidence.items import Item
+from evidence.timekeeping import to_text
+
+RECEIPT_VERSION = "custos/receipt/1"
+
+
+def encode_receipt(
+    item: Item,
+    *,
+    receipt_id: str,
+    upload_id: str,
+    filename: str,
+    client_sha256: str | None,
+    medium: str | None,
+    method: str,
+    agent_id: str,
+    event_id: str,
+    event_digest: str,
+    issued_at: datetime,
+    time_source: str,
+    read_back: Mapping[str, Json] | None = None,
+    completes: str | None = None,
+) -> bytes:
+    """The canonical payload of a receipt.
+
+    `completes` is the SHA-256 of the receipt that this one completes (hex over its compact JWS), None
+    for the first. `digest_compared` says whether the submitter named a digest that was compared.
+    """
+    return canonical(
+        {
+            "v": RECEIPT_VERSION,
+            "id": receipt_id,
+            "upload": upload_id,
+            "item": item.id,
+            "name": filename,
+            "size": item.size,
+            "digests": {"sha256": item.sha256, "crc32": f"{item.crc32:08x}"},
+            "digest_compared": client_sha256 is not None and item.salvaged is None,
+            "salvaged": item.salvaged,
+            "device": item.submission.device,
+            "agent": agent_id,
+            "medium": medium,
+            "method": method,
+            "event": event_id,
+            "event_digest": event_digest,
+            "locked_until": to_text(item.locked_until),
+            "issued_at": to_text(issued_at),
+            "time_source": time_source,
+            "read_back": read_back,
+            "completes": completes,
+        }
+    )
