@@ -1,0 +1,1 @@
+"""Why the evidence can be believed: signatures today, the Merkle log next."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from evidence.canonical import Json, canonical, parse_canonical
+from evidence.canonical import Json, canonical, parse_canonical, quoted
 from evidence.ids import is_id
 from evidence.timekeeping import from_text, to_text
 
@@ -45,6 +45,9 @@ class EventType(StrEnum):
     VIEWING_OPENED = "viewing.opened"
     VIEWING_CLOSED = "viewing.closed"
     LIST_SHOWN = "list.shown"
+    ITEM_SHOWN = "item.shown"
+    RECEIPT_SHOWN = "receipt.shown"
+    PROGRESS_SHOWN = "progress.shown"
     HISTORY_SHOWN = "history.shown"
     ACCESS_DENIED = "access.denied"
     SESSION_OPENED = "session.opened"
@@ -76,6 +79,9 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.VIEWING_OPENED: "dissemination",
     EventType.VIEWING_CLOSED: "dissemination",
     EventType.LIST_SHOWN: "dissemination",
+    EventType.ITEM_SHOWN: "dissemination",
+    EventType.RECEIPT_SHOWN: "dissemination",
+    EventType.PROGRESS_SHOWN: "dissemination",
     EventType.HISTORY_SHOWN: "dissemination",
     EventType.ACCESS_DENIED: None,
     EventType.SESSION_OPENED: None,
@@ -131,10 +137,10 @@ class SealedEvent:
     salt: bytes
     detail: bytes
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of `data`, lower-case hex: how receipts and manifests name the event."""
-        return hashlib.sha256(self.data).hexdigest()
+
+def event_digest(data: bytes) -> str:
+    """SHA-256 of an event's bytes, lower-case hex: how receipts name the event."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def detail_digest(salt: bytes, detail: bytes) -> str:
@@ -152,22 +158,19 @@ def seal(draft: EventDraft, *, event_id: str, emitter: str, n: int, salt: bytes)
     """
     detail = canonical(draft.detail)
     subjects = tuple(sorted(set(draft.subjects)))
-    data = canonical(
-        {
-            "v": EVENT_VERSION,
-            "id": event_id,
-            "type": draft.type.value,
-            "premis": PREMIS_TYPES[draft.type],
-            "time": to_text(draft.at),
-            "emitter": emitter,
-            "n": n,
-            "agent": draft.agent,
-            "subjects": [{"id": subject.id, "kind": subject.kind} for subject in subjects],
-            "outcome": draft.outcome.value,
-            "digests": draft.digests,
-            "detail": detail_digest(salt, detail),
-        }
-    )
+    about = ",".join([f'{{"id":{quoted(one.id)},"kind":{quoted(one.kind)}}}' for one in subjects])
+    premis = PREMIS_TYPES[draft.type]
+    # The members are written in canonical order by hand: every read waits for this, and the general
+    # encoder takes four times as long. A property test holds the two equal.
+    data = (
+        f'{{"agent":{"null" if draft.agent is None else quoted(draft.agent)}'
+        f',"detail":"{detail_digest(salt, detail)}"'
+        f',"digests":{canonical(draft.digests).decode() if draft.digests else "{}"}'
+        f',"emitter":{quoted(emitter)},"id":{quoted(event_id)},"n":{n}'
+        f',"outcome":"{draft.outcome}","premis":{"null" if premis is None else quoted(premis)}'
+        f',"subjects":[{about}],"time":"{to_text(draft.at)}","type":"{draft.type}"'
+        f',"v":"{EVENT_VERSION}"}}'
+    ).encode()
     return SealedEvent(event_id, draft.type, draft.at, subjects, data, salt, detail)
 
 

@@ -21,7 +21,8 @@ def uuid7(at: datetime, entropy: bytes) -> str:
     milliseconds = int(at.timestamp() * 1000) & (2**48 - 1)
     tail = int.from_bytes(entropy, "big")
     value = milliseconds << 80 | 0x7 << 76 | (tail >> 64 & 0xFFF) << 64 | 0b10 << 62
-    return str(uuid.UUID(int=value | tail & (2**62 - 1)))
+    text = f"{value | tail & (2**62 - 1):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_id(at: datetime) -> str:

@@ -141,6 +141,9 @@ class Intent:
     #: repeated step asks for the same.
     first_lock: datetime
     full_lock: datetime
+    #: Judged by content, before the bytes move.
+    kind: str
+    media_type: str
     #: Set when the same device and unit sent the same bytes before and the stored copy was re-proven.
     resubmission: bool = False
 

@@ -1,9 +1,9 @@
 """Background work as rows: states, leases, fencing and retries, as pure rules.
 
-The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md). A job is claimed by
-raising its fence; every later write of that attempt names the fence, so that a worker that slept
-through its lease can write nothing. A lease that lies further ahead than one can be granted was
-written under another clock and counts as expired.
+The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md).
+A job is claimed by raising its fence; every later write of that attempt names the fence, so that a
+worker that slept through its lease can write nothing. A lease that lies further ahead than one can be
+granted was written under another clock and counts as expired.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=5)
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
+#: How many waiting rows are rung for at once.
+RINGS = 200
 
 
 class Stage(StrEnum):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 
 from evidence.canonical import Json, canonical, parse_canonical
-from evidence.events import SealedEvent, detail_digest, parse_event
+from evidence.events import detail_digest, parse_event
 from evidence.items import Intent, Item
 from evidence.timekeeping import to_text
 
 MANIFEST_VERSION = "custos/manifest/1"
 
 
-def encode_manifest(item: Item, intent: Intent, event: SealedEvent) -> bytes:
-    """The manifest's canonical bytes: enough to restore the item's row from the store alone."""
+def encode_manifest(item: Item, intent: Intent, *, data: bytes, salt: bytes, detail: bytes) -> bytes:
+    """The manifest's canonical bytes: enough to restore the item's row from the store alone.
+
+    `data`, `salt` and `detail` are those of the ingestion event, verbatim.
+    """
     return canonical(
         {
             "v": MANIFEST_VERSION,
@@ -30,10 +33,10 @@ def encode_manifest(item: Item, intent: Intent, event: SealedEvent) -> bytes:
             "submitted": item.submission.as_json(),
             "salvaged": item.salvaged,
             "committed_at": to_text(item.committed_at),
-            "locked_until": to_text(intent.full_lock),
-            "event": base64.b64encode(event.data).decode(),
-            "event_detail": base64.b64encode(event.detail).decode(),
-            "event_salt": base64.b64encode(event.salt).decode(),
+            "lock_until": to_text(intent.full_lock),
+            "event": base64.b64encode(data).decode(),
+            "event_detail": base64.b64encode(detail).decode(),
+            "event_salt": base64.b64encode(salt).decode(),
         }
     )
 

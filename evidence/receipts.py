@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from evidence.canonical import Json, canonical
-from evidence.items import Item
+from evidence.items import Item, Submission
 from evidence.timekeeping import to_text
 
 RECEIPT_VERSION = "custos/receipt/1"
@@ -17,10 +17,7 @@ def encode_receipt(
     *,
     receipt_id: str,
     upload_id: str,
-    filename: str,
-    client_sha256: str | None,
-    medium: str | None,
-    method: str,
+    submission: Submission,
     agent_id: str,
     event_id: str,
     event_digest: str,
@@ -29,7 +26,7 @@ def encode_receipt(
     read_back: Mapping[str, Json] | None = None,
     completes: str | None = None,
 ) -> bytes:
-    """The canonical payload of a receipt.
+    """The canonical payload of a receipt; `submission` is this upload's, not the item's first one.
 
     `completes` is the SHA-256 of the receipt that this one completes (hex over its compact JWS), None
     for the first. `digest_compared` says whether the submitter named a digest that was compared.
@@ -40,15 +37,15 @@ def encode_receipt(
             "id": receipt_id,
             "upload": upload_id,
             "item": item.id,
-            "name": filename,
+            "name": submission.filename,
             "size": item.size,
             "digests": {"sha256": item.sha256, "crc32": f"{item.crc32:08x}"},
-            "digest_compared": client_sha256 is not None and item.salvaged is None,
+            "digest_compared": submission.sha256 is not None and item.salvaged is None,
             "salvaged": item.salvaged,
-            "device": item.submission.device,
+            "device": submission.device,
             "agent": agent_id,
-            "medium": medium,
-            "method": method,
+            "medium": submission.medium,
+            "method": submission.method,
             "event": event_id,
             "event_digest": event_digest,
             "locked_until": to_text(item.locked_until),

@@ -26,7 +26,7 @@ def from_micros(micros: int) -> datetime:
 
 def to_text(at: datetime) -> str:
     """RFC 3339 in UTC with exactly six decimals."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -1,0 +1,1 @@
+"""Who acts: accounts, credentials, and what each role may do."""

@@ -1,0 +1,1 @@
+"""How recordings come in: upload sessions, acceptance, commit, receipts, read-back."""

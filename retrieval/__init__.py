@@ -1,0 +1,1 @@
+"""How evidence goes out: every access is on record before its first byte."""

@@ -1,0 +1,1 @@
+"""Where things are kept: `storage.objects` for bytes, `storage.catalogue` for rows."""

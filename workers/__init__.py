@@ -1,0 +1,1 @@
+"""Celery only: the app, the tasks, the doorbell and the schedule."""

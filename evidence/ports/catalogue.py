@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from evidence.agents import Agent, Credential
@@ -114,6 +114,10 @@ class Uploads(Protocol):
         """Uploads receiving or refused and untouched since `before`."""
         ...
 
+    def complete_unaccepted(self, before: datetime) -> Sequence[Upload]:
+        """Uploads whose bytes are all there and that were not accepted since `before`."""
+        ...
+
     def add_intent(self, intent: Intent) -> None: ...
     def intent(self, upload_id: str) -> Intent | None: ...
     def add_receipt(self, receipt: StoredReceipt, at: datetime) -> None: ...
@@ -157,8 +161,11 @@ class Items(Protocol):
 class Jobs(Protocol):
     """Background work. Every method that an attempt calls after `claim` names its fence."""
 
-    def add(self, stage: Stage, subject: str, unit: str, now: datetime) -> str:
-        """The job of this stage and subject, made if there is none; returns its identifier."""
+    def add(self, stage: Stage, subject: str, unit: str, now: datetime, *, again: bool = False) -> str:
+        """The job of this stage and subject, made if there is none; returns its identifier.
+
+        `again` queues it once more if it is done.
+        """
         ...
 
     def get(self, job_id: str) -> Job | None: ...
@@ -194,6 +201,7 @@ class Jobs(Protocol):
 
     def changes(self, after: int, limit: int) -> Sequence[JobChange]: ...
     def last_change(self) -> int: ...
+    def prune_changes(self, now: datetime) -> None: ...
 
 
 class Events(Protocol):
@@ -216,15 +224,12 @@ class Viewings(Protocol):
     """Permissions on record, and what left under them."""
 
     def open(self, viewing: Viewing) -> None: ...
-    def live(
-        self, agent_id: str, item_id: str, content: str, emitter: str, now: datetime
-    ) -> Viewing | None: ...
     def close(self, viewing_id: str, at: datetime, sent: Sequence[ByteRange] | None) -> bool:
         """Mark closed; False if it already was. `sent` None: unknown."""
         ...
 
-    def abandoned(self, own_emitter: str, now: datetime, limit: int) -> Sequence[Viewing]:
-        """Open viewings past their end by more than a minute that belong to another emitter."""
+    def abandoned(self, own_emitter: str, now: datetime, longest: timedelta) -> Sequence[Viewing]:
+        """Open viewings of other emitters that ended over a minute ago; `longest` bounds any viewing."""
         ...
 
 

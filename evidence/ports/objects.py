@@ -6,7 +6,7 @@ leaves behind. Keys are those of `evidence.keys`; instants are aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +98,7 @@ class ObjectStore(Protocol):
         """Read every byte again, past the page cache where that can be had; raises NotStored."""
         ...
 
-    def list(self, prefix: str) -> AsyncIterator[str]:
+    def keys(self, prefix: str) -> AsyncIterator[str]:
         """Every key under `prefix`, in order."""
         ...
 
@@ -106,8 +106,8 @@ class ObjectStore(Protocol):
 class StagedWriter(Protocol):
     """An open staged file. Blocking: call it off the event loop."""
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Append; not durable until `sync`. Raises NoSpace when the disk is full."""
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append all pieces in order; not durable until `sync`. Raises NoSpace when the disk is full."""
         ...
 
     def sync(self) -> None:
@@ -140,6 +140,10 @@ class Staging(Protocol):
 
     def discard(self, upload_id: str) -> None:
         """Remove the staged file if it is there; repeatable."""
+        ...
+
+    def idle(self, seconds: float) -> Sequence[str]:
+        """Uploads whose staged file nobody has written to for that long."""
         ...
 
     def free_bytes(self) -> int:

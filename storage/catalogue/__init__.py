@@ -1,0 +1,1 @@
+"""All SQL of Custos: tables, migrations, one repository per aggregate, the group-committing writer."""

@@ -1,0 +1,1 @@
+"""WORM stores and the staging disk."""

@@ -1,0 +1,99 @@
+"""One set of use cases for the server and for each worker child.
+
+`open_services` opens the catalogue, the store and the key, hands each use case only the ports that it
+uses, and closes everything in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from custody.signing import FileSigner, open_signer
+from custos.clock import SystemClock
+from custos.settings import Settings
+from custos.sweep import Sweep
+from custos.work import JobRunner
+from evidence.jobs import Stage
+from evidence.ports.catalogue import Catalogue
+from evidence.ports.doorbell import Doorbell
+from evidence.ports.objects import ObjectStore
+from evidence.ports.work import StageWork
+from identity.accounts import Accounts
+from identity.policy import RolePolicy
+from ingest.commit import CommitStage
+from ingest.read_back import ReadBackStage
+from ingest.uploads import Limits, Uploads
+from retrieval.reading import Reading
+from retrieval.viewings import ViewingDesk
+from storage.catalogue.catalogue import open_catalogue
+from storage.objects.filesystem import FilesystemStore
+from storage.objects.staging import StagingDirectory
+from transcode.stages import PLAYABLE, POSTER, DescribeStage, RenditionStage
+from transcode.tools import SandboxedTools
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a server or a worker can ask of Custos."""
+
+    catalogue: Catalogue
+    store: ObjectStore
+    accounts: Accounts
+    uploads: Uploads
+    reading: Reading
+    desk: ViewingDesk
+    work: JobRunner
+    sweep: Sweep
+    signer: FileSigner
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, doorbell: Doorbell, process: str) -> AsyncIterator[Services]:
+    """The use cases over this installation's data; `process` names the part for the log.
+
+    Directories are made, the schema is brought up to date, a missing key is made. On leaving, open
+    viewings are closed and the emitter's stop is on record. Raises Unavailable, Invalid.
+    """
+    clock = SystemClock()
+    for directory in (settings.data, settings.run, settings.work_directory):
+        await asyncio.to_thread(directory.mkdir, 0o700, True, True)
+    staging = StagingDirectory(settings.staging)
+    store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
+    signer = await asyncio.to_thread(open_signer, settings.keys)
+    tools = await asyncio.to_thread(SandboxedTools, settings.media.sandbox)
+    authority = RolePolicy()
+    async with open_catalogue(settings.catalogue, clock, process) as catalogue:
+        limits = Limits(
+            settings.ingest.max_bytes,
+            settings.ingest.unit_quota_bytes,
+            settings.ingest.reserve_bytes,
+            timedelta(hours=settings.ingest.expire_after_hours),
+        )
+        uploads = Uploads(catalogue, staging, authority, clock, doorbell, limits)
+        desk = ViewingDesk(catalogue, clock)
+        stages: dict[Stage, StageWork] = {
+            Stage.COMMIT: CommitStage(store, staging, signer, clock),
+            Stage.READ_BACK: ReadBackStage(store, signer, clock),
+            Stage.DESCRIBE: DescribeStage(store, tools, clock),
+            Stage.PLAYABLE: RenditionStage(PLAYABLE, store, tools, clock, settings.work_directory),
+            Stage.POSTER: RenditionStage(POSTER, store, tools, clock, settings.work_directory),
+        }
+        work = JobRunner(catalogue, clock, doorbell, stages)
+        try:
+            yield Services(
+                catalogue,
+                store,
+                Accounts(catalogue, clock),
+                uploads,
+                Reading(catalogue, store, authority, clock, desk),
+                desk,
+                work,
+                Sweep(catalogue, clock, work, uploads, desk),
+                signer,
+            )
+        finally:
+            await desk.close_ended(everything=True)

@@ -1,0 +1,210 @@
+"""What people may see of items: lists, one item, its history, progress. Each showing is one event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from evidence.agents import Action, Agent, Resource
+from evidence.errors import Denied
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import is_id
+from evidence.items import Item, Rendition
+from evidence.jobs import Job, JobState
+from evidence.ports.authority import Authority
+from evidence.ports.catalogue import Catalogue, HistoryEntry, JobChange, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.objects import NotStored, ObjectStore
+from evidence.ranges import ByteRange
+from retrieval.viewings import OpenViewing, ViewingDesk
+
+PAGE = 50
+_HISTORY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item with what was made of it and what is still being made."""
+
+    item: Item
+    renditions: Sequence[Rendition]
+    jobs: Sequence[Job]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One event with its detail and the name behind its agent."""
+
+    event: Mapping[str, Any]
+    detail: Mapping[str, Any] | None
+    agent_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that may be asked for: an original or a rendition."""
+
+    item: Item
+    name: str
+    key: str
+    media_type: str
+    size: int
+    sha256: str
+    rendition: Rendition | None
+
+
+class Reading:
+    """The use cases behind every GET."""
+
+    def __init__(
+        self, catalogue: Catalogue, store: ObjectStore, authority: Authority, clock: Clock, desk: ViewingDesk
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._authority = authority
+        self._clock = clock
+        self.desk = desk
+
+    async def items(self, agent: Agent, before: str | None) -> Sequence[ItemView]:
+        """A page of at most 50 items, newest first; one event names every item shown."""
+        scope = self._authority.scope(agent, Action.LIST_ITEMS)
+        if scope is None:
+            raise Denied
+        page = await self._catalogue.read(
+            lambda tx: _views(
+                tx,
+                tx.items.page(unit=scope.unit, agent_id=scope.owner, before=before, limit=PAGE),
+            )
+        )
+        await self._record(agent, EventType.LIST_SHOWN, [view.item.id for view in page], {"of": "items"})
+        return page
+
+    async def item(self, agent: Agent, item_id: str) -> ItemView:
+        """One item; raises Denied whether it may not be seen or is not there."""
+        found = await self._find(agent, item_id, Action.SEE_ITEM)
+        view = await self._catalogue.read(lambda tx: _views(tx, [found])[0])
+        await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
+        return view
+
+    async def history(self, agent: Agent, item_id: str) -> Sequence[HistoryLine]:
+        """The item's events, oldest first, the latest thousand; itself an event."""
+        await self._find(agent, item_id, Action.SEE_HISTORY)
+        await self._record(agent, EventType.HISTORY_SHOWN, [item_id], {})
+
+        def lines(tx: Transaction) -> Sequence[HistoryLine]:
+            entries = tx.events.history(item_id, _HISTORY)
+            parsed = [json.loads(entry.data) for entry in entries]
+            names = tx.agents.names(sorted({event["agent"] for event in parsed if event["agent"]}))
+            return [_line(entry, event, names) for entry, event in zip(entries, parsed, strict=True)]
+
+        return await self._catalogue.read(lines)
+
+    async def content(self, agent: Agent, item_id: str, name: str) -> Content:
+        """What `name` ("original" or a rendition's kind) of the item is; raises Denied."""
+        action = Action.READ_ORIGINAL if name == "original" else Action.PLAY
+        item = await self._find(agent, item_id, action)
+        if name == "original":
+            return Content(item, name, item.key, item.media_type, item.size, item.sha256, None)
+        rendition = await self._catalogue.read(lambda tx: tx.items.rendition(item_id, name))
+        if rendition is None:
+            raise Denied
+        return Content(
+            item,
+            rendition.id,
+            rendition.key,
+            rendition.media_type,
+            rendition.size,
+            rendition.sha256,
+            rendition,
+        )
+
+    @asynccontextmanager
+    async def opened(self, content: Content) -> AsyncIterator[BinaryIO]:
+        """The bytes; raises Denied("…") where the store has lost them, which is an alarm elsewhere."""
+        try:
+            async with self._store.open(content.key) as file:
+                yield file
+        except NotStored as error:
+            raise Denied from error
+
+    async def enter(
+        self, agent: Agent, content: Content, wanted: ByteRange, purpose: str | None
+    ) -> OpenViewing:
+        """A viewing of these bytes, on record. Playback permits the rendition, an original what is asked."""
+        permitted = wanted if content.rendition is None else (0, content.size)
+        return await self.desk.enter(agent, content.item.id, content.name, wanted, permitted, purpose)
+
+    async def still_allowed(self, agent: Agent, content: Content) -> None:
+        """Ask again in the middle of a long transfer; raises Denied."""
+        await self._find(
+            agent, content.item.id, Action.READ_ORIGINAL if content.rendition is None else Action.PLAY
+        )
+
+    async def begin_progress(self, agent: Agent) -> None:
+        """Put on record that the agent watches its unit's progress; raises Denied."""
+        if self._authority.scope(agent, Action.SEE_JOBS) is None:
+            raise Denied
+        await self._record(agent, EventType.PROGRESS_SHOWN, [], {})
+
+    async def progress(self, agent: Agent, after: int) -> tuple[int, Sequence[JobChange]]:
+        """Changes after `after` that the agent may see, and the number to ask from next."""
+        scope = self._authority.scope(agent, Action.SEE_JOBS)
+        if scope is None:
+            raise Denied
+        changes = await self._catalogue.read(lambda tx: tx.jobs.changes(after, 500))
+        last = changes[-1].seq if changes else after
+        return last, [change for change in changes if scope.unit in (None, change.unit)]
+
+    async def last_change(self) -> int:
+        """Where a listener that asks for nothing earlier begins."""
+        return await self._catalogue.read(lambda tx: tx.jobs.last_change())
+
+    async def jobs(self, agent: Agent, state: JobState | None) -> Sequence[Job]:
+        """The latest jobs that the agent may see."""
+        scope = self._authority.scope(agent, Action.SEE_JOBS)
+        if scope is None:
+            raise Denied
+        found = await self._catalogue.read(lambda tx: tx.jobs.listed(state, 500))
+        shown = [job for job in found if scope.unit in (None, job.unit)]
+        await self._record(agent, EventType.PROGRESS_SHOWN, [], {})
+        return shown
+
+    async def _find(self, agent: Agent, item_id: str, action: Action) -> Item:
+        item = None
+        if is_id(item_id):
+            item = await self._catalogue.read(lambda tx: tx.items.get(item_id))
+        if item is None:
+            raise Denied
+        self._authority.authorize(agent, action, Resource(item.unit, item.agent_id))
+        return item
+
+    async def _record(
+        self, agent: Agent, kind: EventType, items: Sequence[str], detail: Mapping[str, Any]
+    ) -> None:
+        await self._catalogue.record(
+            EventDraft(
+                kind,
+                agent.id,
+                self._clock.now(),
+                tuple(Subject("item", item) for item in items),
+                detail=detail,
+            )
+        )
+
+
+def _views(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
+    jobs: dict[str, list[Job]] = {}
+    for job in tx.jobs.of_subjects([item.id for item in items]):
+        jobs.setdefault(job.subject, []).append(job)
+    names = tx.agents.names(sorted({item.agent_id for item in items}))
+    return [ItemView(item, tx.items.renditions(item.id), jobs.get(item.id, []), names) for item in items]
+
+
+def _line(entry: HistoryEntry, event: dict[str, Any], names: Mapping[str, str]) -> HistoryLine:
+    detail = None if entry.detail is None else json.loads(entry.detail)
+    agent = event["agent"]
+    return HistoryLine(event, detail, None if agent is None else names.get(agent))

@@ -1,0 +1,129 @@
+"""Items and renditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from evidence.canonical import Json
+from evidence.items import Item, Rendition
+from evidence.timekeeping import to_micros
+from storage.catalogue import codec
+from storage.catalogue.tables import items, renditions
+
+
+class SqlItems:
+    """`evidence.ports.catalogue.Items` over SQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, item: Item) -> None:
+        """Register an original that the store holds."""
+        self._connection.execute(insert(items).values(**codec.item_values(item)))
+
+    def get(self, item_id: str) -> Item | None:
+        """The item of that identifier."""
+        row = self._connection.execute(select(items).where(items.c.id == item_id)).mappings().first()
+        return None if row is None else codec.item(row)
+
+    def same_acquisition(self, *, unit: str, device: str, sha256: str) -> Item | None:
+        """The first item that the same device and unit gave with the same bytes."""
+        row = (
+            self._connection.execute(
+                select(items)
+                .where(
+                    items.c.sha256 == sha256,
+                    items.c.device == device,
+                    items.c.unit == unit,
+                    items.c.size > 0,
+                )
+                .order_by(items.c.id)
+                .limit(1)
+            )
+            .mappings()
+            .first()
+        )
+        return None if row is None else codec.item(row)
+
+    def page(
+        self, *, unit: str | None, agent_id: str | None, before: str | None, limit: int
+    ) -> Sequence[Item]:
+        """Newest first."""
+        query = select(items).order_by(items.c.id.desc()).limit(limit)
+        if unit is not None:
+            query = query.where(items.c.unit == unit)
+        if agent_id is not None:
+            query = query.where(items.c.agent_id == agent_id)
+        if before is not None:
+            query = query.where(items.c.id < before)
+        return [codec.item(row) for row in self._connection.execute(query).mappings()]
+
+    def set_lock(self, item_id: str, locked_until: datetime) -> None:
+        """Note that the store's lock was extended."""
+        self._connection.execute(
+            update(items)
+            .where(items.c.id == item_id)
+            .values(locked_until=to_micros(locked_until), fully_locked=True)
+        )
+
+    def set_read_back(self, item_id: str, found: Mapping[str, Json]) -> None:
+        """Keep the latest read-back."""
+        self._connection.execute(
+            update(items).where(items.c.id == item_id).values(read_back=codec.dump(found))
+        )
+
+    def set_description(self, item_id: str, found: Mapping[str, Json]) -> None:
+        """Keep the latest description."""
+        self._connection.execute(
+            update(items).where(items.c.id == item_id).values(description=codec.dump(found))
+        )
+
+    def short_locked(self, before: datetime) -> Sequence[Item]:
+        """Items whose lock was never extended though they were committed before `before`."""
+        rows = self._connection.execute(
+            select(items).where(items.c.fully_locked.is_(False), items.c.committed_at < to_micros(before))
+        ).mappings()
+        return [codec.item(row) for row in rows]
+
+    def put_rendition(self, rendition: Rendition) -> None:
+        """Insert or replace the rendition of this item and kind."""
+        self._connection.execute(
+            delete(renditions).where(
+                renditions.c.item_id == rendition.item_id, renditions.c.kind == rendition.kind
+            )
+        )
+        self._connection.execute(
+            insert(renditions).values(
+                id=rendition.id,
+                item_id=rendition.item_id,
+                kind=rendition.kind,
+                key=rendition.key,
+                media_type=rendition.media_type,
+                size=rendition.size,
+                sha256=rendition.sha256,
+                made_at=to_micros(rendition.made_at),
+                provenance=codec.dump(rendition.provenance),
+                layout=codec.dump(rendition.layout),
+            )
+        )
+
+    def renditions(self, item_id: str) -> Sequence[Rendition]:
+        """Every rendition of the item."""
+        rows = self._connection.execute(
+            select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.kind)
+        ).mappings()
+        return [codec.rendition(row) for row in rows]
+
+    def rendition(self, item_id: str, kind: str) -> Rendition | None:
+        """The rendition of that kind."""
+        row = (
+            self._connection.execute(
+                select(renditions).where(renditions.c.item_id == item_id, renditions.c.kind == kind)
+            )
+            .mappings()
+            .first()
+        )
+        return None if row is None else codec.rendition(row)

@@ -1,0 +1,124 @@
+"""The frozen event table and this process's emitter."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy.dialects import registry
+
+from evidence.events import SALT_BYTES, EventDraft, SealedEvent, seal
+from evidence.ids import new_id, new_pseudonym
+from evidence.ports.catalogue import HistoryEntry
+from evidence.timekeeping import to_micros
+from storage.catalogue.tables import (
+    emitters,
+    event_bodies,
+    event_queue,
+    event_subjects,
+    events,
+)
+
+
+class Emitter:
+    """One process start: an identifier and the count of its events.
+
+    The count moves with the transaction: whoever rolls back puts `n` back (`storage.catalogue.writer`).
+    """
+
+    def __init__(self) -> None:
+        self.id = new_pseudonym()
+        self.n = 0
+
+    def seal(self, draft: EventDraft) -> SealedEvent:
+        """The draft's bytes for ever, with this emitter's next number."""
+        event = seal(
+            draft,
+            event_id=draft.id or new_id(draft.at),
+            emitter=self.id,
+            n=self.n,
+            salt=secrets.token_bytes(SALT_BYTES),
+        )
+        self.n += 1
+        return event
+
+
+def register_emitter(connection: Connection, emitter: Emitter, at: datetime) -> None:
+    """The emitter's row, before its first event."""
+    connection.execute(insert(emitters).values(id=emitter.id, started_at=to_micros(at), next_n=emitter.n))
+
+
+@cache
+def _insert(table: Table, columns: tuple[str, ...], dialect: str) -> str:
+    # Group commit is the hot path of every read: the statement is compiled once and given plain tuples.
+    return str(insert(table).compile(dialect=registry.load(dialect)(), column_keys=list(columns)))
+
+
+def _insert_many(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[object, ...]]
+) -> None:
+    if rows:
+        connection.exec_driver_sql(_insert(table, columns, connection.dialect.name), rows)
+
+
+def store_events(connection: Connection, emitter: Emitter, sealed: Sequence[SealedEvent]) -> None:
+    """Insert sealed events, their bodies and projections, and move the emitter's count on."""
+    _insert_many(
+        connection,
+        events,
+        ("id", "data", "at"),
+        [(event.id, event.data, to_micros(event.at)) for event in sealed],
+    )
+    _insert_many(
+        connection,
+        event_bodies,
+        ("event_id", "salt", "detail"),
+        [(event.id, event.salt, event.detail) for event in sealed],
+    )
+    _insert_many(
+        connection,
+        event_subjects,
+        ("subject", "event_id"),
+        [(subject.id, event.id) for event in sealed for subject in event.subjects],
+    )
+    _insert_many(connection, event_queue, ("event_id",), [(event.id,) for event in sealed])
+    connection.execute(update(emitters).where(emitters.c.id == emitter.id).values(next_n=emitter.n))
+
+
+class SqlEvents:
+    """`evidence.ports.catalogue.Events` over SQL."""
+
+    def __init__(self, connection: Connection, emitter: Emitter) -> None:
+        self._connection = connection
+        self._emitter = emitter
+
+    def append(self, draft: EventDraft) -> SealedEvent:
+        """Seal and insert in the current transaction."""
+        event = self._emitter.seal(draft)
+        store_events(self._connection, self._emitter, [event])
+        return event
+
+    def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
+        """Event, salt and detail bytes."""
+        row = self._connection.execute(
+            select(events.c.data, event_bodies.c.salt, event_bodies.c.detail)
+            .join(event_bodies, event_bodies.c.event_id == events.c.id)
+            .where(events.c.id == event_id)
+        ).first()
+        return None if row is None else (row.data, row.salt, row.detail)
+
+    def history(self, subject: str, limit: int) -> Sequence[HistoryEntry]:
+        """The latest `limit` events about the subject, oldest first."""
+        rows = self._connection.execute(
+            select(events.c.data, event_bodies.c.detail)
+            .select_from(event_subjects)
+            .join(events, events.c.id == event_subjects.c.event_id)
+            .join(event_bodies, event_bodies.c.event_id == events.c.id, isouter=True)
+            .where(event_subjects.c.subject == subject)
+            .order_by(event_subjects.c.seq.desc())
+            .limit(limit)
+        ).all()
+        return [HistoryEntry(row.data, row.detail) for row in reversed(rows)]

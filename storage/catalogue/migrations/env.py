@@ -1,0 +1,10 @@
+"""Alembic's entry: runs on the connection that `storage.catalogue.engine.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from storage.catalogue.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

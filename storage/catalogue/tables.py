@@ -1,0 +1,270 @@
+"""The catalogue's tables. Instants are whole microseconds since 1970 UTC; JSON columns hold canonical JSON.
+
+`events` is frozen: identifier, bytes, time, and a trigger that refuses every UPDATE and DELETE. What is
+searched (`event_subjects`) is a projection that can be rebuilt from the bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(36)
+#: SQLite counts only INTEGER PRIMARY KEY up by itself.
+_COUNTER = BigInteger().with_variant(Integer, "sqlite")
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("username", String(128), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("unit", String(128), nullable=False),
+    Column("password_hash", Text),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("unit", String(128), nullable=False, index=True),
+    Column("length", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("submission", Text, nullable=False),
+    Column("hash_state", LargeBinary),
+    Column("crc32", BigInteger, nullable=False),
+    Column("sha256", String(64)),
+    Column("salvaged", Text),
+    Column("code", String(64)),
+    Column("message", Text),
+    Column("item_id", _ID),
+    Column("created_at", BigInteger, nullable=False),
+    Column("touched_at", BigInteger, nullable=False),
+    Index("ix_uploads_state_touched_at", "state", "touched_at"),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("upload_id", ForeignKey("uploads.id"), primary_key=True),
+    Column("item_id", _ID, nullable=False),
+    Column("event_id", _ID, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("first_lock", BigInteger, nullable=False),
+    Column("full_lock", BigInteger, nullable=False),
+    Column("resubmission", Boolean, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("media_type", String(128), nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("upload_id", ForeignKey("uploads.id"), nullable=False, index=True),
+    Column("item_id", _ID, nullable=False, index=True),
+    Column("jws", Text, nullable=False),
+    Column("completed", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("upload_id", "completed"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("upload_id", ForeignKey("uploads.id"), nullable=False, unique=True),
+    Column("unit", String(128), nullable=False),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("device", String(256)),
+    Column("submission", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("version", Text, nullable=False),
+    Column("salvaged", Text),
+    Column("committed_at", BigInteger, nullable=False),
+    Column("locked_until", BigInteger, nullable=False),
+    Column("fully_locked", Boolean, nullable=False),
+    Column("read_back", Text),
+    Column("description", Text),
+    Index("ix_items_unit_id", "unit", "id"),
+    Index("ix_items_agent_id_id", "agent_id", "id"),
+    Index("ix_items_sha256_device_unit", "sha256", "device", "unit"),
+    Index("ix_items_fully_locked_committed_at", "fully_locked", "committed_at"),
+)
+
+renditions = Table(
+    "renditions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("provenance", Text, nullable=False),
+    Column("layout", Text, nullable=False),
+    UniqueConstraint("item_id", "kind"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("stage", String(32), nullable=False),
+    Column("subject", _ID, nullable=False),
+    Column("unit", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("rung_at", BigInteger),
+    Column("progress", Integer, nullable=False),
+    Column("code", String(64)),
+    Column("message", Text),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("subject", "stage"),
+    Index("ix_jobs_state_updated_at", "state", "updated_at"),
+)
+
+job_changes = Table(
+    "job_changes",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("job_id", _ID, nullable=False),
+    Column("stage", String(32), nullable=False),
+    Column("subject", _ID, nullable=False),
+    Column("unit", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("progress", Integer, nullable=False),
+    Column("message", Text),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+emitters = Table(
+    "emitters",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("next_n", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+event_bodies = Table(
+    "event_bodies",
+    metadata,
+    Column("event_id", ForeignKey("events.id"), primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+)
+
+event_subjects = Table(
+    "event_subjects",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("subject", _ID, nullable=False),
+    Column("event_id", ForeignKey("events.id"), nullable=False),
+    Index("ix_event_subjects_subject_seq", "subject", "seq"),
+)
+
+#: What the sequencer takes from; late commits cannot be skipped, and `events` stays insert-only.
+event_queue = Table(
+    "event_queue",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("event_id", ForeignKey("events.id"), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+viewings = Table(
+    "viewings",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("content", String(36), nullable=False),
+    Column("permitted_from", BigInteger, nullable=False),
+    Column("permitted_to", BigInteger, nullable=False),
+    Column("purpose", Text),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("emitter", _ID, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("sent", Text),
+    Index("ix_viewings_closed_at_expires_at", "closed_at", "expires_at"),
+    Index("ix_viewings_agent_id_item_id_content", "agent_id", "item_id", "content"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("kind", String(64), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("cleared_at", BigInteger),
+)
+
+#: Anonymous noise, counted by kind and hour.
+security_noise = Table(
+    "security_noise",
+    metadata,
+    Column("kind", String(64), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)

@@ -1,0 +1,26 @@
+"""One unit of work: every repository over one connection."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from storage.catalogue.holdings import SqlItems
+from storage.catalogue.intake import SqlUploads
+from storage.catalogue.log import Emitter, SqlEvents
+from storage.catalogue.oversight import SqlOversight, SqlViewings
+from storage.catalogue.people import SqlAgents
+from storage.catalogue.work import SqlJobs
+
+
+class SqlTransaction:
+    """`evidence.ports.catalogue.Transaction`; usable only inside the call that it was given to."""
+
+    def __init__(self, connection: Connection, emitter: Emitter) -> None:
+        self.connection = connection
+        self.agents = SqlAgents(connection)
+        self.uploads = SqlUploads(connection)
+        self.items = SqlItems(connection)
+        self.jobs = SqlJobs(connection)
+        self.events = SqlEvents(connection, emitter)
+        self.viewings = SqlViewings(connection)
+        self.oversight = SqlOversight(connection)

@@ -1,0 +1,123 @@
+"""The few system calls on which durability rests, each with the reason for its place."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from evidence.errors import NoSpace, Unavailable
+from evidence.ports.objects import Digests
+
+_CHUNK = 1 << 20
+_FS_IOC_GETFLAGS = 0x80086601
+_FS_IOC_SETFLAGS = 0x40086602
+_FS_IMMUTABLE_FL = 0x10
+
+
+def storage_error(error: OSError) -> NoSpace | Unavailable:
+    """What a full or failing disk is called, for the person at the station and the administrator."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(
+            "disk-full", "The disk is full. Nothing was lost; free space or add a disk, then try again."
+        )
+    return Unavailable(
+        "disk-failed", "The disk refused to work. Tell your administrator to look at the server's log."
+    )
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directories(path: Path) -> None:
+    """`mkdir -p`, each new name durable in its parent before anything is put inside."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
+
+
+def has_writer(descriptor: int) -> bool:
+    """Whether some process has this regular file open for writing.
+
+    A read lease is granted only when nobody has (fcntl(2), F_SETLEASE). Where leases are not supported
+    the answer is False: the order of steps is then the only guard.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def set_immutable(path: Path, *, on: bool = True) -> bool:
+    """Set or clear the immutable flag; False where kernel, filesystem or privileges do not allow it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        flags = struct.unpack("i", fcntl.ioctl(descriptor, _FS_IOC_GETFLAGS, struct.pack("i", 0)))[0]
+        wanted = flags | _FS_IMMUTABLE_FL if on else flags & ~_FS_IMMUTABLE_FL
+        if wanted != flags:
+            fcntl.ioctl(descriptor, _FS_IOC_SETFLAGS, struct.pack("i", wanted))
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as the page cache has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_direct(path: Path) -> Digests:
+    """Read a file past the page cache if the filesystem can, and say which it was."""
+    digests = [hashlib.new(name) for name in ("sha256", "sha512", "sm3")]
+    size = 0
+    pieces, method = _pieces(path)
+    for piece in pieces:
+        size += len(piece)
+        for digest in digests:
+            digest.update(piece)
+    sha256, sha512, sm3 = (digest.hexdigest() for digest in digests)
+    return Digests(size, sha256, sha512, sm3, method)
+
+
+def _pieces(path: Path) -> tuple[Iterator[memoryview], str]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return _read(os.open(path, os.O_RDONLY)), "cached"
+    return _read(descriptor), "direct"
+
+
+def _read(descriptor: int) -> Iterator[memoryview]:
+    # An anonymous mapping is page-aligned, as O_DIRECT demands of buffer, offset and length. It goes when
+    # the last view of it goes.
+    buffer = mmap.mmap(-1, _CHUNK)
+    view = memoryview(buffer)
+    try:
+        offset = 0
+        while read := os.preadv(descriptor, [buffer], offset):
+            offset += read
+            yield view[:read]
+    finally:
+        os.close(descriptor)

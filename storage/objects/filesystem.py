@@ -1,0 +1,230 @@
+"""The embedded WORM store: one directory tree on one local filesystem.
+
+Order of a commit, and why: (1) the lock's sidecar, so that no moment exists in which the bytes lie there
+unlocked; (2) proof that no writer is left, because an open descriptor can still write to a linked 0444
+file; (3) chmod 0444 and fsync of the file, so that its bytes are durable before its name; (4) link, which
+refuses to overwrite; (5) fsync of the directory, so that the name is durable; (6) unlink of the staging
+name and fsync there; (7) the immutable flag, last, since a flagged inode cannot lose its staging name.
+The catalogue's row comes after all of it. Every step may be repeated.
+
+Locks are create-only empty files `{root}/locks/{key}/{microseconds}`: the latest date counts, so a lock
+can only extend. What this protects against is said by `custos doctor`: root can undo all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from evidence.errors import Conflict, Unavailable
+from evidence.keys import is_key
+from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat
+from evidence.timekeeping import from_micros, to_micros
+from storage.objects.disk import (
+    has_writer,
+    make_directories,
+    read_direct,
+    set_immutable,
+    sha256_of,
+    storage_error,
+    sync_directory,
+)
+
+
+class FilesystemStore:
+    """`evidence.ports.objects.ObjectStore` below `root`."""
+
+    def __init__(self, root: Path, *, immutable: bool = True) -> None:
+        self._objects = root / "objects"
+        self._locks = root / "locks"
+        self._incoming = root / "incoming"
+        self._immutable = immutable
+        for directory in (self._objects, self._locks, self._incoming):
+            make_directories(directory)
+
+    def _path(self, key: str) -> Path:
+        if not is_key(key):
+            raise ValueError("not a key")
+        return self._objects / key
+
+    async def commit(
+        self, key: str, staged: Path, *, size: int, sha256: str, locked_until: datetime
+    ) -> ObjectStat:
+        """See the port."""
+        return await asyncio.to_thread(self._commit, key, staged, size, sha256, locked_until)
+
+    async def put(self, key: str, data: bytes, *, locked_until: datetime) -> ObjectStat:
+        """See the port."""
+        return await asyncio.to_thread(self._put, key, data, locked_until)
+
+    async def put_rendition(self, key: str, source: Path) -> ObjectStat:
+        """See the port."""
+        return await asyncio.to_thread(self._put_rendition, key, source)
+
+    @asynccontextmanager
+    async def open(self, key: str) -> AsyncIterator[BinaryIO]:
+        """See the port."""
+        path = self._path(key)
+        try:
+            file = await asyncio.to_thread(path.open, "rb")
+        except FileNotFoundError as error:
+            raise NotStored from error
+        try:
+            yield file
+        finally:
+            file.close()
+
+    @asynccontextmanager
+    async def local_path(self, key: str) -> AsyncIterator[Path]:
+        """See the port: here the object itself, 0444."""
+        await self.stat(key)
+        yield self._path(key)
+
+    async def stat(self, key: str) -> ObjectStat:
+        """See the port."""
+        return await asyncio.to_thread(self._stat, key)
+
+    async def extend_lock(self, key: str, until: datetime) -> ObjectStat:
+        """See the port."""
+        return await asyncio.to_thread(self._extend_lock, key, until)
+
+    async def read_back(self, key: str) -> Digests:
+        """See the port: O_DIRECT where the filesystem has it."""
+        try:
+            return await asyncio.to_thread(read_direct, self._path(key))
+        except FileNotFoundError as error:
+            raise NotStored from error
+        except OSError as error:
+            raise storage_error(error) from error
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """See the port."""
+        for key in await asyncio.to_thread(self._keys, prefix):
+            yield key
+
+    def _keys(self, prefix: str) -> list[str]:
+        keys = (
+            str((Path(directory) / name).relative_to(self._objects))
+            for directory, _, names in os.walk(self._objects)
+            for name in names
+        )
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def _commit(self, key: str, staged: Path, size: int, sha256: str, locked_until: datetime) -> ObjectStat:
+        path = self._path(key)
+        try:
+            self._lock(key, locked_until)
+            make_directories(path.parent)
+            if path.exists():
+                _require(path, size, sha256)
+            else:
+                self._link(staged, path, size)
+            self._settle(path, staged)
+        except OSError as error:
+            raise storage_error(error) from error
+        return self._stat(key)
+
+    def _link(self, staged: Path, path: Path, size: int) -> None:
+        try:
+            descriptor = os.open(staged, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise Unavailable(
+                "staged-missing", "The bytes are neither in the store nor on the staging disk."
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if has_writer(descriptor):
+                raise Conflict("still-open", "Something still has this upload open for writing.")
+            if os.fstat(descriptor).st_size != size:
+                raise Unavailable("staged-missing", "The staged file does not have the right length.")
+            os.fchmod(descriptor, 0o444)
+            os.fsync(descriptor)
+            os.link(staged, path)
+        finally:
+            os.close(descriptor)
+
+    def _settle(self, path: Path, staged: Path) -> None:
+        """Steps 5 to 7, also for an object that an earlier attempt linked and did not make durable."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(path.parent)
+        staged.unlink(missing_ok=True)
+        sync_directory(staged.parent)
+        if self._immutable:
+            set_immutable(path)
+
+    def _put(self, key: str, data: bytes, locked_until: datetime) -> ObjectStat:
+        path = self._path(key)
+        incoming = self._incoming / secrets.token_hex(16)
+        try:
+            self._lock(key, locked_until)
+            make_directories(path.parent)
+            if not path.exists():
+                incoming.write_bytes(data)
+                self._link(incoming, path, len(data))
+            if path.read_bytes() != data:
+                raise AlreadyStored
+            self._settle(path, incoming)
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            incoming.unlink(missing_ok=True)
+        return self._stat(key)
+
+    def _put_rendition(self, key: str, source: Path) -> ObjectStat:
+        path = self._path(key)
+        try:
+            make_directories(path.parent)
+            descriptor = os.open(source, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            source.replace(path)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise storage_error(error) from error
+        return self._stat(key)
+
+    def _lock(self, key: str, until: datetime) -> None:
+        directory = self._locks / key
+        make_directories(directory)
+        sidecar = directory / f"{to_micros(until):020d}"
+        with suppress(FileExistsError):
+            os.close(os.open(sidecar, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
+        sync_directory(directory)
+
+    def _extend_lock(self, key: str, until: datetime) -> ObjectStat:
+        found = self._stat(key)
+        if found.locked_until is None or found.locked_until < until:
+            try:
+                self._lock(key, until)
+            except OSError as error:
+                raise storage_error(error) from error
+        return self._stat(key)
+
+    def _stat(self, key: str) -> ObjectStat:
+        try:
+            size = self._path(key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotStored from error
+        try:
+            sidecars = [int(entry.name) for entry in (self._locks / key).iterdir() if entry.name.isdigit()]
+        except FileNotFoundError:
+            sidecars = []
+        return ObjectStat(key, size, "", from_micros(max(sidecars)) if sidecars else None)
+
+
+def _require(path: Path, size: int, sha256: str) -> None:
+    if path.stat().st_size != size or sha256_of(path) != sha256:
+        raise AlreadyStored

@@ -1,0 +1,124 @@
+"""The disk on which uploads wait: one file per upload, named by its identifier and by nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from evidence.errors import Unavailable
+from evidence.ids import is_id
+from storage.objects.disk import sha256_of, storage_error, sync_directory
+
+_IOV_MAX = 1024
+
+
+class StagedFile:
+    """`evidence.ports.objects.StagedWriter` on a local file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append all pieces, without joining them first."""
+        assert self._descriptor is not None
+        try:
+            for start in range(0, len(pieces), _IOV_MAX):
+                group = pieces[start : start + _IOV_MAX]
+                written = os.writev(self._descriptor, group)
+                if written < sum(map(len, group)):
+                    self._write_rest(b"".join(group)[written:])
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def _write_rest(self, data: bytes) -> None:
+        assert self._descriptor is not None
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def sync(self) -> None:
+        """fdatasync: bytes and size, which is all that a resume needs."""
+        assert self._descriptor is not None
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def close(self) -> None:
+        """Close; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class StagingDirectory:
+    """`evidence.ports.objects.Staging` in one directory."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._root = root
+
+    def path(self, upload_id: str) -> Path:
+        """Where the upload's bytes lie."""
+        if not is_id(upload_id):
+            raise ValueError("not an upload identifier")
+        return self._root / f"{upload_id}.part"
+
+    def create(self, upload_id: str) -> None:
+        """An empty file with a durable name."""
+        try:
+            os.close(os.open(self.path(upload_id), os.O_WRONLY | os.O_CREAT, 0o600))
+            sync_directory(self._root)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def open(self, upload_id: str, offset: int) -> StagedFile:
+        """Open at `offset`; bytes beyond it were never acknowledged and are dropped."""
+        try:
+            descriptor = os.open(self.path(upload_id), os.O_WRONLY)
+        except FileNotFoundError as error:
+            raise _missing() from error
+        except OSError as error:
+            raise storage_error(error) from error
+        if os.fstat(descriptor).st_size < offset:
+            os.close(descriptor)
+            raise _missing()
+        os.ftruncate(descriptor, offset)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return StagedFile(descriptor)
+
+    def digest(self, upload_id: str) -> tuple[int, str]:
+        """Size and SHA-256 of what lies there now."""
+        path = self.path(upload_id)
+        try:
+            return path.stat().st_size, sha256_of(path)
+        except FileNotFoundError as error:
+            raise _missing() from error
+
+    def discard(self, upload_id: str) -> None:
+        """Remove the file if it is there."""
+        self.path(upload_id).unlink(missing_ok=True)
+        sync_directory(self._root)
+
+    def idle(self, seconds: float) -> Sequence[str]:
+        """Uploads whose staged file has been still for that long."""
+        before = time.time() - seconds
+        return [
+            path.stem
+            for path in self._root.glob("*.part")
+            if is_id(path.stem) and path.stat().st_mtime < before
+        ]
+
+    def free_bytes(self) -> int:
+        """Space that an unprivileged process may still use."""
+        found = os.statvfs(self._root)
+        return found.f_bavail * found.f_frsize
+
+
+def _missing() -> Unavailable:
+    return Unavailable(
+        "staged-missing",
+        "The bytes of this upload are not on the staging disk. Send the file again from the start.",
+    )

@@ -1,0 +1,97 @@
+"""The worker: each child opens its own services after the fork and runs them on its own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from typing import Any
+
+from celery import Celery, signals
+
+from custos.settings import Settings
+from custos.wiring import Services, open_services
+from workers.app import RUN_JOB, SWEEP, make_app
+from workers.doorbell import CeleryDoorbell
+
+_log = logging.getLogger(__name__)
+
+
+class Child:
+    """What one forked process holds: a loop and the services on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stack = AsyncExitStack()
+        self._services: Services | None = None
+        self._doorbell: CeleryDoorbell | None = None
+
+    def open(self, app: Celery) -> None:
+        """After the fork."""
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        self._doorbell = CeleryDoorbell(app)
+        self._services = self._loop.run_until_complete(
+            self._stack.enter_async_context(open_services(self._settings, self._doorbell, "worker"))
+        )
+
+    def close(self) -> None:
+        """Before the process ends."""
+        if self._loop is not None:
+            self._loop.run_until_complete(self._stack.aclose())
+        if self._doorbell is not None:
+            self._doorbell.close()
+
+    def run_job(self, job_id: str) -> None:
+        """Answer one ring."""
+        assert self._loop is not None
+        assert self._services is not None
+        self._loop.run_until_complete(self._services.work.run(job_id))
+
+    def sweep(self) -> None:
+        """One sweep."""
+        assert self._loop is not None
+        assert self._services is not None
+        self._loop.run_until_complete(self._services.sweep.run())
+
+
+def make_worker(settings: Settings) -> Celery:
+    """The app with its tasks; children open their services when they start."""
+    app = make_app(settings)
+    child = Child(settings)
+
+    def opened(**_: Any) -> None:
+        child.open(app)
+
+    def closed(**_: Any) -> None:
+        child.close()
+
+    signals.worker_process_init.connect(opened, weak=False)
+    signals.worker_process_shutdown.connect(closed, weak=False)
+    app.task(child.run_job, name=RUN_JOB)
+    app.task(child.sweep, name=SWEEP)
+    return app
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until told to stop; a warm stop finishes what is running."""
+    app = make_worker(settings)
+    # billiard kills a child that is not up in four seconds; a busy catalogue may take longer.
+    app.conf.worker_proc_alive_timeout = 60.0
+    app.worker_main(
+        [
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={settings.work.concurrency}",
+            "--loglevel=WARNING",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+    )
+
+
+def run_beat(settings: Settings) -> None:
+    """Ring for the sweep until told to stop."""
+    make_app(settings).Beat(loglevel="WARNING").run()
