@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, schemas, the map from errors to answers, the small page."""

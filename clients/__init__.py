@@ -1,0 +1,1 @@
+"""What runs outside the server; no server code is imported here."""

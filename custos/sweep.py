@@ -58,8 +58,8 @@ class Sweep:
                     Alarm(
                         "lock-not-extended",
                         item.id,
-                        "A recording still has only its first, short lock. See `custos jobs list --failed` and "
-                        "retry its commit.",
+                        "A recording still has only its first, short lock. Look at `custos jobs list "
+                        "--failed` and retry its commit.",
                         now,
                     ),
                     item.id,

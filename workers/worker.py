@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 from celery import Celery, signals
 
+from custos.child import die_with_parent
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from workers.app import RUN_JOB, SWEEP, make_app
@@ -62,6 +65,8 @@ def make_worker(settings: Settings) -> Celery:
     child = Child(settings)
 
     def opened(**_: Any) -> None:
+        # billiard's children are the worker's, and must not outlive it when it is killed.
+        die_with_parent(os.getppid())
         child.open(app)
 
     def closed(**_: Any) -> None:
@@ -74,9 +79,14 @@ def make_worker(settings: Settings) -> Celery:
     return app
 
 
-def run_worker(settings: Settings) -> None:
-    """Work until told to stop; a warm stop finishes what is running."""
+def run_worker(settings: Settings, announce: Callable[[], None]) -> None:
+    """Work until told to stop; a warm stop finishes what is running. `announce`: the worker listens."""
     app = make_worker(settings)
+
+    def ready(**_: Any) -> None:
+        announce()
+
+    signals.worker_ready.connect(ready, weak=False)
     # billiard kills a child that is not up in four seconds; a busy catalogue may take longer.
     app.conf.worker_proc_alive_timeout = 60.0
     app.worker_main(
@@ -90,8 +100,3 @@ def run_worker(settings: Settings) -> None:
             "--without-heartbeat",
         ]
     )
-
-
-def run_beat(settings: Settings) -> None:
-    """Ring for the sweep until told to stop."""
-    make_app(settings).Beat(loglevel="WARNING").run()

@@ -1,0 +1,1 @@
+"""The offline checker: written from docs/formats, shares no code with the server."""

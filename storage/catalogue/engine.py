@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
@@ -62,25 +60,49 @@ def open_engine(path: Path, *, readers: bool) -> Engine:
     return engine
 
 
+#: The newest migration; a test holds it equal to what Alembic finds.
+NEWEST = "0001"
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+
+
 def migrate(engine: Engine) -> None:
-    """Bring the database to the newest schema; repeatable. One process at a time (an exclusive lock).
+    """Bring the database to the newest schema; repeatable, and safe for several processes at once.
 
     Raises Unavailable("newer-catalogue") when a newer Custos has been here.
     """
-    config = Config()
-    config.set_main_option("script_location", "storage.catalogue:migrations")
     with engine.connect() as connection:
+        if _revision(connection) == NEWEST:
+            return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        except BaseException as error:
+            _refuse_newer(_revision(connection))
+            _upgrade(connection)
+        except BaseException:
             connection.exec_driver_sql("ROLLBACK")
-            if "Can't locate revision" in str(error):
-                raise Unavailable(
-                    "newer-catalogue",
-                    "This catalogue was made by a newer Custos. Start that version, or restore a backup "
-                    "made before the upgrade.",
-                ) from error
             raise
         connection.exec_driver_sql("COMMIT")
+
+
+def _refuse_newer(revision: str | None) -> None:
+    if revision is not None and revision > NEWEST:
+        raise Unavailable(
+            "newer-catalogue",
+            "This catalogue was made by a newer Custos. Start that version, or restore a backup made before "
+            "the upgrade.",
+        )
+
+
+def _upgrade(connection: Connection) -> None:
+    # Alembic takes longer to import than everything else together; most starts need none of it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "storage.catalogue:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,217 @@
+"""Sending evidence: single and multiple ranges, by sendfile, counted as the kernel accepts it.
+
+Before the first byte of a body the viewing is durable. A transfer that outlives its viewing is authorised
+again and gets a new one before it goes on. Answers are `private, no-store`: nothing between us and the
+viewer may keep a copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Sequence
+from typing import BinaryIO
+from urllib.parse import quote
+
+from aiohttp import web
+
+from api.context import METRICS, agent_of, services
+from evidence.agents import Agent
+from evidence.errors import CustosError, Denied
+from evidence.ranges import ByteRange
+from retrieval.playlist import media_playlist
+from retrieval.ranges import parse_range
+from retrieval.reading import Content
+from retrieval.viewings import OpenViewing
+
+#: A transfer is looked at again after this many bytes: is its viewing still live?
+_STRETCH = 16 << 20
+_LONGEST_PURPOSE = 500
+
+
+def _etag(content: Content) -> str:
+    return f'"sha256-{content.sha256}"'
+
+
+def _base_headers(content: Content) -> dict[str, str]:
+    digest = base64.b64encode(bytes.fromhex(content.sha256)).decode()
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-store",
+        "ETag": _etag(content),
+        "Repr-Digest": f"sha-256=:{digest}:",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    if content.rendition is None:
+        name = content.item.submission.filename
+        plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)[-100:]
+        headers["Content-Disposition"] = (
+            f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+        )
+    return headers
+
+
+class _Transfer:
+    """One response body, range by range, under one viewing after another."""
+
+    def __init__(self, request: web.Request, agent: Agent, content: Content, purpose: str | None) -> None:
+        self._request = request
+        self._agent = agent
+        self._content = content
+        self._purpose = purpose
+        self._viewing: OpenViewing | None = None
+
+    async def enter(self, wanted: ByteRange) -> None:
+        """Be on record for `wanted` before any of it leaves."""
+        reading = services(self._request).reading
+        self._viewing = await reading.enter(self._agent, self._content, wanted, self._purpose)
+
+    async def leave(self) -> None:
+        """Close what was opened; an original's viewing ends with its answer."""
+        if self._viewing is not None:
+            entered, self._viewing = self._viewing, None
+            await services(self._request).desk.leave(entered, done=self._content.rendition is None)
+
+    async def send(self, file: BinaryIO, start: int, end: int, last: int) -> None:
+        """Send [start, end); `last` is where the whole answer's bytes end."""
+        desk = services(self._request).desk
+        loop = asyncio.get_running_loop()
+        while start < end:
+            assert self._viewing is not None
+            if not desk.is_live(self._viewing):
+                await self.leave()
+                await services(self._request).reading.still_allowed(self._agent, self._content)
+                await self.enter((start, max(end, last)))
+                continue
+            transport = self._request.transport
+            if transport is None:
+                raise ConnectionResetError
+            stop = min(end, start + _STRETCH)
+            try:
+                await loop.sendfile(transport, file, start, stop - start)
+            finally:
+                # The kernel's word: what it accepted may have left, even when the send failed.
+                accepted = min(max(file.tell(), start), stop)
+                self._viewing.note(start, accepted)
+                self._request.app[METRICS].sent.inc(accepted - start)
+            start = stop
+
+
+async def _serve(request: web.Request, name: str) -> web.StreamResponse:
+    agent = await agent_of(request)
+    content = await services(request).reading.content(agent, request.match_info["item"], name)
+    headers = _base_headers(content)
+    if_range = request.headers.get("If-Range")
+    wanted = None
+    if if_range is None or if_range == headers["ETag"]:
+        wanted = _ranges(request, content, headers)
+    if wanted is not None and len(wanted) > 1:
+        return await _send_parts(request, agent, content, headers, wanted)
+    start, end = (0, content.size) if wanted is None else wanted[0]
+    response = web.StreamResponse(status=200 if wanted is None else 206, headers=headers)
+    response.content_type = content.media_type
+    response.content_length = end - start
+    if wanted is not None:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.size}"
+    if request.method == "HEAD":
+        await response.prepare(request)
+        return response
+    return await _send(request, agent, content, response, [(b"", start, end)], b"")
+
+
+def _ranges(request: web.Request, content: Content, headers: dict[str, str]) -> list[ByteRange] | None:
+    try:
+        return parse_range(request.headers.get("Range"), content.size)
+    except CustosError:
+        headers["Content-Range"] = f"bytes */{content.size}"
+        raise
+
+
+async def _send_parts(
+    request: web.Request, agent: Agent, content: Content, headers: dict[str, str], wanted: Sequence[ByteRange]
+) -> web.StreamResponse:
+    boundary = secrets.token_hex(16)
+    parts = [
+        (
+            f"\r\n--{boundary}\r\nContent-Type: {content.media_type}\r\n"
+            f"Content-Range: bytes {start}-{end - 1}/{content.size}\r\n\r\n".encode(),
+            start,
+            end,
+        )
+        for start, end in wanted
+    ]
+    closing = f"\r\n--{boundary}--\r\n".encode()
+    response = web.StreamResponse(status=206, headers=headers)
+    response.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    response.content_length = sum(len(head) + end - start for head, start, end in parts) + len(closing)
+    if request.method == "HEAD":
+        await response.prepare(request)
+        return response
+    return await _send(request, agent, content, response, parts, closing)
+
+
+async def _send(
+    request: web.Request,
+    agent: Agent,
+    content: Content,
+    response: web.StreamResponse,
+    parts: Sequence[tuple[bytes, int, int]],
+    closing: bytes,
+) -> web.StreamResponse:
+    purpose = request.headers.get("X-Purpose", "")[:_LONGEST_PURPOSE] or None
+    transfer = _Transfer(request, agent, content, purpose)
+    first = min(start for _, start, _ in parts)
+    last = max(end for _, _, end in parts)
+    async with services(request).reading.opened(content) as file:
+        await transfer.enter((first, last))
+        try:
+            await response.prepare(request)
+            for head, start, end in parts:
+                if head:
+                    await response.write(head)
+                await transfer.send(file, start, end, last)
+            if closing:
+                await response.write(closing)
+            await response.write_eof()
+        except ConnectionError:
+            # The reader went away; what the kernel had accepted by then stands in the closing event.
+            request.protocol.force_close()
+        except Denied:
+            # No longer allowed, in the middle of the body: nothing more leaves.
+            request.protocol.force_close()
+        finally:
+            await transfer.leave()
+    return response
+
+
+async def original(request: web.Request) -> web.StreamResponse:
+    """The original, byte for byte as received."""
+    return await _serve(request, "original")
+
+
+async def playable(request: web.Request) -> web.StreamResponse:
+    """The playable rendition, for byte ranges."""
+    return await _serve(request, "playable")
+
+
+async def poster(request: web.Request) -> web.StreamResponse:
+    """One picture of the item."""
+    return await _serve(request, "poster")
+
+
+async def playlist(request: web.Request) -> web.Response:
+    """The HLS playlist over the playable rendition; opens the viewing that its segments use."""
+    agent = await agent_of(request)
+    reading = services(request).reading
+    content = await reading.content(agent, request.match_info["item"], "playable")
+    assert content.rendition is not None
+    purpose = request.headers.get("X-Purpose", "")[:_LONGEST_PURPOSE] or None
+    entered = await reading.enter(agent, content, (0, content.size), purpose)
+    await services(request).desk.leave(entered, done=False)
+    return web.Response(
+        text=media_playlist(content.rendition.layout, "playable.mp4"),
+        content_type="application/vnd.apple.mpegurl",
+        headers={"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"},
+    )

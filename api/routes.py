@@ -1,0 +1,210 @@
+"""Every route of the server: one table from which both aiohttp and OpenAPI are fed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api import content, reading, session, tus, upkeep
+from api.schemas import (
+    AgentOut,
+    Health,
+    History,
+    ItemOut,
+    ItemPage,
+    JobList,
+    Salvage,
+    SignIn,
+    UploadOut,
+)
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One status: a model for JSON, a media type for anything else, neither for no body."""
+
+    model: type[BaseModel] | None = None
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter or header beyond the path's; `pattern` is what its text must match."""
+
+    name: str
+    place: str
+    required: bool = False
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path. `errors` are the problem statuses beyond 401, 404 and 503."""
+
+    method: str
+    path: str
+    handler: Handler
+    answers: Mapping[int, Answer]
+    body: type[BaseModel] | str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[int, ...] = ()
+    signed_in: bool = True
+    tag: str = "retrieval"
+    described: bool = True
+
+
+def _header(name: str, pattern: str | None = None, *, required: bool = False) -> Parameter:
+    return Parameter(name, "header", required, pattern)
+
+
+_TUS = _header("Tus-Resumable", "^1\\.0\\.0$", required=True)
+_NUMBER = "^[0-9]{1,18}$"
+_BYTES = {
+    200: Answer(media_type="application/octet-stream"),
+    206: Answer(media_type="application/octet-stream"),
+}
+_RANGE = (_header("Range"), _header("If-Range"), _header("X-Purpose"))
+_OCTETS = "application/offset+octet-stream"
+_EMPTY = Answer()
+
+
+def _bytes(path: str, handler: Handler) -> Route:
+    return Route("GET", path, handler, _BYTES, parameters=_RANGE, errors=(416,))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/session",
+        session.sign_in,
+        {201: Answer(AgentOut)},
+        SignIn,
+        errors=(400,),
+        signed_in=False,
+        tag="session",
+    ),
+    Route("GET", "/session", session.who, {200: Answer(AgentOut)}, tag="session"),
+    Route("DELETE", "/session", session.sign_out, {204: _EMPTY}, tag="session"),
+    Route("OPTIONS", "/uploads", tus.options, {204: _EMPTY}, signed_in=False, tag="ingest"),
+    Route(
+        "POST",
+        "/uploads",
+        tus.create,
+        {201: _EMPTY},
+        _OCTETS,
+        (
+            _TUS,
+            _header("Upload-Length", _NUMBER, required=True),
+            _header("Upload-Metadata"),
+            _header("Upload-Checksum"),
+        ),
+        (400, 409, 410, 412, 413, 415, 422, 460, 507),
+        tag="ingest",
+    ),
+    Route(
+        "HEAD",
+        "/uploads/{upload}",
+        tus.head,
+        {200: _EMPTY},
+        None,
+        (_TUS,),
+        (400, 410, 412, 422),
+        tag="ingest",
+    ),
+    Route(
+        "PATCH",
+        "/uploads/{upload}",
+        tus.patch,
+        {204: _EMPTY},
+        _OCTETS,
+        (_TUS, _header("Upload-Offset", _NUMBER, required=True), _header("Upload-Checksum")),
+        (400, 409, 410, 412, 413, 415, 422, 423, 460, 507),
+        tag="ingest",
+    ),
+    Route(
+        "DELETE",
+        "/uploads/{upload}",
+        tus.terminate,
+        {204: _EMPTY},
+        None,
+        (_TUS,),
+        (400, 410, 412, 423),
+        tag="ingest",
+    ),
+    Route("GET", "/uploads/{upload}", tus.state, {200: Answer(UploadOut)}, tag="ingest"),
+    Route(
+        "POST",
+        "/uploads/{upload}/salvage",
+        tus.salvage,
+        {200: Answer(UploadOut)},
+        Salvage,
+        errors=(400,),
+        tag="ingest",
+    ),
+    Route(
+        "GET",
+        "/uploads/{upload}/receipt",
+        tus.receipt,
+        {200: Answer(media_type="application/jose")},
+        tag="ingest",
+    ),
+    Route(
+        "GET", "/items", reading.items, {200: Answer(ItemPage)}, None, (Parameter("before", "query"),), (400,)
+    ),
+    Route("GET", "/items/{item}", reading.item, {200: Answer(ItemOut)}),
+    Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
+    _bytes("/items/{item}/original", content.original),
+    Route(
+        "GET",
+        "/items/{item}/playlist.m3u8",
+        content.playlist,
+        {200: Answer(media_type="application/vnd.apple.mpegurl")},
+        parameters=(_header("X-Purpose"),),
+    ),
+    _bytes("/items/{item}/playable.mp4", content.playable),
+    _bytes("/items/{item}/poster.jpg", content.poster),
+    Route(
+        "GET",
+        "/jobs",
+        reading.jobs,
+        {200: Answer(JobList)},
+        None,
+        (Parameter("state", "query"),),
+        (400,),
+        tag="work",
+    ),
+    Route(
+        "GET",
+        "/progress",
+        reading.progress,
+        {200: Answer(media_type="text/event-stream")},
+        parameters=(_header("Last-Event-ID"), Parameter("after", "query")),
+        errors=(400,),
+        tag="work",
+    ),
+    Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
+    Route("GET", "/readyz", upkeep.ready, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
+    Route(
+        "GET",
+        "/metrics",
+        upkeep.metrics,
+        {200: Answer(media_type="text/plain")},
+        signed_in=False,
+        tag="upkeep",
+    ),
+    Route("GET", "/", upkeep.page, {200: Answer(media_type="text/html")}, signed_in=False, described=False),
+    Route(
+        "GET",
+        "/static/{name:.+}",
+        upkeep.asset,
+        {200: Answer(media_type="text/javascript")},
+        signed_in=False,
+        described=False,
+    ),
+)

@@ -1,0 +1,255 @@
+"""What goes over the wire, as pydantic models; OpenAPI is generated from them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evidence.items import Upload
+from evidence.jobs import Job
+from evidence.ports.catalogue import JobChange
+from evidence.timekeeping import to_text
+from retrieval.reading import HistoryLine, ItemView
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class Problem(BaseModel):
+    """RFC 9457; `code` is stable, `detail` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+class SignIn(Body):
+    """User name and password."""
+
+    username: str = Field(min_length=1, max_length=128)
+    password: str = Field(min_length=1, max_length=1024)
+
+
+class Salvage(Body):
+    """Why a file that could not be verified is to be kept."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class AgentOut(BaseModel):
+    """Whoever is signed in."""
+
+    id: str
+    username: str
+    name: str
+    role: str
+    unit: str
+
+
+class JobOut(BaseModel):
+    """One stage of background work; `progress` is 0 to 1000."""
+
+    id: str
+    stage: str
+    subject: str
+    state: str
+    progress: int
+    attempts: int
+    code: str | None
+    message: str | None
+    updated_at: str
+
+    @classmethod
+    def of(cls, job: Job) -> JobOut:
+        """From the domain."""
+        return cls(
+            id=job.id,
+            stage=job.stage,
+            subject=job.subject,
+            state=job.state,
+            progress=job.progress,
+            attempts=job.attempts,
+            code=job.code,
+            message=job.message,
+            updated_at=to_text(job.updated_at),
+        )
+
+
+class JobChangeOut(BaseModel):
+    """One step of one job, as the progress stream sends it."""
+
+    job: str
+    stage: str
+    subject: str
+    state: str
+    progress: int
+    message: str | None
+    at: str
+
+    @classmethod
+    def of(cls, change: JobChange) -> JobChangeOut:
+        """From the domain."""
+        return cls(
+            job=change.job_id,
+            stage=change.stage,
+            subject=change.subject,
+            state=change.state,
+            progress=change.progress,
+            message=change.message,
+            at=to_text(change.at),
+        )
+
+
+class RenditionOut(BaseModel):
+    """Something made from an original."""
+
+    id: str
+    kind: str
+    media_type: str
+    size: int
+    sha256: str
+    made_at: str
+    provenance: dict[str, Any]
+
+
+class ItemOut(BaseModel):
+    """One original and what is known of it."""
+
+    id: str
+    upload: str
+    unit: str
+    agent: str
+    agent_name: str | None
+    kind: str
+    media_type: str
+    size: int
+    digests: dict[str, str]
+    submitted: dict[str, Any]
+    salvaged: str | None
+    committed_at: str
+    locked_until: str
+    read_back: dict[str, Any] | None
+    playable: bool
+    route: str | None
+    reason: str | None
+    duration_ms: int | None
+    warnings: list[str]
+    renditions: list[RenditionOut]
+    jobs: list[JobOut]
+
+    @classmethod
+    def of(cls, view: ItemView) -> ItemOut:
+        """From the domain."""
+        item = view.item
+        description: dict[str, Any] = dict(item.description or {})
+        return cls(
+            id=item.id,
+            upload=item.upload_id,
+            unit=item.unit,
+            agent=item.agent_id,
+            agent_name=view.names.get(item.agent_id),
+            kind=item.kind,
+            media_type=item.media_type,
+            size=item.size,
+            digests={"sha256": item.sha256, "crc32": f"{item.crc32:08x}"},
+            submitted=dict(item.submission.as_json()),
+            salvaged=item.salvaged,
+            committed_at=to_text(item.committed_at),
+            locked_until=to_text(item.locked_until),
+            read_back=None if item.read_back is None else dict(item.read_back),
+            playable=any(rendition.kind == "playable" for rendition in view.renditions),
+            route=description.get("route"),
+            reason=description.get("reason"),
+            duration_ms=description.get("duration_ms"),
+            warnings=list(description.get("warnings", ())),
+            renditions=[
+                RenditionOut(
+                    id=rendition.id,
+                    kind=rendition.kind,
+                    media_type=rendition.media_type,
+                    size=rendition.size,
+                    sha256=rendition.sha256,
+                    made_at=to_text(rendition.made_at),
+                    provenance=dict(rendition.provenance),
+                )
+                for rendition in view.renditions
+            ],
+            jobs=[JobOut.of(job) for job in view.jobs],
+        )
+
+
+class ItemPage(BaseModel):
+    """A page of items, newest first; `next` asks for the following page."""
+
+    items: list[ItemOut]
+    next: str | None
+
+
+class HistoryOut(BaseModel):
+    """One custody event; `detail` is what was kept beside it."""
+
+    event: dict[str, Any]
+    detail: dict[str, Any] | None
+    agent_name: str | None
+
+    @classmethod
+    def of(cls, line: HistoryLine) -> HistoryOut:
+        """From the domain."""
+        return cls(
+            event=dict(line.event),
+            detail=None if line.detail is None else dict(line.detail),
+            agent_name=line.agent_name,
+        )
+
+
+class History(BaseModel):
+    """An item's events, oldest first."""
+
+    events: list[HistoryOut]
+
+
+class JobList(BaseModel):
+    """Jobs, latest change first."""
+
+    jobs: list[JobOut]
+
+
+class UploadOut(BaseModel):
+    """Where an upload stands."""
+
+    id: str
+    state: str
+    offset: int
+    length: int
+    sha256: str | None
+    salvaged: str | None
+    code: str | None
+    message: str | None
+    item: str | None
+
+    @classmethod
+    def of(cls, upload: Upload) -> UploadOut:
+        """From the domain."""
+        return cls(
+            id=upload.id,
+            state=upload.state,
+            offset=upload.offset,
+            length=upload.length,
+            sha256=upload.sha256,
+            salvaged=upload.salvaged,
+            code=upload.code,
+            message=upload.message,
+            item=upload.item_id,
+        )
+
+
+class Health(BaseModel):
+    """Whether the server lives, or is ready."""
+
+    status: Literal["ok"]

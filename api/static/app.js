@@ -1,0 +1,169 @@
+import { strings } from "./strings.js";
+
+const $ = (id) => document.getElementById(id);
+let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh-CN" : "en");
+let next = null;
+let player = null;
+let shown = null;
+
+const text = (key) => strings[language][key];
+
+function translate() {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  $("language").textContent = text("language");
+  $("sign-out").textContent = text("signOut");
+}
+
+function say(words) { $("message").textContent = words ?? ""; }
+
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error(text("trouble"));
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  const error = new Error(problem.detail ?? text("trouble"));
+  error.code = problem.code;
+  throw error;
+}
+
+function element(tag, words, attributes = {}) {
+  const made = document.createElement(tag);
+  made.textContent = words;
+  Object.assign(made, attributes);
+  return made;
+}
+
+const time = (stamp) => new Date(stamp).toLocaleString(language);
+
+function stateOf(item) {
+  if (item.playable) return text("playable");
+  if (item.jobs.some((job) => job.state === "failed")) return text("failed");
+  if (item.jobs.some((job) => job.state !== "done")) return text("working");
+  return text("stored");
+}
+
+function row(item) {
+  const line = element("tr", "");
+  const open = element("button", item.submitted.filename, { type: "button", onclick: () => show(item.id).catch(fail) });
+  const cell = element("td", "");
+  cell.append(open);
+  line.append(cell, element("td", item.submitted.device ?? ""), element("td", time(item.committed_at)), element("td", stateOf(item)));
+  line.dataset.item = item.id;
+  return line;
+}
+
+async function list(before) {
+  const page = await ask("/items" + (before ? `?before=${before}` : ""));
+  if (!before) $("rows").replaceChildren();
+  $("rows").append(...page.items.map(row));
+  if (!before && page.items.length === 0) say(text("empty"));
+  next = page.next;
+  $("more").hidden = next === null;
+}
+
+function stop() {
+  player?.destroy();
+  player = null;
+  $("player").hidden = true;
+}
+
+function play(item) {
+  stop();
+  if (!item.playable) return;
+  const video = $("player");
+  const source = `/items/${item.id}/playlist.m3u8`;
+  video.hidden = false;
+  if (item.renditions.some((rendition) => rendition.kind === "poster")) video.poster = `/items/${item.id}/poster.jpg`;
+  else video.removeAttribute("poster");
+  if (window.Hls?.isSupported()) {
+    player = new window.Hls();
+    player.loadSource(source);
+    player.attachMedia(video);
+  } else {
+    video.src = source;
+  }
+}
+
+async function show(id) {
+  say();
+  const item = await ask(`/items/${id}`);
+  shown = item;
+  for (const line of $("rows").children) line.setAttribute("aria-selected", String(line.dataset.item === id));
+  $("detail").hidden = false;
+  $("title").textContent = item.submitted.filename;
+  $("why").textContent = item.salvaged ? text("salvaged") + item.salvaged : item.playable ? "" : item.reason ?? "";
+  $("warnings").replaceChildren(...item.warnings.map((warning) => element("li", warning)));
+  const facts = [
+    ["uploader", item.agent_name ?? item.agent], ["device", item.submitted.device ?? ""],
+    ["size", item.size.toLocaleString(language)], ["sha256", item.digests.sha256], ["locked", time(item.locked_until)],
+    ["readBack", item.read_back ? text("yes") : text("notYet")],
+  ];
+  $("facts").replaceChildren(...facts.flatMap(([key, value]) => [element("dt", text(key)), element("dd", value)]));
+  $("original").href = `/items/${id}/original`;
+  play(item);
+  await history(id);
+}
+
+async function history(id) {
+  try {
+    const found = await ask(`/items/${id}/history`);
+    $("history").replaceChildren(...found.events.map(({ event, agent_name }) =>
+      element("li", `${time(event.time)} · ${event.type}${agent_name ? ` · ${text("by")} ${agent_name}` : ""} · ${event.outcome}`)));
+  } catch (error) {
+    if (error.code !== "not-found") throw error;
+    $("history").replaceChildren(element("li", text("noHistory")));
+  }
+}
+
+function enter(agent) {
+  $("who").textContent = agent ? `${agent.name} · ${agent.role} · ${agent.unit}` : "";
+  $("sign-in").hidden = Boolean(agent);
+  $("main").hidden = !agent;
+  $("sign-out").hidden = !agent;
+}
+
+function fail(error) {
+  say(error.message);
+  if (error.code === "sign-in-needed") enter(null);
+}
+
+$("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  try {
+    enter(await ask("/session", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ username: form.get("username"), password: form.get("password") }),
+    }));
+    say();
+    event.target.reset();
+    await list();
+  } catch (error) {
+    fail(error);
+  }
+});
+$("sign-out").addEventListener("click", async () => {
+  stop();
+  $("detail").hidden = true;
+  try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
+  enter(null);
+});
+$("more").addEventListener("click", () => list(next).catch(fail));
+$("language").addEventListener("click", () => {
+  language = language === "en" ? "zh-CN" : "en";
+  localStorage.setItem("language", language);
+  translate();
+  if (!$("main").hidden) list().then(() => shown && show(shown.id)).catch(fail);
+});
+
+translate();
+ask("/session").then((agent) => { enter(agent); return list(); }).catch((error) => {
+  enter(null);
+  if (error.code !== "sign-in-needed") fail(error);
+});

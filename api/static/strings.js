@@ -1,0 +1,21 @@
+// What people read, one catalogue a language.
+export const strings = {
+  "zh-CN": {
+    username: "用户名", password: "密码", signIn: "登录", signOut: "退出", language: "English",
+    items: "证据材料", name: "文件名", device: "设备", received: "接收时间", state: "状态", more: "更多",
+    history: "访问与保管记录", original: "下载原始文件（将记录在案）", size: "大小", sha256: "SHA-256 摘要",
+    locked: "锁定至", readBack: "回读校验", yes: "已通过", notYet: "尚未完成", uploader: "上传者",
+    playable: "可播放", working: "处理中", failed: "处理失败", stored: "已存储", salvaged: "抢救接收：",
+    empty: "还没有证据材料。", gone: "请先登录。", trouble: "服务器没有应答，请稍后再试。", by: "由",
+    noHistory: "您无权查看此项的保管记录。",
+  },
+  en: {
+    username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
+    items: "Items", name: "File", device: "Device", received: "Received", state: "State", more: "More",
+    history: "Chain of custody", original: "Download the original (on record)", size: "Size", sha256: "SHA-256",
+    locked: "Locked until", readBack: "Read back", yes: "proven", notYet: "not yet", uploader: "Sent by",
+    playable: "playable", working: "in work", failed: "failed", stored: "stored", salvaged: "Salvaged: ",
+    empty: "There are no items yet.", gone: "Sign in first.", trouble: "The server does not answer. Try again in a moment.",
+    by: "by", noHistory: "You may not see this item's chain of custody.",
+  },
+};

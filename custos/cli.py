@@ -1,0 +1,46 @@
+"""The `custos` command: finds the subcommand, runs it, and says in one line why it could not.
+
+A subcommand is a module of `custos.commands` with a function `register(subparsers)`, which adds its parser
+and sets `run`, a function from the parsed arguments to the exit status. Exit status 2 means that Custos
+said no: `custos: <message> [<code>]` stands on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from custos.commands import COMMANDS
+from evidence.errors import CustosError
+
+_CONFIG_HELP = "settings file (default: custos.toml in the data directory, else in the current one)"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="custos", description="Keeps recordings so that a court can rely on them."
+    )
+    top.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for register in COMMANDS:
+        register(subparsers)
+    for subparser in subparsers.choices.values():
+        # Also accepted behind the command, where people look for it; SUPPRESS keeps an earlier one.
+        subparser.add_argument(
+            "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=_CONFIG_HELP
+        )
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Usage errors exit with status 2 from argparse."""
+    arguments = parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except CustosError as error:
+        print(f"custos: {error.message} [{error.code}]", file=sys.stderr)
+        return 2
+    return status

@@ -1,0 +1,26 @@
+"""The subcommands of `custos`, one module each.
+
+A command imports what is heavy (the server, the worker, the database) inside its `run`: the supervisor and
+`custos settings` pay for none of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+from custos.commands import doctor, jobs, parts, people, serve, settings, verify
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+#: What adds each command, in the order in which `custos --help` lists them.
+COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
+    serve.register,
+    parts.register,
+    people.register,
+    jobs.register,
+    verify.register,
+    doctor.register,
+    settings.register,
+)

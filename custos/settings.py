@@ -1,0 +1,349 @@
+"""What an administrator can set, where each value comes from, and what is said when one is wrong.
+
+A setting is taken from the environment (`CUSTOS_API__PORT`), else from one TOML file (`[api] port`), else
+from its default. The file is the one that is named (`--config`, `CUSTOS_CONFIG`), else `custos.toml` in the
+data directory, else `custos.toml` in the current directory. Names that Custos does not know are refused,
+in both places: a misspelt limit must not silently be no limit.
+
+`Settings(…)` itself reads nothing, so that a program or a test gets exactly what it wrote;
+`load_settings` is what looks around.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from custos.readiness import READY_FD
+from evidence.errors import Invalid
+
+CONFIG_FILE = "custos.toml"
+CONFIG_VARIABLE = "CUSTOS_CONFIG"
+_PREFIX = "CUSTOS_"
+_NESTED = "__"
+#: Variables with our prefix that are no settings.
+_RESERVED = frozenset({CONFIG_VARIABLE, READY_FD})
+_GIB = 1024**3
+_BROKER_SCHEMES = ("redis", "rediss", "unix", "amqp", "amqps")
+
+
+def _setting(default: Any, meaning: str, expected: str, **constraints: Any) -> Any:
+    """A documented field: what it means, and what a value must look like."""
+    return Field(default, description=meaning, json_schema_extra={"expected": expected}, **constraints)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ApiSettings(_Section):
+    """The web server."""
+
+    host: str = _setting(
+        "127.0.0.1",
+        "Address on which the server listens. It speaks plain HTTP: anything but a loopback address "
+        "belongs behind a proxy that speaks TLS.",
+        "an IP address or a host name",
+        min_length=1,
+    )
+    port: int = _setting(
+        8420, "TCP port on which the server listens.", "a whole number from 1 to 65535", ge=1, le=65535
+    )
+    public_url: str | None = _setting(
+        None,
+        "Address under which people and docking stations reach the server, when a proxy stands before it. "
+        "Without it the address is made of host and port.",
+        "an address that starts with http:// or https://",
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+    )
+
+
+class IngestSettings(_Section):
+    """How recordings come in."""
+
+    max_bytes: int = _setting(
+        64 * _GIB, "Bytes that one upload may have.", "a whole number of bytes, 1 or more", ge=1
+    )
+    unit_quota_bytes: int | None = _setting(
+        None,
+        "Bytes that one unit may have stored, what is on its way in included. Without it there is no quota.",
+        "a whole number of bytes, 1 or more",
+        ge=1,
+    )
+    reserve_bytes: int = _setting(
+        2 * _GIB,
+        "Free bytes on the data disk that uploads never touch, so that the catalogue can always write "
+        "down who did what.",
+        "a whole number of bytes, 0 or more",
+        ge=0,
+    )
+    expire_after_hours: int = _setting(
+        168,
+        "Hours after which an upload that has stood still is given up and its staged bytes are removed. "
+        "Evidence that has a receipt is never touched by this.",
+        "a whole number of hours, 1 or more",
+        ge=1,
+    )
+
+
+class WorkSettings(_Section):
+    """Background work."""
+
+    concurrency: int = _setting(
+        2, "Jobs that one worker does at the same time.", "a whole number from 1 to 256", ge=1, le=256
+    )
+
+
+class BrokerSettings(_Section):
+    """How workers are told that a job waits. Losing the broker loses no work."""
+
+    url: str | None = _setting(
+        None,
+        "Address of a Valkey, Redis or RabbitMQ server. Without it `custos serve` runs a Valkey of its "
+        "own on a Unix socket in the data directory.",
+        "an address that starts with redis://, rediss://, unix://, amqp:// or amqps://",
+        pattern=rf"^({'|'.join(_BROKER_SCHEMES)})://\S+$",
+        repr=False,
+    )
+
+
+class MediaSettings(_Section):
+    """The programs that read recordings."""
+
+    sandbox: Literal["require", "prefer"] = _setting(
+        "require",
+        "What happens where no sandbox can be set up for ffmpeg and exiftool: `require` leaves the "
+        "recording unplayed, `prefer` works without one and says so.",
+        '"require" or "prefer"',
+    )
+
+
+class ProtectionSettings(_Section):
+    """What the store adds to its own rules where the disk allows it."""
+
+    immutable: bool = _setting(
+        True,
+        "Whether originals get the filesystem's immutable flag where the disk and the account allow it. "
+        "Switch it off only for trials whose data is to be thrown away.",
+        "true or false",
+    )
+
+
+class LogSettings(_Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "The least important message that is still logged.", '"debug", "info", "warning" or "error"'
+    )
+
+
+class Settings(BaseSettings):
+    """Every setting, and the places in the data directory that follow from it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+    data: Path = _setting(
+        Path("custos-data"),
+        "Directory that holds everything: staging, store, catalogue and keys. A relative one is meant from "
+        "the current directory, or, in a file, from that file's directory.",
+        "a directory",
+    )
+    api: ApiSettings = ApiSettings()
+    ingest: IngestSettings = IngestSettings()
+    work: WorkSettings = WorkSettings()
+    broker: BrokerSettings = BrokerSettings()
+    media: MediaSettings = MediaSettings()
+    protection: ProtectionSettings = ProtectionSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("data", mode="after")
+    @classmethod
+    def _absolute(cls, data: Path) -> Path:
+        """Independent of where a child process is started."""
+        return data.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller passes; `load_settings` adds the environment and knows what came from it."""
+        return (init_settings,)
+
+    @property
+    def staging(self) -> Path:
+        """Where uploads wait; on the same filesystem as `store`."""
+        return self.data / "staging"
+
+    @property
+    def store(self) -> Path:
+        """The write-once store."""
+        return self.data / "store"
+
+    @property
+    def work_directory(self) -> Path:
+        """Where renditions are made before they are stored; may be emptied when nothing runs."""
+        return self.data / "work"
+
+    @property
+    def catalogue(self) -> Path:
+        """The catalogue's SQLite file."""
+        return self.data / "catalogue" / "custos.db"
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys; losing them is losing the power to sign, not to verify."""
+        return self.data / "keys"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks and the beat schedule: nothing that outlives a restart."""
+        return self.data / "run"
+
+    @property
+    def url(self) -> str:
+        """Where people reach the server, without a slash at the end."""
+        if self.api.public_url is not None:
+            return self.api.public_url.rstrip("/")
+        host = f"[{self.api.host}]" if ":" in self.api.host else self.api.host
+        return f"http://{host}:{self.api.port}"
+
+
+def each_setting() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting with its path, in the order of the documentation."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            for inner, inner_field in section.model_fields.items():
+                yield (name, inner), inner_field
+        else:
+            yield (name,), field
+
+
+def variable_of(path: tuple[str, ...]) -> str:
+    """The environment variable of the setting at `path`."""
+    return _PREFIX + _NESTED.join(path).upper()
+
+
+def expected_of(field: FieldInfo) -> str:
+    """What a value of this setting must look like, in words."""
+    extra = field.json_schema_extra
+    return str(extra["expected"]) if isinstance(extra, dict) else ""
+
+
+def find_config(config: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file that `load_settings` reads: the one that is named, else one that lies where it looks.
+
+    Raises Invalid("bad-setting") when a named file is not there.
+    """
+    environ = os.environ if environ is None else environ
+    named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            asked = "--config" if config is not None else CONFIG_VARIABLE
+            raise Invalid(
+                "bad-setting",
+                f"The settings file {named.name} that {asked} names is not there, or is no file.",
+            )
+        return named.absolute()
+    data = Path(environ.get(variable_of(("data",))) or Settings.model_fields["data"].default)
+    for directory in (data.expanduser(), Path.cwd()):
+        if (directory / CONFIG_FILE).is_file():
+            return (directory / CONFIG_FILE).absolute()
+    return None
+
+
+def load_settings(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force. `config` is `--config`; `environ` is this process's unless given.
+
+    Raises Invalid("bad-setting") whose message names every setting that is wrong, where it came from
+    and what is expected. Values are not repeated: an address may hold a password.
+    """
+    environ = os.environ if environ is None else environ
+    file = find_config(config, environ)
+    from_file = {} if file is None else _read(file)
+    from_environment, strange = _from_environment(environ)
+    try:
+        settings = Settings(**_merged(from_file, from_environment))
+    except ValidationError as error:
+        wrong = [(tuple(map(str, each["loc"])), each["type"]) for each in error.errors()]
+        complaints = [_complaint(path, kind, environ, file) for path, kind in wrong]
+        raise _refusal([*complaints, *strange]) from None
+    if strange:
+        raise _refusal(strange)
+    return settings
+
+
+def _refusal(complaints: list[str]) -> Invalid:
+    return Invalid("bad-setting", "\n  ".join(["These settings cannot be used:", *complaints]))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid("bad-setting", f"{file.name} is not valid TOML: {error}.") from None
+    except OSError as error:
+        raise Invalid("bad-setting", f"{file.name} cannot be read: {error.strerror}.") from None
+    if isinstance(found.get("data"), str):
+        found["data"] = str(file.parent / Path(found["data"]).expanduser())
+    return found
+
+
+def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Values from the environment, and what is to be said of variables that are no setting."""
+    known = {variable_of(path): path for path, _ in each_setting()}
+    strange = [
+        f"{name}: there is no such setting; `custos settings` lists them all."
+        for name in sorted(environ)
+        if name.startswith(_PREFIX) and name not in known and name not in _RESERVED
+    ]
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): environ[name] for name in known if environ.get(name)}
+    return source(), strange
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, section by section. A value that is no section is left for validation."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(value, dict) and isinstance(under, dict)
+        merged[name] = {**under, **value} if both and under is not None else value
+    return merged
+
+
+def _complaint(path: tuple[str, ...], kind: str, environ: Mapping[str, str], file: Path | None) -> str:
+    """One line on one wrong setting: where it was written, and what belongs there."""
+    variable = variable_of(path)
+    written = file.name if file is not None else "given"
+    origin = variable if environ.get(variable) else f"{written}: {'.'.join(path)}"
+    fields = dict(each_setting())
+    if kind == "extra_forbidden":
+        return f"{origin}: there is no such setting; `custos settings` lists them all."
+    if path in fields:
+        return f"{origin}: expected {expected_of(fields[path])}."
+    return f"{origin}: expected a table [{path[0]}] with settings of its own."

@@ -1,0 +1,54 @@
+"""The command line's own promises."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from custos import cli
+from custos.commands.settings import page
+from evidence.errors import Invalid
+
+
+def test_settings_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["settings"]) == 0
+    assert capsys.readouterr().out == page()
+
+
+def test_a_no_is_one_line_with_its_code_and_no_trace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        subparsers.add_parser("refuse").set_defaults(run=run)
+
+    def run(_arguments: argparse.Namespace) -> int:
+        raise Invalid("some-code", "Do it the other way.")
+
+    monkeypatch.setattr(cli, "COMMANDS", (register,))
+    assert cli.main(["refuse"]) == 2
+    assert capsys.readouterr() == ("", "custos: Do it the other way. [some-code]\n")
+
+
+def test_a_command_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([])
+    assert leaving.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["--config", "a.toml", "serve"], ["serve", "--config", "a.toml"]])
+def test_the_settings_file_may_be_named_before_or_behind_the_command(argv: list[str]) -> None:
+    assert cli.parser().parse_args(argv).config == Path("a.toml")
+
+
+def test_no_settings_file_need_be_named() -> None:
+    assert cli.parser().parse_args(["serve"]).config is None
+
+
+def test_a_wrong_setting_is_refused_on_the_command_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["serve", "--config", str(tmp_path / "gone.toml")]) == 2
+    assert capsys.readouterr().err.endswith("[bad-setting]\n")

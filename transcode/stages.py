@@ -1,0 +1,160 @@
+"""The stages that describe an item and make it playable, over the `MediaTools` port.
+
+Renditions are unlocked and can be made again: each attempt works in a directory of its own, and the row
+that names the finished file is written last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from evidence.canonical import canonical
+from evidence.errors import StageFailed
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import new_id
+from evidence.items import Item, Rendition
+from evidence.jobs import Stage
+from evidence.keys import rendition_key
+from evidence.ports.catalogue import Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.media import Made, MediaTools
+from evidence.ports.objects import ObjectStore
+from evidence.ports.work import Lease
+from transcode.routes import decide
+
+_MOVING = ("copy", "copy-video", "transcode")
+PLAYABLE = "playable"
+POSTER = "poster"
+
+
+async def _item(lease: Lease) -> Item:
+    item = await lease.read(lambda tx: tx.items.get(lease.job.subject))
+    if item is None:
+        raise StageFailed("no-item", "The item of this job is not in the catalogue.", final=True)
+    return item
+
+
+class DescribeStage:
+    """`evidence.ports.work.StageWork`: what the tools say of an item, and what follows from it."""
+
+    def __init__(self, store: ObjectStore, tools: MediaTools, clock: Clock) -> None:
+        self._store = store
+        self._tools = tools
+        self._clock = clock
+
+    async def run(self, lease: Lease) -> None:
+        """Describe the item and queue what its route asks for."""
+        item = await _item(lease)
+        async with self._store.local_path(item.key) as original:
+            description = await self._tools.describe(original, item.media_type)
+        found = description.as_json()
+        digest = hashlib.sha256(canonical(found)).hexdigest()
+        now = self._clock.now()
+
+        def complete(tx: Transaction) -> None:
+            tx.items.set_description(item.id, found)
+            tx.events.append(
+                EventDraft(
+                    EventType.ITEM_DESCRIBED,
+                    None,
+                    now,
+                    (Subject("item", item.id),),
+                    digests={"sha256": item.sha256},
+                    detail={
+                        "description_sha256": digest,
+                        "route": description.route,
+                        "warnings": list(description.warnings),
+                    },
+                )
+            )
+            if description.route == "copy":
+                tx.jobs.add(Stage.PLAYABLE, item.id, item.unit, now)
+            if description.route in _MOVING and decide(description.probe.get("data"), None).video is not None:
+                tx.jobs.add(Stage.POSTER, item.id, item.unit, now)
+
+        await lease.finish(complete)
+
+
+class RenditionStage:
+    """`evidence.ports.work.StageWork` for one kind of rendition."""
+
+    def __init__(self, kind: str, store: ObjectStore, tools: MediaTools, clock: Clock, work: Path) -> None:
+        self._kind = kind
+        self._store = store
+        self._tools = tools
+        self._clock = clock
+        self._work = work
+
+    async def run(self, lease: Lease) -> None:
+        """Make the rendition, store it, put it on record."""
+        item = await _item(lease)
+        if item.description is None:
+            raise StageFailed("not-described", "The item has not been described yet.")
+        async with self._workdir() as workdir:
+            async with self._store.local_path(item.key) as original:
+                if self._kind == PLAYABLE:
+                    made = await self._tools.make_playable(
+                        original, item.description, workdir, lease.progress
+                    )
+                else:
+                    made = await self._tools.make_poster(original, item.description, workdir)
+            await self._keep(lease, item, made)
+
+    async def _keep(self, lease: Lease, item: Item, made: Made) -> None:
+        size, sha256 = await asyncio.to_thread(_measure, made.path)
+        now = self._clock.now()
+        rendition_id = new_id(now)
+        key = rendition_key(item.id, rendition_id, made.path.name)
+        await self._store.put_rendition(key, made.path)
+        rendition = Rendition(
+            rendition_id,
+            item.id,
+            self._kind,
+            key,
+            made.media_type,
+            size,
+            sha256,
+            now,
+            made.provenance,
+            made.layout,
+        )
+
+        def complete(tx: Transaction) -> None:
+            tx.items.put_rendition(rendition)
+            tx.events.append(
+                EventDraft(
+                    EventType.RENDITION_MADE,
+                    None,
+                    now,
+                    (Subject("item", item.id),),
+                    digests={"sha256": sha256, "source_sha256": item.sha256},
+                    detail={
+                        "rendition": rendition_id,
+                        "kind": self._kind,
+                        "size": size,
+                        "provenance": made.provenance,
+                    },
+                )
+            )
+
+        await lease.finish(complete)
+
+    @asynccontextmanager
+    async def _workdir(self) -> AsyncIterator[Path]:
+        path = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._work))
+        try:
+            yield path
+        finally:
+            await asyncio.to_thread(shutil.rmtree, path)
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, digest

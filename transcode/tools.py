@@ -1,0 +1,93 @@
+"""`MediaTools` with ffmpeg, ffprobe and exiftool, each shut in for every single run.
+
+Invariants: a tool's exit code is never taken for the truth (what it wrote is parsed before it is handed
+on); a fault of the file ends in a Description or a final StageFailed, a fault of the machine in a
+StageFailed that may be retried; nothing waits longer than a deadline that grows with the file's size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from evidence.canonical import Json
+from evidence.errors import StageFailed
+from evidence.ports.media import Description, Made, Progress
+from transcode.bench import Bench, Program
+from transcode.describing import Describer
+from transcode.making import Maker
+from transcode.probe import Inside, look_inside
+from transcode.sandbox import Policy
+
+
+class SandboxedTools:
+    """See `evidence.ports.media.MediaTools`. Making one runs the sandbox once, to see that it works.
+
+    `policy` "require" refuses to start a tool without the sandbox, "prefer" goes on with limits only.
+    `wall_floor_s` is the least time that any run is given; size and length add to it.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        ffmpeg: str = "ffmpeg",
+        ffprobe: str = "ffprobe",
+        exiftool: str = "exiftool",
+        bwrap: str = "bwrap",
+        wall_floor_s: float = 30.0,
+    ) -> None:
+        self._bench = Bench(policy, bwrap, wall_floor_s)
+        ffmpeg_program = Program.found(ffmpeg)
+        self._describer = Describer(
+            self._bench, Program.found(ffprobe), ffmpeg_program, Program.found(exiftool)
+        )
+        self._maker = Maker(self._bench, ffmpeg_program)
+
+    def protection(self) -> tuple[bool, str]:
+        """Whether a sandbox is in force, and what it does or why there is none, in words."""
+        return self._bench.sandbox.protection()
+
+    async def describe(self, original: Path, media_type: str) -> Description:
+        """Probe and read every tag; what the bytes are decides, not `media_type`.
+
+        A tool that fails or hangs on the file becomes an "error"; StageFailed means that the machine is at
+        fault (no sandbox, a tool missing, the original not readable) and is never final.
+        """
+        del media_type
+        path, inside = await _looked_into(original)
+        return await self._describer.describe(path, inside)
+
+    async def make_playable(
+        self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
+    ) -> Made:
+        """Fragmented MP4 by remux in a new directory below `workdir`; see the port.
+
+        Raises StageFailed, final, with code "route-not-offered-yet" for every route but "copy".
+        """
+        path, inside = await _looked_into(original)
+        return await self._maker.playable(path, inside, description, workdir, progress)
+
+    async def make_poster(self, original: Path, description: Mapping[str, Json], workdir: Path) -> Made:
+        """One upright JPEG in a new directory below `workdir`; its layout is {"width", "height"}.
+
+        Raises StageFailed, final, with code "route-not-offered-yet" for pictures and "no-picture" where
+        there is no video or none of it can be decoded.
+        """
+        path, inside = await _looked_into(original)
+        return await self._maker.poster(path, inside, description, workdir)
+
+
+async def _looked_into(original: Path) -> tuple[Path, Inside]:
+    def look() -> tuple[Path, Inside]:
+        path = original.resolve(strict=True)
+        with path.open("rb") as file:
+            return path, look_inside(file)
+
+    try:
+        return await asyncio.to_thread(look)
+    except OSError as error:
+        raise StageFailed(
+            "original-unreadable", "The original cannot be read from the store right now. Try again later."
+        ) from error
