@@ -17,7 +17,6 @@ from pathlib import Path
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Subject
-from evidence.ids import new_id
 from evidence.items import Item, Rendition
 from evidence.jobs import Stage
 from evidence.keys import rendition_key
@@ -109,7 +108,8 @@ class RenditionStage:
     async def _keep(self, lease: Lease, item: Item, made: Made) -> None:
         size, sha256 = await asyncio.to_thread(_measure, made.path)
         now = self._clock.now()
-        rendition_id = new_id(now)
+        # The job's identifier: an attempt that was killed leaves its file where the next one writes.
+        rendition_id = lease.job.id
         key = rendition_key(item.id, rendition_id, made.path.name)
         await self._store.put_rendition(key, made.path)
         rendition = Rendition(

@@ -1,0 +1,81 @@
+"""A full disk: nothing is lost, nobody is told a lie, and with room again everything ends by itself."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from custos.wiring import open_services
+from evidence.errors import NoSpace
+from evidence.items import UploadState
+from tests.fault.scenario import Bell, Shift, metadata, pieces, settings_for, somebody, work
+
+
+def fill(data: Path, *, leaving: int) -> Path:
+    """Take the room on the disk but for `leaving` bytes."""
+    filler = data / "filler"
+    room = os.statvfs(data)
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leaving)
+    return filler
+
+
+async def test_the_disk_fills_while_bytes_arrive(small_disk: Path, clip: Path) -> None:
+    data = clip.read_bytes()
+    bell = Bell()
+    async with open_services(settings_for(small_disk), bell, "test") as services:
+        agent = await somebody(services)
+        upload = await services.uploads.open(agent, len(data), metadata(filename="a.mp4"))
+        filler = fill(small_disk, leaving=3 << 20)
+        with pytest.raises(NoSpace) as refused:
+            await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
+        assert refused.value.code == "disk-full"
+        stood = await services.uploads.standing(agent, upload.id)
+        assert 0 < stood.offset <= 3 << 20
+        filler.unlink()
+        done = await services.uploads.receive(
+            agent, upload.id, stood.offset, None, pieces(data, stood.offset), None
+        )
+        assert done.state is UploadState.ACCEPTED
+        await work(services, bell)
+        assert await services.uploads.receipt(agent, upload.id) is not None
+        (view,) = await services.reading.items(agent, None)
+        async with services.store.open(view.item.key) as file:
+            assert file.read() == data
+
+
+async def test_the_disk_is_full_when_the_commit_comes(small_disk: Path, clip: Path) -> None:
+    data = clip.read_bytes()
+    bell = Bell()
+    async with open_services(settings_for(small_disk), bell, "test") as services:
+        agent = await somebody(services)
+        upload = await services.uploads.open(agent, len(data), metadata(filename="a.mp4"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
+        filler = fill(small_disk, leaving=0)
+        await services.work.run(bell.rung.pop(0))
+        jobs = await services.catalogue.read(lambda tx: tx.jobs.of_subjects([upload.id]))
+        assert [job.code for job in jobs] == ["disk-full"]
+        assert await services.uploads.receipt(agent, upload.id) is None
+        filler.unlink()
+        Shift.forward += timedelta(minutes=1)
+        await work(services, bell)
+        assert await services.uploads.receipt(agent, upload.id) is not None
+        (view,) = await services.reading.items(agent, None)
+        async with services.store.open(view.item.key) as file:
+            assert file.read() == data
+
+
+async def test_no_upload_is_opened_that_would_touch_the_reserve(small_disk: Path) -> None:
+    settings = settings_for(small_disk)
+    kept = settings.model_copy(
+        update={"ingest": settings.ingest.model_copy(update={"reserve_bytes": 20 << 20})}
+    )
+    async with open_services(kept, Bell(), "test") as services:
+        agent = await somebody(services)
+        await services.uploads.open(agent, 2 << 20, metadata(filename="a.mp4"))
+        with pytest.raises(NoSpace) as refused:
+            await services.uploads.open(agent, 3 << 20, metadata(filename="b.mp4"))
+        assert refused.value.code == "reserve"
