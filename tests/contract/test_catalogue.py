@@ -1,0 +1,236 @@
+"""What every `Catalogue` promises: groups, savepoints, frozen events, fenced jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import DatabaseError
+
+from evidence.agents import Agent, AgentKind, Role
+from evidence.errors import Conflict, LeaseLost, Unavailable
+from evidence.events import EventDraft, EventType, Subject, parse_event
+from evidence.ids import new_id, new_pseudonym
+from evidence.items import Item, Submission, Upload, UploadState
+from evidence.jobs import LEASE, JobState, Stage
+from evidence.keys import original_key
+from evidence.ports.catalogue import Alarm, Transaction
+from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+AGENT = Agent(new_pseudonym(), AgentKind.PERSON, "li", "李", Role.OFFICER, "一大队")
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return NOW
+
+    def source(self) -> str:
+        return "a fixed clock"
+
+
+@pytest.fixture
+async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+        await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
+        yield opened
+
+
+def draft(subject: str) -> EventDraft:
+    return EventDraft(EventType.ITEM_SHOWN, AGENT.id, NOW, (Subject("item", subject),), detail={"k": "值"})
+
+
+def an_upload(**changes: object) -> Upload:
+    upload = Upload(
+        new_id(NOW), AGENT.id, AGENT.unit, 10, 0, UploadState.RECEIVING, Submission("a.mp4"), NOW, NOW
+    )
+    return replace(upload, **changes)  # type: ignore[arg-type]
+
+
+def an_item(tx: Transaction, **changes: object) -> Item:
+    upload = an_upload()
+    tx.uploads.add(upload)
+    item_id = new_id(NOW)
+    item = Item(
+        item_id, upload.id, AGENT.unit, AGENT.id, Submission("a.mp4", device="CAM"), "video", "video/mp4",
+        10, "ab" * 32, 1, original_key(item_id, "ab" * 32, NOW), NOW, NOW,
+    )  # fmt: skip
+    item = replace(item, **changes)  # type: ignore[arg-type]
+    tx.items.add(item)
+    return item
+
+
+async def test_events_recorded_together_are_numbered_without_a_hole(catalogue: SqlCatalogue) -> None:
+    subject = new_pseudonym()
+    sealed = await asyncio.gather(*(catalogue.record(draft(subject)) for _ in range(300)))
+    numbers = sorted(int(str(parse_event(event.data)["n"])) for event in sealed)
+    assert numbers == list(range(numbers[0], numbers[0] + 300))
+    history = await catalogue.read(lambda tx: tx.events.history(subject, 1000))
+    assert [entry.data for entry in history] == [event.data for event in sealed]
+    assert json.loads(history[0].detail or b"") == {"k": "值"}
+
+
+async def test_work_that_raises_undoes_itself_and_nothing_else(catalogue: SqlCatalogue) -> None:
+    subject = new_pseudonym()
+
+    def bad(tx: Transaction) -> None:
+        tx.events.append(draft(subject))
+        raise Conflict("no", "no")
+
+    results = await asyncio.gather(
+        catalogue.record(draft(subject)),
+        catalogue.write(bad),
+        catalogue.record(draft(subject)),
+        catalogue.write(lambda tx: tx.events.append(draft(subject))),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, Conflict) for result in results] == [False, True, False, False]
+    history = await catalogue.read(lambda tx: tx.events.history(subject, 9))
+    numbers = sorted(int(str(parse_event(entry.data)["n"])) for entry in history)
+    assert len(numbers) == 3
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+
+
+async def test_an_event_without_a_canonical_form_is_the_callers_error_alone(catalogue: SqlCatalogue) -> None:
+    bad = EventDraft(EventType.ITEM_SHOWN, None, NOW, detail={"x": "\ud800"})
+    results = await asyncio.gather(
+        catalogue.record(bad), catalogue.record(draft("x")), return_exceptions=True
+    )
+    assert isinstance(results[0], ValueError)
+    assert not isinstance(results[1], BaseException)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET at = 0", "DELETE FROM events"])
+async def test_events_are_frozen_in_the_database_too(catalogue: SqlCatalogue, statement: str) -> None:
+    with pytest.raises(DatabaseError, match="append-only"):
+        catalogue._writer._connection.exec_driver_sql(statement)
+
+
+async def test_a_read_can_write_nothing(catalogue: SqlCatalogue) -> None:
+    with pytest.raises(Unavailable):
+        await catalogue.read(lambda tx: tx.uploads.add(an_upload()))
+
+
+async def test_an_emitter_says_when_it_starts_and_stops(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    async with open_catalogue(path, FixedClock(), "first") as first:
+        emitter = first.emitter
+    async with open_catalogue(path, FixedClock(), "second") as second:
+        assert second.emitter != emitter
+        history = await second.read(lambda tx: tx.events.history(emitter, 9))
+    assert [parse_event(entry.data)["type"] for entry in history] == ["emitter.started", "emitter.stopped"]
+
+
+async def test_a_newer_catalogue_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    async with open_catalogue(path, FixedClock(), "x") as opened:
+        opened._writer._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable) as error:
+        async with open_catalogue(path, FixedClock(), "x"):
+            pass
+    assert error.value.code == "newer-catalogue"
+
+
+async def test_uploads_advance_only_while_they_receive(catalogue: SqlCatalogue) -> None:
+    upload = an_upload()
+    await catalogue.write(lambda tx: tx.uploads.add(upload))
+    assert await catalogue.read(lambda tx: tx.uploads.get(upload.id)) == upload
+    assert await catalogue.read(lambda tx: tx.uploads.outstanding_bytes()) == 10
+
+    def advance(tx: Transaction) -> None:
+        tx.uploads.advance(upload.id, offset=10, hash_state=b"s", crc32=7, at=NOW)
+
+    await catalogue.write(advance)
+    assert [
+        found.id for found in await catalogue.read(lambda tx: tx.uploads.complete_unaccepted(NOW + LEASE))
+    ] == [upload.id]
+    await catalogue.write(lambda tx: tx.uploads.settle(upload.id, UploadState.REFUSED, at=NOW, code="c"))
+    assert await catalogue.read(lambda tx: tx.uploads.unit_bytes(AGENT.unit)) == 10
+    with pytest.raises(Conflict):
+        await catalogue.write(advance)
+
+
+async def test_the_same_acquisition_is_same_device_unit_and_bytes_and_never_empty(
+    catalogue: SqlCatalogue,
+) -> None:
+    item = await catalogue.write(an_item)
+    await catalogue.write(lambda tx: an_item(tx, size=0, sha256="00" * 32))
+
+    async def same(unit: str, device: str, sha256: str) -> str | None:
+        found = await catalogue.read(
+            lambda tx: tx.items.same_acquisition(unit=unit, device=device, sha256=sha256)
+        )
+        return None if found is None else found.id
+
+    assert await same(AGENT.unit, "CAM", "ab" * 32) == item.id
+    assert await same("other", "CAM", "ab" * 32) is None
+    assert await same(AGENT.unit, "CAM2", "ab" * 32) is None
+    assert await same(AGENT.unit, "CAM", "00" * 32) is None
+
+
+async def test_a_job_is_claimed_once_and_fenced(catalogue: SqlCatalogue) -> None:
+    subject = new_id(NOW)
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, subject, "u", NOW))
+    assert await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, subject, "u", NOW)) == job_id
+    first = await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW))
+    assert first is not None
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW)) is None
+    second = await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW + LEASE))
+    assert second is not None
+    for late in (
+        lambda tx: tx.jobs.heartbeat(job_id, first.fence, 5, NOW),
+        lambda tx: tx.jobs.finish(job_id, first.fence, NOW),
+        lambda tx: tx.jobs.fail(job_id, first.fence, code="c", message="m", retry_at=None, now=NOW),
+    ):
+        with pytest.raises(LeaseLost):
+            await catalogue.write(late)
+    await catalogue.write(lambda tx: tx.jobs.heartbeat(job_id, second.fence, 500, NOW))
+    await catalogue.write(lambda tx: tx.jobs.finish(job_id, second.fence, NOW))
+    states = [change.state for change in await catalogue.read(lambda tx: tx.jobs.changes(0, 99))]
+    assert states == [JobState.QUEUED, JobState.RUNNING, JobState.RUNNING, JobState.RUNNING, JobState.DONE]
+    with pytest.raises(Conflict):
+        await catalogue.write(lambda tx: tx.jobs.retry(job_id, NOW))
+    await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, subject, "u", NOW, again=True))
+    (job,) = await catalogue.read(lambda tx: tx.jobs.of_subjects([subject]))
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+
+
+async def test_rings_are_marked_and_repeated(catalogue: SqlCatalogue) -> None:
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.COMMIT, new_id(NOW), "u", NOW))
+    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9))
+    assert [job.id for job in rung] == [job_id]
+    assert await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9)) == []
+    again = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW + timedelta(seconds=11), 9))
+    assert [job.id for job in again] == [job_id]
+
+
+async def test_pages_follow_each_other_within_unit_and_owner(catalogue: SqlCatalogue) -> None:
+    items = [await catalogue.write(an_item) for _ in range(5)]
+    ids = sorted((item.id for item in items), reverse=True)
+
+    async def page(before: str | None, unit: str | None = AGENT.unit, owner: str | None = None) -> list[str]:
+        found = await catalogue.read(
+            lambda tx: tx.items.page(unit=unit, agent_id=owner, before=before, limit=2)
+        )
+        return [item.id for item in found]
+
+    assert await page(None) == ids[:2]
+    assert await page(ids[1]) == ids[2:4]
+    assert await page(ids[3]) == ids[4:]
+    assert await page(None, unit="other") == []
+    assert await page(None, owner=new_pseudonym()) == []
+
+
+async def test_an_alarm_stands_once_until_it_is_cleared(catalogue: SqlCatalogue) -> None:
+    alarm = Alarm("k", "s", "words", NOW)
+    assert await catalogue.write(lambda tx: tx.oversight.raise_alarm(alarm))
+    assert not await catalogue.write(lambda tx: tx.oversight.raise_alarm(alarm))
+    assert await catalogue.read(lambda tx: tx.oversight.alarms()) == [alarm]
+    await catalogue.write(lambda tx: tx.oversight.clear_alarm("k", "s", NOW))
+    assert await catalogue.read(lambda tx: tx.oversight.alarms()) == []
+    assert await catalogue.write(lambda tx: tx.oversight.raise_alarm(alarm))

@@ -1,0 +1,28 @@
+"""What is written for ever does not change: the formats equal their golden vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from evidence.events import parse_event
+from evidence.manifests import parse_manifest
+from tests.vectors.make import PATH, vectors
+
+
+def test_every_format_equals_its_vector() -> None:
+    assert vectors() == json.loads(PATH.read_text())
+
+
+def test_the_vectors_hold_by_the_words_of_the_formats_alone() -> None:
+    kept = json.loads(PATH.read_text())
+    event = kept["event"]
+    committed = hashlib.sha256(bytes.fromhex(event["salt"]) + event["detail"].encode()).hexdigest()
+    assert json.loads(event["data"])["detail"] == committed
+    assert event["digest"] == hashlib.sha256(event["data"].encode()).hexdigest()
+    assert kept["leaf"]["hash"] == hashlib.sha256(b"\x00" + kept["leaf"]["data"].encode()).hexdigest()
+    assert parse_event(event["data"].encode())["n"] == 42
+    assert (
+        parse_manifest(kept["manifest"]["data"].encode())["item"]
+        == json.loads(kept["receipt"]["payload"])["item"]
+    )

@@ -1,0 +1,1 @@
+"""Golden vectors: bytes that must never change for a version."""

@@ -1,0 +1,112 @@
+"""Writes the golden vectors: `python -m tests.vectors.make`, once a version; a change is a new version."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evidence.events import EventDraft, EventType, Subject, event_digest, seal
+from evidence.items import Category, Intent, Item, Submission
+from evidence.keys import original_key
+from evidence.leaf import ChainLink, encode_leaf, leaf_hash
+from evidence.manifests import encode_manifest
+from evidence.receipts import encode_receipt
+from evidence.timekeeping import TimeStatement
+
+AT = datetime(2026, 11, 22, 8, 30, 0, 250000, tzinfo=UTC)
+ITEM = "0193a000-0000-7000-8000-000000000001"
+UPLOAD = "0193a000-0000-7000-8000-000000000002"
+EVENT = "0193a000-0000-7000-8000-000000000003"
+RECEIPT = "0193a000-0000-7000-8000-000000000004"
+AGENT = "6f6c3b1e-1111-4222-8333-444455556666"
+EMITTER = "11112222-3333-4444-8555-666677778888"
+SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+SALT = bytes(range(32))
+
+
+def vectors() -> dict[str, Any]:
+    """Every format's bytes for fixed input."""
+    submission = Submission(
+        filename="现场执法 01.mp4",
+        media_type="video/mp4",
+        case="案-2026-117",
+        category=Category.PENALTY,
+        officer="警号 031415",
+        device="DSJ-2B-0042",
+        recording="R-7",
+        segment=1,
+        medium="internal card",
+        sha256=SHA256,
+        times=(TimeStatement("device clock", "2026-11-22 16:29:58", None, "start"),),
+    )
+    draft = EventDraft(
+        EventType.ITEM_INGESTED,
+        AGENT,
+        AT,
+        (Subject("upload", UPLOAD), Subject("item", ITEM)),
+        digests={"sha256": SHA256},
+        detail={"size": 5, "submitted": submission.as_json()},
+    )
+    event = seal(draft, event_id=EVENT, emitter=EMITTER, n=42, salt=SALT)
+    chains = [ChainLink(ITEM, 0, None), ChainLink(UPLOAD, 1, "00" * 32)]
+    leaf = encode_leaf(event.data, chains)
+    item = Item(
+        id=ITEM,
+        upload_id=UPLOAD,
+        unit="市容执法一大队",
+        agent_id=AGENT,
+        submission=submission,
+        kind="video",
+        media_type="video/mp4",
+        size=5,
+        sha256=SHA256,
+        crc32=0x3610A686,
+        key=original_key(ITEM, SHA256, AT),
+        committed_at=AT,
+        locked_until=AT + timedelta(days=400),
+    )
+    intent = Intent(
+        UPLOAD,
+        ITEM,
+        EVENT,
+        item.key,
+        SHA256,
+        AT,
+        AT + timedelta(days=7),
+        AT + timedelta(days=400),
+        "video",
+        "video/mp4",
+    )
+    manifest = encode_manifest(item, intent, data=event.data, salt=SALT, detail=event.detail)
+    receipt = encode_receipt(
+        item,
+        receipt_id=RECEIPT,
+        upload_id=UPLOAD,
+        submission=submission,
+        agent_id=AGENT,
+        event_id=EVENT,
+        event_digest=event_digest(event.data),
+        issued_at=AT,
+        time_source="server clock, synchronised",
+    )
+    return {
+        "event": {
+            "data": event.data.decode(),
+            "salt": SALT.hex(),
+            "detail": event.detail.decode(),
+            "digest": event_digest(event.data),
+        },
+        "leaf": {"data": leaf.decode(), "hash": leaf_hash(leaf).hex()},
+        "manifest": {"data": manifest.decode()},
+        "receipt": {"payload": receipt.decode(), "payload_b64": base64.b64encode(receipt).decode()},
+        "keys": {"original": item.key},
+    }
+
+
+PATH = Path(__file__).parent / "formats-v1.json"
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(vectors(), ensure_ascii=False, indent=2, sort_keys=True) + "\n")
