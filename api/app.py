@@ -24,7 +24,6 @@ from api.tus import Disconnected
 from custos import __version__
 from custos.settings import Settings
 from custos.wiring import Services, open_services
-from evidence.agents import Agent
 from evidence.errors import CustosError, Denied, Unauthenticated, Unavailable
 from evidence.events import EventDraft, EventType, Outcome
 from evidence.ports.catalogue import Transaction
@@ -34,6 +33,8 @@ from evidence.ports.doorbell import Doorbell
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 2.0
 _STOP_SECONDS = 8.0
+#: `Upload-Metadata` may have 32 KiB; whoever sends more is told so by us and not by the parser.
+_LONGEST_FIELD = 40 * 1024
 NOISE: web.AppKey[Counter[str]] = web.AppKey("noise", Counter)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
@@ -79,7 +80,7 @@ async def _answer(request: web.Request, error: CustosError) -> web.StreamRespons
     if isinstance(error, Unauthenticated):
         request.app[NOISE][error.code] += 1
     agent = request.get(AGENT)
-    if isinstance(error, Denied) and error.code == "not-found" and isinstance(agent, Agent):
+    if isinstance(error, Denied) and error.code == "not-found" and agent is not None:
         try:
             await services(request).catalogue.record(
                 EventDraft(
@@ -178,6 +179,11 @@ async def _write_noise(app: web.Application) -> None:
     app[NOISE].subtract(counted)
 
 
+def make_runner(app: web.Application) -> web.AppRunner:
+    """What serves the application; requests that run get eight seconds to end."""
+    return web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS, max_field_size=_LONGEST_FIELD)
+
+
 async def run_api(settings: Settings, doorbell: Doorbell, clock: Clock, announce: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called once requests are answered.
 
@@ -189,7 +195,7 @@ async def run_api(settings: Settings, doorbell: Doorbell, clock: Clock, announce
         loop.add_signal_handler(number, stop.set)
     async with open_services(settings, doorbell, "api") as opened:
         app = make_app(settings, opened, clock)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+        runner = make_runner(app)
         await runner.setup()
         try:
             await _listen(runner, settings)

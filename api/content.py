@@ -17,11 +17,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from api.context import METRICS, agent_of, services
+from api.problems import problem
 from evidence.agents import Agent
-from evidence.errors import CustosError, Denied
+from evidence.errors import Denied, Invalid
 from evidence.ranges import ByteRange
 from retrieval.playlist import media_playlist
-from retrieval.ranges import parse_range
+from retrieval.ranges import Unsatisfiable, parse_range
 from retrieval.reading import Content
 from retrieval.viewings import OpenViewing
 
@@ -51,6 +52,16 @@ def _base_headers(content: Content) -> dict[str, str]:
             f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
         )
     return headers
+
+
+def _purpose(request: web.Request) -> str | None:
+    """Why the bytes are asked for; raises Invalid("bad-purpose") for what cannot be put on record."""
+    said = request.headers.get("X-Purpose", "")
+    try:
+        said.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("bad-purpose", "X-Purpose is not UTF-8.") from error
+    return said[:_LONGEST_PURPOSE] or None
 
 
 class _Transfer:
@@ -106,7 +117,12 @@ async def _serve(request: web.Request, name: str) -> web.StreamResponse:
     if_range = request.headers.get("If-Range")
     wanted = None
     if if_range is None or if_range == headers["ETag"]:
-        wanted = _ranges(request, content, headers)
+        try:
+            wanted = parse_range(request.headers.get("Range"), content.size)
+        except Unsatisfiable as error:
+            refusal = problem(error)
+            refusal.headers["Content-Range"] = f"bytes */{content.size}"
+            return refusal
     if wanted is not None and len(wanted) > 1:
         return await _send_parts(request, agent, content, headers, wanted)
     start, end = (0, content.size) if wanted is None else wanted[0]
@@ -119,14 +135,6 @@ async def _serve(request: web.Request, name: str) -> web.StreamResponse:
         await response.prepare(request)
         return response
     return await _send(request, agent, content, response, [(b"", start, end)], b"")
-
-
-def _ranges(request: web.Request, content: Content, headers: dict[str, str]) -> list[ByteRange] | None:
-    try:
-        return parse_range(request.headers.get("Range"), content.size)
-    except CustosError:
-        headers["Content-Range"] = f"bytes */{content.size}"
-        raise
 
 
 async def _send_parts(
@@ -160,8 +168,7 @@ async def _send(
     parts: Sequence[tuple[bytes, int, int]],
     closing: bytes,
 ) -> web.StreamResponse:
-    purpose = request.headers.get("X-Purpose", "")[:_LONGEST_PURPOSE] or None
-    transfer = _Transfer(request, agent, content, purpose)
+    transfer = _Transfer(request, agent, content, _purpose(request))
     first = min(start for _, start, _ in parts)
     last = max(end for _, _, end in parts)
     async with services(request).reading.opened(content) as file:
@@ -207,8 +214,7 @@ async def playlist(request: web.Request) -> web.Response:
     reading = services(request).reading
     content = await reading.content(agent, request.match_info["item"], "playable")
     assert content.rendition is not None
-    purpose = request.headers.get("X-Purpose", "")[:_LONGEST_PURPOSE] or None
-    entered = await reading.enter(agent, content, (0, content.size), purpose)
+    entered = await reading.enter(agent, content, (0, content.size), _purpose(request))
     await services(request).desk.leave(entered, done=False)
     return web.Response(
         text=media_playlist(content.rendition.layout, "playable.mp4"),

@@ -20,7 +20,7 @@ METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 #: Set when the server is told to stop, for answers that would otherwise never end.
 CLOSING: web.AppKey[asyncio.Event] = web.AppKey("closing", asyncio.Event)
 COOKIE = "custos_session"
-AGENT = "custos.agent"
+AGENT: web.RequestKey[Agent] = web.RequestKey("agent", Agent)
 _LARGEST_JSON = 64 * 1024
 
 M = TypeVar("M", bound=BaseModel)
@@ -41,11 +41,11 @@ def secret_of(request: web.Request) -> str | None:
 
 async def agent_of(request: web.Request) -> Agent:
     """Who is asking; raises Unauthenticated, and Invalid for a page of another site."""
-    known = request.get(AGENT)
-    if isinstance(known, Agent):
+    known: Agent | None = request.get(AGENT)
+    if known is not None:
         return known
     secret = secret_of(request)
-    if secret is None:
+    if secret is None or not secret.isascii():
         raise Unauthenticated("sign-in-needed", "Sign in first.")
     agent = await services(request).accounts.recognise(secret)
     if (

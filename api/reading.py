@@ -8,7 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from api.context import CLOSING, agent_of, respond, services
-from api.schemas import History, HistoryOut, ItemOut, ItemPage, JobChangeOut, JobList, JobOut
+from api.schemas import History, HistoryOut, ItemDetail, ItemOut, ItemPage, JobChangeOut, JobList, JobOut
 from evidence.agents import Agent
 from evidence.errors import Invalid, Unauthenticated
 from evidence.ids import is_id
@@ -33,7 +33,7 @@ async def items(request: web.Request) -> web.Response:
 async def item(request: web.Request) -> web.Response:
     """One item."""
     agent = await agent_of(request)
-    return respond(ItemOut.of(await services(request).reading.item(agent, request.match_info["item"])))
+    return respond(ItemDetail.of(await services(request).reading.item(agent, request.match_info["item"])))
 
 
 async def history(request: web.Request) -> web.Response:

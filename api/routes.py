@@ -14,7 +14,7 @@ from api.schemas import (
     AgentOut,
     Health,
     History,
-    ItemOut,
+    ItemDetail,
     ItemPage,
     JobList,
     Salvage,
@@ -66,8 +66,8 @@ def _header(name: str, pattern: str | None = None, *, required: bool = False) ->
 _TUS = _header("Tus-Resumable", "^1\\.0\\.0$", required=True)
 _NUMBER = "^[0-9]{1,18}$"
 _BYTES = {
-    200: Answer(media_type="application/octet-stream"),
-    206: Answer(media_type="application/octet-stream"),
+    200: Answer(media_type="*/*"),
+    206: Answer(media_type="*/*"),
 }
 _RANGE = (_header("Range"), _header("If-Range"), _header("X-Purpose"))
 _OCTETS = "application/offset+octet-stream"
@@ -75,7 +75,7 @@ _EMPTY = Answer()
 
 
 def _bytes(path: str, handler: Handler) -> Route:
-    return Route("GET", path, handler, _BYTES, parameters=_RANGE, errors=(416,))
+    return Route("GET", path, handler, _BYTES, parameters=_RANGE, errors=(400, 416))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -157,7 +157,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/items", reading.items, {200: Answer(ItemPage)}, None, (Parameter("before", "query"),), (400,)
     ),
-    Route("GET", "/items/{item}", reading.item, {200: Answer(ItemOut)}),
+    Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     _bytes("/items/{item}/original", content.original),
     Route(
@@ -166,6 +166,7 @@ ROUTES: tuple[Route, ...] = (
         content.playlist,
         {200: Answer(media_type="application/vnd.apple.mpegurl")},
         parameters=(_header("X-Purpose"),),
+        errors=(400,),
     ),
     _bytes("/items/{item}/playable.mp4", content.playable),
     _bytes("/items/{item}/poster.jpg", content.poster),

@@ -147,7 +147,7 @@ class ItemOut(BaseModel):
     def of(cls, view: ItemView) -> ItemOut:
         """From the domain."""
         item = view.item
-        description: dict[str, Any] = dict(item.description or {})
+        summary: dict[str, Any] = dict(item.summary or {})
         return cls(
             id=item.id,
             upload=item.upload_id,
@@ -164,10 +164,10 @@ class ItemOut(BaseModel):
             locked_until=to_text(item.locked_until),
             read_back=None if item.read_back is None else dict(item.read_back),
             playable=any(rendition.kind == "playable" for rendition in view.renditions),
-            route=description.get("route"),
-            reason=description.get("reason"),
-            duration_ms=description.get("duration_ms"),
-            warnings=list(description.get("warnings", ())),
+            route=summary.get("route"),
+            reason=summary.get("reason"),
+            duration_ms=summary.get("duration_ms"),
+            warnings=list(summary.get("warnings", ())),
             renditions=[
                 RenditionOut(
                     id=rendition.id,
@@ -182,6 +182,18 @@ class ItemOut(BaseModel):
             ],
             jobs=[JobOut.of(job) for job in view.jobs],
         )
+
+
+class ItemDetail(ItemOut):
+    """One item with everything that ffprobe and exiftool said of it; null until it was described."""
+
+    description: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, view: ItemView) -> ItemDetail:
+        """From the domain."""
+        described = None if view.description is None else dict(view.description)
+        return cls(**ItemOut.of(view).model_dump(), description=described)
 
 
 class ItemPage(BaseModel):

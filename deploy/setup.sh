@@ -94,7 +94,8 @@ need_uv() {
 make_environment() {
     local stamp=.venv/.custos-setup tools=no have groups=(--no-dev) python=()
     have="$(hash_of uv.lock pyproject.toml)"
-    if [[ "$MODE" == test || "$MODE" == bench ]] || stands "$stamp" "$have with-tools"; then
+    # Tools that are there stay there: `make demo` must not take them from whoever develops.
+    if [[ "$MODE" == test || "$MODE" == bench || -x .venv/bin/ruff ]]; then
         tools=with-tools
         groups=()
     fi

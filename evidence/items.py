@@ -169,7 +169,8 @@ class Item:
     version: str = ""
     fully_locked: bool = False
     read_back: Mapping[str, Json] | None = None
-    description: Mapping[str, Json] | None = None
+    #: The short end of the description: route, reason, duration_ms, warnings; None until described.
+    summary: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from evidence.agents import Action, Agent, Resource
@@ -33,6 +33,7 @@ class ItemView:
     renditions: Sequence[Rendition]
     jobs: Sequence[Job]
     names: Mapping[str, str]
+    description: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class Reading:
     async def item(self, agent: Agent, item_id: str) -> ItemView:
         """One item; raises Denied whether it may not be seen or is not there."""
         found = await self._find(agent, item_id, Action.SEE_ITEM)
-        view = await self._catalogue.read(lambda tx: _views(tx, [found])[0])
+        view = await self._catalogue.read(
+            lambda tx: replace(_views(tx, [found])[0], description=tx.items.description(item_id))
+        )
         await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
         return view
 
@@ -106,10 +109,12 @@ class Reading:
     async def content(self, agent: Agent, item_id: str, name: str) -> Content:
         """What `name` ("original" or a rendition's kind) of the item is; raises Denied."""
         action = Action.READ_ORIGINAL if name == "original" else Action.PLAY
-        item = await self._find(agent, item_id, action)
+        item, rendition = await self._catalogue.read(
+            lambda tx: (tx.items.get(item_id), tx.items.rendition(item_id, name))
+        )
+        item = self._allowed(agent, item, action)
         if name == "original":
             return Content(item, name, item.key, item.media_type, item.size, item.sha256, None)
-        rendition = await self._catalogue.read(lambda tx: tx.items.rendition(item_id, name))
         if rendition is None:
             raise Denied
         return Content(
@@ -177,6 +182,9 @@ class Reading:
         item = None
         if is_id(item_id):
             item = await self._catalogue.read(lambda tx: tx.items.get(item_id))
+        return self._allowed(agent, item, action)
+
+    def _allowed(self, agent: Agent, item: Item | None, action: Action) -> Item:
         if item is None:
             raise Denied
         self._authority.authorize(agent, action, Resource(item.unit, item.agent_id))

@@ -57,7 +57,7 @@ class DescribeStage:
         now = self._clock.now()
 
         def complete(tx: Transaction) -> None:
-            tx.items.set_description(item.id, found)
+            tx.items.set_description(item.id, found, description.summary())
             tx.events.append(
                 EventDraft(
                     EventType.ITEM_DESCRIBED,
@@ -93,16 +93,15 @@ class RenditionStage:
     async def run(self, lease: Lease) -> None:
         """Make the rendition, store it, put it on record."""
         item = await _item(lease)
-        if item.description is None:
+        description = await lease.read(lambda tx: tx.items.description(item.id))
+        if description is None:
             raise StageFailed("not-described", "The item has not been described yet.")
         async with self._workdir() as workdir:
             async with self._store.local_path(item.key) as original:
                 if self._kind == PLAYABLE:
-                    made = await self._tools.make_playable(
-                        original, item.description, workdir, lease.progress
-                    )
+                    made = await self._tools.make_playable(original, description, workdir, lease.progress)
                 else:
-                    made = await self._tools.make_poster(original, item.description, workdir)
+                    made = await self._tools.make_poster(original, description, workdir)
             await self._keep(lease, item, made)
 
     async def _keep(self, lease: Lease, item: Item, made: Made) -> None:

@@ -18,4 +18,4 @@ def run_beat(settings: Settings, announce: Callable[[], None]) -> None:
         announce()
 
     signals.beat_init.connect(ready, weak=False)
-    make_app(settings).Beat(loglevel="WARNING").run()
+    make_app(settings).Beat(loglevel="WARNING", quiet=True).run()

@@ -91,6 +91,7 @@ def run_worker(settings: Settings, announce: Callable[[], None]) -> None:
     app.conf.worker_proc_alive_timeout = 60.0
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=prefork",
             f"--concurrency={settings.work.concurrency}",

@@ -125,6 +125,12 @@ function enter(agent) {
   $("sign-in").hidden = Boolean(agent);
   $("main").hidden = !agent;
   $("sign-out").hidden = !agent;
+  if (agent) return;
+  // Nothing of what one person saw is left for the next.
+  stop();
+  shown = null;
+  $("detail").hidden = true;
+  $("rows").replaceChildren();
 }
 
 function fail(error) {
@@ -149,8 +155,6 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("sign-out").addEventListener("click", async () => {
-  stop();
-  $("detail").hidden = true;
   try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
   enter(null);
 });

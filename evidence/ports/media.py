@@ -30,16 +30,18 @@ class Description:
     duration_ms: int | None
     warnings: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Json]:
-        """The form kept in the catalogue and, digested, in the event."""
+    def summary(self) -> dict[str, Json]:
+        """What every list of items shows."""
         return {
-            "probe": self.probe,
-            "tags": self.tags,
             "route": self.route,
             "reason": self.reason,
             "duration_ms": self.duration_ms,
             "warnings": list(self.warnings),
         }
+
+    def as_json(self) -> dict[str, Json]:
+        """The form kept in the catalogue and, digested, in the event."""
+        return {"probe": self.probe, "tags": self.tags, **self.summary()}
 
 
 @dataclass(frozen=True, slots=True)

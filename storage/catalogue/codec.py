@@ -129,7 +129,7 @@ def item_values(item: Item) -> dict[str, Any]:
         "locked_until": to_micros(item.locked_until),
         "fully_locked": item.fully_locked,
         "read_back": None if item.read_back is None else dump(item.read_back),
-        "description": None if item.description is None else dump(item.description),
+        "summary": None if item.summary is None else dump(item.summary),
     }
 
 
@@ -153,7 +153,7 @@ def item(row: RowMapping) -> Item:
         version=row["version"],
         fully_locked=row["fully_locked"],
         read_back=maybe_load(row["read_back"]),
-        description=maybe_load(row["description"]),
+        summary=maybe_load(row["summary"]),
     )
 
 

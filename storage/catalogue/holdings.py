@@ -11,7 +11,7 @@ from evidence.canonical import Json
 from evidence.items import Item, Rendition
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.tables import items, renditions
+from storage.catalogue.tables import descriptions, items, renditions
 
 
 class SqlItems:
@@ -75,10 +75,20 @@ class SqlItems:
             update(items).where(items.c.id == item_id).values(read_back=codec.dump(found))
         )
 
-    def set_description(self, item_id: str, found: Mapping[str, Json]) -> None:
-        """Keep the latest description."""
+    def set_description(self, item_id: str, found: Mapping[str, Json], summary: Mapping[str, Json]) -> None:
+        """Keep the latest description, and beside the item what lists show of it."""
+        self._connection.execute(delete(descriptions).where(descriptions.c.item_id == item_id))
+        self._connection.execute(insert(descriptions).values(item_id=item_id, data=codec.dump(found)))
         self._connection.execute(
-            update(items).where(items.c.id == item_id).values(description=codec.dump(found))
+            update(items).where(items.c.id == item_id).values(summary=codec.dump(summary))
+        )
+
+    def description(self, item_id: str) -> Mapping[str, Json] | None:
+        """The latest description."""
+        return codec.maybe_load(
+            self._connection.execute(
+                select(descriptions.c.data).where(descriptions.c.item_id == item_id)
+            ).scalar()
         )
 
     def short_locked(self, before: datetime) -> Sequence[Item]:

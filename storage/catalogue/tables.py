@@ -130,11 +130,18 @@ items = Table(
     Column("locked_until", BigInteger, nullable=False),
     Column("fully_locked", Boolean, nullable=False),
     Column("read_back", Text),
-    Column("description", Text),
+    Column("summary", Text),
     Index("ix_items_unit_id", "unit", "id"),
     Index("ix_items_agent_id_id", "agent_id", "id"),
     Index("ix_items_sha256_device_unit", "sha256", "device", "unit"),
     Index("ix_items_fully_locked_committed_at", "fully_locked", "committed_at"),
+)
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("item_id", ForeignKey("items.id"), primary_key=True),
+    Column("data", Text, nullable=False),
 )
 
 renditions = Table(

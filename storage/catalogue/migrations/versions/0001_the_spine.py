@@ -190,7 +190,7 @@ def upgrade() -> None:
         sa.Column("locked_until", sa.BigInteger(), nullable=False),
         sa.Column("fully_locked", sa.Boolean(), nullable=False),
         sa.Column("read_back", sa.Text(), nullable=True),
-        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_items_agent_id")),
         sa.ForeignKeyConstraint(["upload_id"], ["uploads.id"], name=op.f("fk_items_upload_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
@@ -219,6 +219,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_receipts_item_id"), "receipts", ["item_id"], unique=False)
     op.create_index(op.f("ix_receipts_upload_id"), "receipts", ["upload_id"], unique=False)
+    op.create_table(
+        "descriptions",
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_descriptions_item_id")),
+        sa.PrimaryKeyConstraint("item_id", name=op.f("pk_descriptions")),
+    )
     op.create_table(
         "renditions",
         sa.Column("id", sa.String(length=36), nullable=False),

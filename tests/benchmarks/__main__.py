@@ -1,0 +1,39 @@
+"""`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
+
+`python -m tests.benchmarks NAME…` runs some of: ingest playing serving events. All load stays on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import events, ingest, playing, serving_out
+from tests.benchmarks.results import Report
+from tests.benchmarks.serving import ROOT
+
+SUITES = {
+    "ingest": ingest.measure,
+    "playing": playing.measure,
+    "serving": serving_out.measure,
+    "events": events.measure,
+}
+
+
+def main() -> int:
+    report = Report()
+    wanted = sys.argv[1:] or list(SUITES)
+    (ROOT / "build").mkdir(exist_ok=True)
+    for name in wanted:
+        with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as work:
+            SUITES[name](Path(work), report)
+    print(f"\n{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}\n")
+    print(report.markdown())
+    return int(not report.met)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
