@@ -102,6 +102,6 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
 
 def _own_parts(environment: Mapping[str, str]) -> list[Part]:
     return [
-        Part(name, (sys.executable, "-m", "custos", name), environment=environment)
+        Part(name, (sys.executable, "-m", "custos", name), environment=environment, is_needed=False)
         for name in ("api", "worker", "beat")
     ]

@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from custos import child
 from custos.readiness import READY_FD
@@ -58,13 +59,14 @@ class Part:
 
     `is_ready` is asked again and again until it says yes; it must come back within a second or so. Without
     it the part says so itself, with `custos.readiness.announce_ready`. `environment` is added to the
-    supervisor's own.
+    supervisor's own. The parts after one that `is_needed` are started only once it is ready.
     """
 
     name: str
     argv: tuple[str, ...]
     is_ready: Callable[[], Awaitable[bool]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    is_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,11 @@ async def supervise(
     try:
         for keeper in keepers:
             tasks.append(asyncio.create_task(keeper.keep(), name=f"keep-{keeper.part.name}"))
-            ready = asyncio.ensure_future(keeper.ready.wait())
-            await asyncio.wait({stopping, ready, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            ready.cancel()
-            if not keeper.ready.is_set():
+            if keeper.part.is_needed and not await _until_ready([keeper], stopping, tasks):
                 break
         else:
-            on_ready()
+            if await _until_ready(keepers, stopping, tasks):
+                on_ready()
         await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
@@ -108,6 +108,19 @@ async def supervise(
             await asyncio.wait({task})
     for task in tasks:
         task.result()
+
+
+async def _until_ready(
+    keepers: Sequence[_Keeper], stopping: asyncio.Future[Any], tasks: Sequence[asyncio.Task[None]]
+) -> bool:
+    """Wait until all are ready; False when the stop, or the end of a part's keeping, came first."""
+    ready: asyncio.Future[Any] = asyncio.gather(*(keeper.ready.wait() for keeper in keepers))
+    try:
+        await asyncio.wait({stopping, ready, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        return ready.done()
+    finally:
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
 
 
 class _Keeper:

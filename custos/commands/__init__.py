@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import doctor, jobs, parts, people, serve, settings, verify
+from custos.commands import demo, doctor, jobs, parts, people, serve, settings, verify
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -23,4 +23,5 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     verify.register,
     doctor.register,
     settings.register,
+    demo.register,
 )

@@ -1,0 +1,157 @@
+"""SIGKILL of the parts of a running `custos serve`, and a broker that forgets everything."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from os import kill
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import redis
+
+from clients.verifier.receipt import verify_receipt
+from evidence.agents import Role
+from tests import serving
+from tests.media import make_clip
+
+SEED = 20261122
+PIECE = 300_000
+
+
+@contextmanager
+def a_tree(base: Path) -> Any:
+    """A `custos serve` of one's own, to be killed in parts."""
+    data, log, port = base / "data", base / "serve.log", serving.free_port()
+    environment = serving.custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error")
+    tokens = {}
+    serving.custos(
+        environment, "user", "add", "li", "--role", "supervisor", "--unit", "north", "--password-stdin",
+        typed=serving.PASSWORD + "\n",
+    )  # fmt: skip
+    tokens[Role.SUPERVISOR, "north"] = serving.custos(environment, "token", "create", "li")
+    with serving.serving(environment, log) as pid:
+        yield serving.Tree(f"http://127.0.0.1:{port}", data, tokens), pid
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def part(pid: int, word: str) -> int | None:
+    """The process of one part: "api", "worker", "beat" or "valkey-server"."""
+    for child in children(pid):
+        with suppress(OSError):
+            if any(word in piece for piece in Path(f"/proc/{child}/cmdline").read_text().split("\0")[:6]):
+                return child
+    return None
+
+
+def strike(pid: int, word: str) -> None:
+    """SIGKILL one part, once it is there."""
+    found = serving.eventually(lambda: part(pid, word), f"{word} is running")
+    with suppress(ProcessLookupError):
+        kill(found, signal.SIGKILL)
+
+
+def send_stubbornly(client: serving.Client, clip: bytes, name: str) -> str:
+    """As a docking station does: whatever happens, ask where the upload stands and go on."""
+    upload: str | None = None
+
+    def attempt() -> str | None:
+        nonlocal upload
+        try:
+            if upload is None:
+                upload = client.created(len(clip), name, device=name)
+            offset = client.offset(upload)
+            while offset < len(clip):
+                answer = client.patch(upload, offset, clip[offset : offset + PIECE])
+                assert answer.status in (204, 409), answer.body
+                offset = client.offset(upload)
+        except (OSError, HTTPException):
+            return None
+        return upload
+
+    return serving.eventually(attempt, f"{name} is sent")
+
+
+def receipt_of(client: serving.Client, upload: str) -> str:
+    """The completed receipt, however often the server dies meanwhile."""
+
+    def look() -> str | None:
+        try:
+            answer = client.get(f"{upload}/receipt")
+        except (OSError, HTTPException):
+            return None
+        if answer.status != 200 or not serving.statement(answer.body.decode())["read_back"]:
+            return None
+        return answer.body.decode()
+
+    return serving.eventually(look, "there is a completed receipt")
+
+
+def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
+    rng = random.Random(SEED)
+    clip = make_clip(base / "clip.mp4", seconds=2, size="640x360", bitrate="4M")
+    data = clip.read_bytes()
+    with a_tree(base) as (tree, pid):
+        client = tree.client(Role.SUPERVISOR)
+        uploads: dict[str, str] = {}
+
+        def send(name: str) -> None:
+            uploads[name] = send_stubbornly(client, data, name)
+
+        senders = [Thread(target=send, args=(f"camera-{n}",)) for n in range(recordings)]
+        for sender in senders:
+            sender.start()
+        for _ in range(strikes):
+            strike(pid, rng.choice(["api", "worker", "worker"]))
+        for sender in senders:
+            sender.join()
+        assert len(uploads) == recordings
+        for upload in uploads.values():
+            verified = verify_receipt(clip, receipt_of(client, upload), tree.public_key)
+            assert client.settled(verified.statement["item"])["playable"]
+        items = client.get("/items").json()["items"]
+        doubled = [
+            device for device, n in Counter(item["submitted"]["device"] for item in items).items() if n > 1
+        ]
+        assert not doubled
+        assert {item["upload"] for item in items} == {
+            upload.rpartition("/")[2] for upload in uploads.values()
+        }
+        stored = [path for path in (tree.data / "store/objects/originals").rglob("*") if path.is_file()]
+        assert len(stored) == 2 * recordings
+
+
+def test_parts_are_killed_while_recordings_come_in(tmp_path: Path) -> None:
+    kill_parts(tmp_path, recordings=4, strikes=4)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_parts_are_killed_many_times(tmp_path: Path) -> None:
+    kill_parts(tmp_path, recordings=40, strikes=40)
+
+
+def test_a_broker_that_forgets_and_dies_loses_no_work(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    with a_tree(tmp_path) as (tree, pid):
+        client = tree.client(Role.SUPERVISOR)
+        upload = client.send(clip.read_bytes(), "a.mp4")
+        with (
+            suppress(redis.RedisError),
+            redis.Redis(unix_socket_path=str(tree.data / "run/valkey.sock")) as broker,
+        ):
+            broker.flushall()
+        strike(pid, "valkey-server")
+        later = send_stubbornly(client, clip.read_bytes(), "b.mp4")
+        for sent in (upload, later):
+            verified = verify_receipt(clip, receipt_of(client, sent), tree.public_key)
+            assert verified.read_back
+            assert client.settled(verified.statement["item"])["playable"]
