@@ -20,12 +20,12 @@ from api.metrics import Metrics
 from api.openapi import document
 from api.problems import problem, status_of
 from api.routes import ROUTES
-from api.tus import Disconnected
+from api.tus import CREATED, Disconnected
 from custos import __version__
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.errors import CustosError, Denied, Unauthenticated, Unavailable
-from evidence.events import EventDraft, EventType, Outcome
+from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.doorbell import Doorbell
@@ -82,16 +82,7 @@ async def _answer(request: web.Request, error: CustosError) -> web.StreamRespons
     agent = request.get(AGENT)
     if isinstance(error, Denied) and error.code == "not-found" and agent is not None:
         try:
-            await services(request).catalogue.record(
-                EventDraft(
-                    EventType.ACCESS_DENIED,
-                    agent.id,
-                    request.app[CLOCK].now(),
-                    (),
-                    Outcome.DENIED,
-                    detail={"method": request.method, "path": request.path[:500]},
-                )
-            )
+            await _record_denial(request, agent)
         except CustosError as failure:
             error = failure
     if status_of(error) == 500:
@@ -99,9 +90,27 @@ async def _answer(request: web.Request, error: CustosError) -> web.StreamRespons
     response = problem(error)
     if request.path.startswith("/uploads"):
         response.headers["Tus-Resumable"] = "1.0.0"
+        made = request.get(CREATED)
+        if made is not None:
+            response.headers["Location"] = made
         if error.code == "unsupported-tus":
             response.headers["Tus-Version"] = "1.0.0"
     return response
+
+
+async def _record_denial(request: web.Request, agent: Agent) -> None:
+    """Put a denial on record, in the history of the item if there is one."""
+    item_id = request.match_info.get("item", "")
+    now = request.app[CLOCK].now()
+
+    def record(tx: Transaction) -> None:
+        subjects = () if tx.items.get(item_id) is None else (Subject("item", item_id),)
+        detail = {"method": request.method, "path": request.path[:500]}
+        tx.events.append(
+            EventDraft(EventType.ACCESS_DENIED, agent.id, now, subjects, Outcome.DENIED, detail=detail)
+        )
+
+    await services(request).catalogue.write(record)
 
 
 def make_app(settings: Settings, opened: Services, clock: Clock) -> web.Application:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from api.context import COOKIE, SETTINGS, agent_of, body_of, respond, secret_of, services
+from api.context import COOKIE, SETTINGS, agent_of, body_of, respond, services
 from api.schemas import AgentOut, SignIn
 from evidence.agents import Agent
 from identity.accounts import SESSION_LASTS
@@ -36,9 +36,9 @@ async def who(request: web.Request) -> web.Response:
 
 
 async def sign_out(request: web.Request) -> web.Response:
-    """End the session."""
+    """End the page's session; a bearer token stays as it is."""
     agent = await agent_of(request)
-    secret = secret_of(request)
+    secret = request.cookies.get(COOKIE)
     if secret is not None:
         await services(request).accounts.sign_out(agent, secret)
     response = web.Response(status=204)

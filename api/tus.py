@@ -21,6 +21,8 @@ from ingest.receiving import CHECKSUM_ALGORITHMS, Checksum
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 _BODY_TYPE = "application/offset+octet-stream"
+#: Where the upload is that this request has made.
+CREATED: web.RequestKey[str] = web.RequestKey("created", str)
 _ENDED = (UploadState.TERMINATED, UploadState.EXPIRED)
 
 
@@ -96,7 +98,8 @@ async def create(request: web.Request) -> web.Response:
         raise Invalid("bad-header", "Deferred lengths and concatenation are not offered.")
     length = _number(request, "Upload-Length")
     upload = await services(request).uploads.open(agent, length, request.headers.get("Upload-Metadata", ""))
-    location = f"/uploads/{upload.id}"
+    # Also in a refusal of the bytes that came along: what was made can be continued, ended or salvaged.
+    location = request[CREATED] = f"/uploads/{upload.id}"
     if request.content_type == _BODY_TYPE and request.can_read_body:
         upload = await _receive(request, upload.id, 0)
     return web.Response(status=201, headers={"Location": location, **_headers(request, upload)})
@@ -109,6 +112,9 @@ async def head(request: web.Request) -> web.Response:
     upload = await services(request).uploads.standing(agent, request.match_info["upload"])
     if upload.state in _ENDED:
         return web.Response(status=410, headers=_headers(request))
+    if upload.state is UploadState.REFUSED:
+        # All bytes are there, and whoever only compares offsets would take that for success.
+        return web.Response(status=422, headers=_headers(request))
     headers = _headers(request, upload)
     headers["Upload-Length"] = str(upload.length)
     return web.Response(status=200, headers=headers)

@@ -164,6 +164,9 @@ class Uploads:
         now = self._clock.now()
 
         def settle(tx: Transaction) -> Sequence[Job]:
+            # The last PATCH, a HEAD and the sweep may all come here; only the first one counts.
+            if not _is_receiving(tx, upload_id):
+                return ()
             tx.uploads.settle(upload_id, UploadState.ACCEPTED, at=now, sha256=sha256)
             tx.jobs.add(Stage.COMMIT, upload_id, upload.unit, now)
             return tx.jobs.to_ring(now, RINGS)
@@ -190,6 +193,8 @@ class Uploads:
         now = self._clock.now()
 
         def settle(tx: Transaction) -> None:
+            if not _is_receiving(tx, upload.id):
+                return
             tx.uploads.settle(
                 upload.id, UploadState.REFUSED, at=now, sha256=staged, code=error.code, message=error.message
             )
@@ -312,3 +317,8 @@ class Uploads:
 
         await self._catalogue.write(settle)
         await self._receiver.discard(upload_id)
+
+
+def _is_receiving(tx: Transaction, upload_id: str) -> bool:
+    upload = tx.uploads.get(upload_id)
+    return upload is not None and upload.state is UploadState.RECEIVING

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from evidence.agents import Agent
@@ -26,6 +26,8 @@ from evidence.ranges import ByteRange, merge, total
 from evidence.timekeeping import is_live
 
 LONGEST = timedelta(minutes=5)
+#: A player that plays asks every few seconds; after this long without a request it has stopped.
+IDLE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class OpenViewing:
     viewing: Viewing
     sent: list[ByteRange] = field(default_factory=list)
     users: int = 0
+    left_at: datetime | None = None
 
     def note(self, start: int, end: int) -> None:
         """The kernel accepted bytes [start, end)."""
@@ -88,6 +91,7 @@ class ViewingDesk:
     async def leave(self, entered: OpenViewing, *, done: bool) -> None:
         """A request has ended. `done`: no other is expected, so close now rather than at the end."""
         entered.users -= 1
+        entered.left_at = self._clock.now()
         viewing = entered.viewing
         key = (viewing.agent_id, viewing.item_id, viewing.content)
         replaced = self._open.get(key) is not entered
@@ -101,11 +105,11 @@ class ViewingDesk:
         return is_live(entered.viewing.expires_at, self._clock.now(), LONGEST)
 
     async def close_ended(self, *, everything: bool = False) -> int:
-        """Close the viewings that have ended and that no request uses; how many."""
+        """Close the viewings that have ended, or that nobody has used for a minute; how many."""
         ended = [
             (key, found)
             for key, found in self._open.items()
-            if everything or (not found.users and not self.is_live(found))
+            if everything or (not found.users and not (self.is_live(found) and self._is_used(found)))
         ]
         for key, found in ended:
             del self._open[key]
@@ -120,6 +124,9 @@ class ViewingDesk:
         for viewing in abandoned:
             await self._catalogue.write(partial(self._put_closed, viewing=viewing, sent=None))
         return len(abandoned)
+
+    def _is_used(self, found: OpenViewing) -> bool:
+        return found.left_at is None or is_live(found.left_at + IDLE, self._clock.now(), IDLE)
 
     def _covers(self, found: OpenViewing, wanted: ByteRange, purpose: str | None) -> bool:
         first, last = found.viewing.permitted

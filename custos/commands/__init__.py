@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import demo, doctor, jobs, parts, people, serve, settings, verify
+from custos.commands import alarms, demo, doctor, jobs, parts, people, serve, settings, verify
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -20,6 +20,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     parts.register,
     people.register,
     jobs.register,
+    alarms.register,
     verify.register,
     doctor.register,
     settings.register,

@@ -1,0 +1,126 @@
+"""The commands, as an administrator types them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+
+from custos.cli import main
+from custos.commands.session import with_services
+from custos.settings import ProtectionSettings, Settings
+from custos.wiring import Services
+from evidence.agents import Role
+from evidence.jobs import JobState, Stage
+from evidence.ports.catalogue import Alarm
+from tests.fault.scenario import metadata, pieces
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CUSTOS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CUSTOS_PROTECTION__IMMUTABLE", "false")
+    return tmp_path / "data"
+
+
+def in_services(data: Path, work: object) -> None:
+    settings = Settings(data=data, protection=ProtectionSettings(immutable=False))
+    asyncio.run(with_services(settings, work))  # type: ignore[arg-type]
+
+
+def test_people_and_tokens(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\n"))
+    add = ["user", "add", "li", "--name", "李警官", "--role", "reviewer", "--unit", "一大队"]
+    assert main([*add, "--password-stdin"]) == 0
+    assert "一大队" in capsys.readouterr().out
+    assert main(["user", "add", "dock-1", "--role", "station", "--unit", "一大队"]) == 0
+    capsys.readouterr()
+    assert main(["token", "create", "dock-1", "--label", "bay 3"]) == 0
+    token = capsys.readouterr().out.strip()
+
+    async def check(services: Services) -> None:
+        assert (await services.accounts.recognise(token)).role is Role.STATION
+        assert (await services.accounts.sign_in("li", "a long password"))[0].name == "李警官"
+
+    in_services(data, check)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\n"))
+    assert main([*add, "--password-stdin"]) == 2
+    assert "[username-taken]" in capsys.readouterr().err
+    assert main(add) == 2
+    assert "[no-password]" in capsys.readouterr().err
+    assert main(["token", "create", "nobody"]) == 2
+    assert "[no-such-user]" in capsys.readouterr().err
+
+
+def test_a_failed_job_is_listed_with_its_reason_and_tried_again(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(services: Services) -> None:
+        agent = await services.accounts.add("li", "", Role.SUPERVISOR, "u", None)
+        upload = await services.uploads.open(agent, 5, metadata(filename="a.mp4"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(b"hello", 0), None)
+        (data / "staging" / f"{upload.id}.part").unlink()
+        (job,) = await services.catalogue.read(lambda tx: tx.jobs.of_subjects([upload.id]))
+        assert job.stage is Stage.COMMIT
+        await services.work.run(job.id)
+
+    in_services(data, fail)
+    assert main(["jobs", "list", "--failed"]) == 0
+    said = capsys.readouterr().out
+    assert "[staged-missing]" in said
+    assert main(["jobs", "retry", said.split()[0]]) == 0
+    capsys.readouterr()
+    assert main(["jobs", "list", "--failed"]) == 0
+    assert "No such jobs." in capsys.readouterr().out
+    assert main(["jobs", "list", "--state", JobState.QUEUED]) == 0
+    assert "commit" in capsys.readouterr().out
+    assert main(["jobs", "retry", said.split()[0]]) == 2
+    assert "[not-failed]" in capsys.readouterr().err
+
+
+def test_alarms_are_seen_and_cleared(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def raise_one(services: Services) -> None:
+        now = services.work._clock.now()
+        await services.catalogue.write(
+            lambda tx: tx.oversight.raise_alarm(
+                Alarm("read-back-mismatch", "an-item", "Look at the disk.", now)
+            )
+        )
+
+    in_services(data, raise_one)
+    assert main(["alarms", "list"]) == 1
+    assert "Look at the disk." in capsys.readouterr().out
+    assert main(["alarms", "clear", "read-back-mismatch", "an-item"]) == 0
+    assert main(["alarms", "list"]) == 0
+
+
+def test_a_receipt_is_verified_and_a_changed_file_is_not(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt, file = tmp_path / "a.jws", tmp_path / "a.bin"
+    file.write_bytes(b"hello")
+
+    async def commit(services: Services) -> None:
+        agent = await services.accounts.add("li", "", Role.SUPERVISOR, "u", None)
+        upload = await services.uploads.open(agent, 5, metadata(filename="现场.bin"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(b"hello", 0), None)
+        for stage in (Stage.COMMIT, Stage.READ_BACK):
+            jobs = await services.catalogue.read(lambda tx: tx.jobs.listed(None, 9))
+            await services.work.run(next(job.id for job in jobs if job.stage is stage))
+        receipt.write_text(await services.uploads.receipt(agent, upload.id) or "")
+
+    in_services(data, commit)
+    assert main(["verify", "receipt", str(file), str(receipt)]) == 0
+    said = capsys.readouterr().out
+    assert "VERIFIED" in said
+    assert "现场.bin" in said
+    assert "read back   yes" in said
+    file.write_bytes(b"hellp")
+    assert main(["verify", "receipt", str(file), str(receipt)]) == 1
+    assert "NOT VERIFIED" in capsys.readouterr().out
+    assert main(["verify", "receipt", str(tmp_path / "absent"), str(receipt)]) == 2
+    assert "[no-such-file]" in capsys.readouterr().err
