@@ -24,6 +24,7 @@ from api.tus import CREATED, Disconnected
 from custos import __version__
 from custos.settings import Settings
 from custos.wiring import Services, open_services
+from evidence.agents import Agent
 from evidence.errors import CustosError, Denied, Unauthenticated, Unavailable
 from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ports.catalogue import Transaction
