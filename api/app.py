@@ -40,6 +40,9 @@ NOISE: web.AppKey[Counter[str]] = web.AppKey("noise", Counter)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 
 
+_DEFECT = CustosError("defect", "Custos itself failed here; what happened is in the server's log.")
+
+
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error becomes a problem; a denial of somebody known is on record first."""
@@ -57,6 +60,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             response.set_status(error.status)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
+        except Exception:
+            if request.writer.output_size:
+                # The answer has begun; aiohttp ends the connection.
+                raise
+            _log.exception("a defect reached the edge")
+            response = problem(_DEFECT)
         status = response.status
         return response
     finally:
@@ -114,6 +123,10 @@ async def _record_denial(request: web.Request, agent: Agent) -> None:
     await services(request).catalogue.write(record)
 
 
+async def _say_nothing_of_versions(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Custos"
+
+
 def make_app(settings: Settings, opened: Services, clock: Clock) -> web.Application:
     """The application over open services."""
     app = web.Application(middlewares=[answer_errors], client_max_size=1 << 20)
@@ -136,6 +149,7 @@ def make_app(settings: Settings, opened: Services, clock: Clock) -> web.Applicat
     async def docs(_request: web.Request) -> web.Response:
         return web.Response(text=_docs_page(), content_type="text/html")
 
+    app.on_response_prepare.append(_say_nothing_of_versions)
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/docs", docs)
     app.cleanup_ctx.append(_upkeep)

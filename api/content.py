@@ -19,7 +19,7 @@ from aiohttp import web
 from api.context import METRICS, agent_of, services
 from api.problems import problem
 from evidence.agents import Agent
-from evidence.errors import Denied, Invalid
+from evidence.errors import CustosError, Invalid
 from evidence.ranges import ByteRange
 from retrieval.playlist import media_playlist
 from retrieval.ranges import Unsatisfiable, parse_range
@@ -185,8 +185,8 @@ async def _send(
         except ConnectionError:
             # The reader went away; what the kernel had accepted by then stands in the closing event.
             request.protocol.force_close()
-        except Denied:
-            # No longer allowed, in the middle of the body: nothing more leaves.
+        except CustosError:
+            # No longer allowed, or no longer on record, in the middle of the body: nothing more leaves.
             request.protocol.force_close()
         finally:
             await transfer.leave()

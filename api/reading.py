@@ -10,7 +10,7 @@ from aiohttp import web
 from api.context import CLOSING, agent_of, respond, services
 from api.schemas import History, HistoryOut, ItemDetail, ItemOut, ItemPage, JobChangeOut, JobList, JobOut
 from evidence.agents import Agent
-from evidence.errors import Invalid, Unauthenticated
+from evidence.errors import CustosError, Invalid
 from evidence.ids import is_id
 from evidence.jobs import JobState
 from retrieval.reading import PAGE
@@ -70,7 +70,7 @@ async def progress(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     # The client learns where it stands at once, so that a reconnect misses nothing.
     await response.write(f"id: {after}\nevent: position\ndata: {{}}\n\n".encode())
-    with suppress(ConnectionError, Unauthenticated):
+    with suppress(ConnectionError, CustosError):
         await _stream(request, response, agent, after)
     return response
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +45,7 @@ class Checksum:
             raise Invalid("bad-checksum", "The checksum algorithm must be sha1 or sha256.")
         try:
             return cls(algorithm, base64.b64decode(encoded, validate=True))
-        except binascii.Error as error:
+        except ValueError as error:
             raise Invalid("bad-checksum", "The checksum is not base64.") from error
 
 
@@ -117,7 +116,7 @@ class Receiver:
         room = upload.length - offset
         if announced is not None and announced > room:
             raise _too_much()
-        writer = await self._off(lambda: self._staging.open(upload.id, offset))
+        writer = await self._open(upload.id, offset)
         run = _Run(writer, upload, checksum)
         try:
             try:
@@ -136,6 +135,17 @@ class Receiver:
             return kept
         finally:
             await _outlast(asyncio.ensure_future(self._off(writer.close)))
+
+    async def _open(self, upload_id: str, offset: int) -> StagedWriter:
+        """Open the staged file; a request that is cancelled meanwhile leaves no writer behind."""
+        opening = asyncio.ensure_future(self._off(lambda: self._staging.open(upload_id, offset)))
+        try:
+            return await _outlast(opening)
+        except asyncio.CancelledError:
+            # It opens all the same, and truncates: its turn must not end before it is closed again.
+            if opening.exception() is None:
+                await _outlast(asyncio.ensure_future(self._off(opening.result().close)))
+            raise
 
     async def _pump(self, run: _Run, room: int, pieces: AsyncIterator[bytes], *, saves: bool) -> None:
         loop = asyncio.get_running_loop()

@@ -26,6 +26,8 @@ _KNOWN = frozenset((*_PLAIN, "filename", "filetype", "name", "type", "category",
 
 def parse_metadata(header: str) -> dict[str, str]:
     """The pairs of an `Upload-Metadata` header (tus 1.0); raises Invalid("bad-metadata")."""
+    if not header.isascii():
+        raise _bad("the header holds other characters than ASCII; values are base64")
     if len(header) > _LONGEST_HEADER:
         raise _bad("the header is longer than 32 KiB")
     pairs: dict[str, str] = {}

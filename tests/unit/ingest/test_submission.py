@@ -66,6 +66,8 @@ def test_a_refusal_names_the_field(pairs: dict[str, str], named: str) -> None:
     "text",
     [
         "filename ***",
+        "filename é",
+        "filename YQ==,time-start.é YQ==",
         "filename YQ==,filename YQ==",
         "filename gICA",
         "a " + "A" * 40_000,
