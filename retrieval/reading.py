@@ -129,7 +129,7 @@ class Reading:
 
     @asynccontextmanager
     async def opened(self, content: Content) -> AsyncIterator[BinaryIO]:
-        """The bytes; raises Denied("…") where the store has lost them, which is an alarm elsewhere."""
+        """The bytes; raises Denied where the store has lost them, which the read-back raises an alarm for."""
         try:
             async with self._store.open(content.key) as file:
                 yield file

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from evidence.errors import Unavailable
 from evidence.events import EventDraft, SealedEvent
@@ -147,16 +147,22 @@ class GroupWriter:
         self._connection.exec_driver_sql("SAVEPOINT work")
         try:
             result = entry.work(transaction)
+        except IntegrityError as error:
+            _log.error("a catalogue write broke a rule of the tables", exc_info=error)
+            return self._undo(entry, counted, unavailable())
         except SQLAlchemyError:
             # The disk or the database is at fault, and it may have ended the transaction by itself.
             raise
         except Exception as error:  # noqa: BLE001  it is the caller's, and reaches the caller
-            self._connection.exec_driver_sql("ROLLBACK TO work")
-            self._connection.exec_driver_sql("RELEASE work")
-            self._emitter.n = counted
-            return (entry.future, None, error)
+            return self._undo(entry, counted, error)
         self._connection.exec_driver_sql("RELEASE work")
         return (entry.future, result, None)
+
+    def _undo(self, entry: _Function, counted: int, error: BaseException) -> Settled:
+        self._connection.exec_driver_sql("ROLLBACK TO work")
+        self._connection.exec_driver_sql("RELEASE work")
+        self._emitter.n = counted
+        return (entry.future, None, error)
 
 
 def _hand_out(settled: Sequence[Settled]) -> None:

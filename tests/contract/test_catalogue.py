@@ -96,6 +96,18 @@ async def test_work_that_raises_undoes_itself_and_nothing_else(catalogue: SqlCat
     assert numbers == list(range(numbers[0], numbers[0] + 3))
 
 
+async def test_a_row_that_breaks_a_rule_harms_nobody_else(catalogue: SqlCatalogue) -> None:
+    upload = an_upload()
+    await catalogue.write(lambda tx: tx.uploads.add(upload))
+    results = await asyncio.gather(
+        catalogue.record(draft("x")),
+        catalogue.write(lambda tx: tx.uploads.add(upload)),
+        catalogue.record(draft("x")),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, Unavailable) for result in results] == [False, True, False]
+
+
 async def test_an_event_without_a_canonical_form_is_the_callers_error_alone(catalogue: SqlCatalogue) -> None:
     bad = EventDraft(EventType.ITEM_SHOWN, None, NOW, detail={"x": "\ud800"})
     results = await asyncio.gather(
