@@ -35,6 +35,10 @@ class Stage(StrEnum):
     POSTER = "poster"
 
 
+#: What is rung for first when several wait: somebody is standing before the docking station.
+URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.POSTER)
+
+
 class JobState(StrEnum):
     """queued → running → done | queued again | failed; failed → queued by a person's retry."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
-from evidence.jobs import LEASE, Job, JobState, Stage, is_claimable, needs_ringing
+from evidence.jobs import LEASE, URGENCY, Job, JobState, Stage, is_claimable, needs_ringing
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
@@ -191,7 +191,7 @@ class SqlJobs:
         self._connection.execute(
             update(jobs).where(jobs.c.id.in_([job.id for job in due])).values(rung_at=to_micros(now))
         )
-        return due
+        return sorted(due, key=lambda job: URGENCY.index(job.stage))
 
     def changes(self, after: int, limit: int) -> Sequence[JobChange]:
         """Changes later than `after`, oldest first."""

@@ -17,7 +17,7 @@ from evidence.errors import Conflict, LeaseLost, Unavailable
 from evidence.events import EventDraft, EventType, Subject, parse_event
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Item, Submission, Upload, UploadState
-from evidence.jobs import LEASE, JobState, Stage
+from evidence.jobs import LEASE, URGENCY, JobState, Stage
 from evidence.keys import original_key
 from evidence.ports.catalogue import Alarm, Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
@@ -219,6 +219,13 @@ async def test_rings_are_marked_and_repeated(catalogue: SqlCatalogue) -> None:
     assert await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9)) == []
     again = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW + timedelta(seconds=11), 9))
     assert [job.id for job in again] == [job_id]
+
+
+async def test_the_most_urgent_is_rung_for_first(catalogue: SqlCatalogue) -> None:
+    for stage in (Stage.POSTER, Stage.READ_BACK, Stage.PLAYABLE, Stage.COMMIT, Stage.DESCRIBE):
+        await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
+    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9))
+    assert tuple(job.stage for job in rung) == URGENCY
 
 
 async def test_pages_follow_each_other_within_unit_and_owner(catalogue: SqlCatalogue) -> None:
