@@ -43,6 +43,6 @@ bench:
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf .venv build dist api/static/vendor clients/web/node_modules tests/e2e/node/node_modules
+	rm -rf .venv build dist api/static/vendor clients/web/node_modules tests/e2e/node/node_modules tests/benchmarks/node/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

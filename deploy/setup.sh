@@ -33,7 +33,7 @@ wanted_packages() {
     case "$MODE" in
     demo) echo espeak-ng fonts-dejavu-core ;;
     test) echo espeak-ng fonts-dejavu-core chromium nginx-light ;;
-    bench) echo nginx-light ;;
+    bench) echo nginx-light curl ;;
     esac
 }
 
@@ -142,3 +142,4 @@ make_environment
 install_player
 if [[ "$MODE" == demo || "$MODE" == test ]]; then unpack_demo_clips; fi
 if [[ "$MODE" == test ]]; then install_node_modules tests/e2e/node; fi
+if [[ "$MODE" == bench ]]; then install_node_modules tests/benchmarks/node; fi

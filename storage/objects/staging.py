@@ -9,16 +9,20 @@ from pathlib import Path
 
 from evidence.errors import Unavailable
 from evidence.ids import is_id
-from storage.objects.disk import sha256_of, storage_error, sync_directory
+from storage.objects.disk import sha256_of, start_writeback, storage_error, sync_directory
 
 _IOV_MAX = 1024
+#: Left to itself the kernel waits for gigabytes of unwritten data, and the last PATCH pays for all of it.
+_WRITEBACK_BYTES = 8 << 20
 
 
 class StagedFile:
     """`evidence.ports.objects.StagedWriter` on a local file."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, offset: int) -> None:
         self._descriptor: int | None = descriptor
+        self._written = offset
+        self._writing_back = offset
 
     def write(self, pieces: Sequence[bytes]) -> None:
         """Append all pieces, without joining them first."""
@@ -29,6 +33,10 @@ class StagedFile:
                 written = os.writev(self._descriptor, group)
                 if written < sum(map(len, group)):
                     self._write_rest(b"".join(group)[written:])
+            self._written += sum(map(len, pieces))
+            if self._written - self._writing_back >= _WRITEBACK_BYTES:
+                start_writeback(self._descriptor, self._writing_back, self._written - self._writing_back)
+                self._writing_back = self._written
         except OSError as error:
             raise storage_error(error) from error
 
@@ -87,7 +95,7 @@ class StagingDirectory:
             raise _missing()
         os.ftruncate(descriptor, offset)
         os.lseek(descriptor, offset, os.SEEK_SET)
-        return StagedFile(descriptor)
+        return StagedFile(descriptor, offset)
 
     def digest(self, upload_id: str) -> tuple[int, str]:
         """Size and SHA-256 of what lies there now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import time
 from pathlib import Path
 from statistics import median
 
@@ -24,15 +26,21 @@ def random_file(path: Path, size: int) -> Path:
     return path
 
 
+def quiet(server: Server | None = None) -> None:
+    """Nothing is left to be written, and no work of an earlier round is going on."""
+    while server is not None and any(
+        server.json(f"/jobs?state={state}")["jobs"] for state in ("queued", "running")
+    ):
+        time.sleep(0.2)
+    os.sync()
+
+
 def into_custos(server: Server, file: Path, streams: int) -> float:
     locations = [server.open_upload(file.stat().st_size, f"{n}.bin") for n in range(streams)]
     return timed(*(server.patch(location, file) for location in locations))
 
 
 def into_peer(url: str, directory: Path, file: Path, streams: int) -> float:
-    import subprocess
-    import time
-
     locations = []
     for _ in range(streams):
         answer = subprocess.run(
@@ -83,8 +91,11 @@ def measure(work: Path, report: Report) -> None:
             file = random_file(work / f"{streams}.bin", size)
             ours, theirs, raw = [], [], []
             for _ in range(ROUNDS):
+                quiet(server)
                 ours.append(into_custos(server, file, streams))
+                quiet(server)
                 theirs.append(into_peer(peer, work / "peer", file, streams))
+                quiet()
                 raw.append(dd(work, file, streams))
             rate = streams * size / median(ours) / 1e6
             said = f"{rate:.0f} MB/s; medians of {ROUNDS}"
