@@ -58,7 +58,9 @@ class Points:
         mine = self.count == self.at
         if mine and not self.after:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = call()
-        if mine and self.after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        try:
+            return call()
+        finally:
+            # Also behind a call that failed, such as the unlink of a file that is not there.
+            if mine and self.after:
+                os.kill(os.getpid(), signal.SIGKILL)
