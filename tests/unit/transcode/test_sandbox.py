@@ -17,9 +17,9 @@ def _values(argv: list[str], option: str, count: int) -> list[tuple[str, ...]]:
 
 
 def test_only_usr_the_original_and_out_are_bound() -> None:
-    argv = sandbox_argv(original=Path("/store/ab/cd"), out=Path("/work/x"), links=[("usr/bin", "/bin")])
+    argv = sandbox_argv(original=Path("/store/ab/cd"), out=Path("/made/x"), links=[("usr/bin", "/bin")])
     assert _values(argv, "--ro-bind", 2) == [("/usr", "/usr"), ("/store/ab/cd", "/in/original")]
-    assert _values(argv, "--bind", 2) == [("/work/x", "/out")]
+    assert _values(argv, "--bind", 2) == [("/made/x", "/out")]
     assert _values(argv, "--ro-bind-try", 2) == [
         ("/etc/alternatives", "/etc/alternatives"),
         ("/etc/ld.so.cache", "/etc/ld.so.cache"),
