@@ -22,7 +22,10 @@ from evidence.ports.clock import Clock
 from evidence.ports.objects import StagedWriter, Staging
 from ingest.hashing import RunningFixity
 
-_BLOCK_BYTES = 512 * 1024
+#: Large blocks mean fewer hops between loop and thread; all uploads together hold no more than this, twice.
+_BLOCKS_BYTES = 32 << 20
+_LARGEST_BLOCK = 4 << 20
+_SMALLEST_BLOCK = 256 << 10
 _SYNC_SECONDS = 2.0
 _THREADS = 16
 CHECKSUM_ALGORITHMS = ("sha1", "sha256")
@@ -79,6 +82,11 @@ class _Run:
         )
 
 
+def block_bytes(uploads: int) -> int:
+    """How much of each of so many simultaneous uploads is taken at a time."""
+    return max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, _BLOCKS_BYTES // uploads))
+
+
 class Receiver:
     """See the module's docstring."""
 
@@ -87,6 +95,7 @@ class Receiver:
         self._staging = staging
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
+        self._arriving = 0
 
     async def create(self, upload_id: str) -> None:
         """An empty staged file."""
@@ -118,6 +127,7 @@ class Receiver:
             raise _too_much()
         writer = await self._open(upload.id, offset)
         run = _Run(writer, upload, checksum)
+        self._arriving += 1
         try:
             try:
                 await self._pump(run, room, pieces, saves=checksum is None)
@@ -134,6 +144,7 @@ class Receiver:
             await _outlast(asyncio.ensure_future(self._persist(kept, writer)))
             return kept
         finally:
+            self._arriving -= 1
             await _outlast(asyncio.ensure_future(self._off(writer.close)))
 
     async def _open(self, upload_id: str, offset: int) -> StagedWriter:
@@ -161,7 +172,7 @@ class Receiver:
                     raise _too_much()
                 block.append(piece)
                 size += len(piece)
-                if size < _BLOCK_BYTES:
+                if size < block_bytes(self._arriving):
                     continue
                 if writing is not None:
                     await asyncio.shield(writing)

@@ -29,12 +29,12 @@ async def test_the_disk_fills_while_bytes_arrive(small_disk: Path, clip: Path) -
     async with open_services(settings_for(small_disk), bell, "test") as services:
         agent = await somebody(services)
         upload = await services.uploads.open(agent, len(data), metadata(filename="a.mp4"))
-        filler = fill(small_disk, leaving=3 << 20)
+        filler = fill(small_disk, leaving=6 << 20)
         with pytest.raises(NoSpace) as refused:
             await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
         assert refused.value.code == "disk-full"
         stood = await services.uploads.standing(agent, upload.id)
-        assert 0 < stood.offset <= 3 << 20
+        assert 0 < stood.offset <= 6 << 20
         filler.unlink()
         done = await services.uploads.receive(
             agent, upload.id, stood.offset, None, pieces(data, stood.offset), None

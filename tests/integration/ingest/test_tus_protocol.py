@@ -12,7 +12,7 @@ import pytest
 from evidence.agents import Role
 from tests.serving import OCTETS, TUS, Client, Inside, checksum, eventually, metadata, statement
 
-BLOCK = 512 * 1024
+BLOCK = 4 * 1024 * 1024
 
 
 def some_bytes(size: int, seed: int = 1) -> bytes:
