@@ -12,6 +12,8 @@ from typing import Any
 import ffmpeg
 
 from transcode.containers import FORMAT_WHITELIST, Container
+from transcode.profiles import PROXY, Profile
+from transcode.routes import PLAYABLE_ROUTES, Decision
 from transcode.sandbox import Places
 
 PLAYABLE_NAME = "playable.mp4"
@@ -65,26 +67,72 @@ def read_through_argv(
     return [*argv[:-1], "-"]
 
 
-def remux_argv(
-    program: str, places: Places, container: Container | None, *, video: int | None, audio: int | None
+def playable_argv(
+    program: str, places: Places, container: Container | None, decision: Decision, profile: Profile = PROXY
 ) -> list[str]:
-    """ffmpeg: copy the shown streams into one fragmented MP4; rotation and metadata are kept.
+    """ffmpeg: the shown streams as one fragmented MP4, each copied or encoded as the route says.
 
-    At least one of `video` and `audio` is given.
+    A copied video keeps its rotation as metadata, an encoded one is turned upright; times are kept as they
+    are, a variable frame rate included. Raises ValueError for a route that shows nothing.
     """
+    video, audio = decision.video, decision.audio
+    if decision.route not in PLAYABLE_ROUTES or (video is None and audio is None):
+        raise ValueError(f"nothing to play on the route {decision.route}")
     source = _source(places, container)
-    shown = [source[str(index)] for index in (video, audio) if index is not None]
-    options: dict[str, object] = {"format": "mp4", "c": "copy", "map_metadata": 0}
-    if video is not None:
-        options["movflags"] = "+frag_keyframe+empty_moov+default_base_moof"
+    shown = []
+    options: dict[str, object] = {"format": "mp4", "map_metadata": 0, "write_tmcd": 0}
+    if video is not None and decision.encodes_video:
+        shown.append(_scaled(source[str(video)], profile.longest_side))
+        options |= {
+            "c:v": "libx264",
+            "preset": profile.preset,
+            "bf": profile.b_frames,
+            "crf": profile.constant_rate_factor,
+            "force_key_frames": f"expr:gte(t,n_forced*{profile.keyframe_every})",
+            "fps_mode": "vfr",
+            "enc_time_base": "1:90000",
+            "video_track_timescale": 90_000,
+        }
+    elif video is not None:
+        shown.append(source[str(video)])
+        options["c:v"] = "copy"
+    if audio is not None and decision.encodes_audio:
+        shown.append(
+            source[str(audio)].filter(
+                "aformat",
+                channel_layouts="|".join(profile.audio_layouts),
+                sample_rates="|".join(map(str, profile.audio_sample_rates)),
+            )
+        )
+        options |= {"c:a": "aac", "b:a": profile.audio_rate}
+    elif audio is not None:
+        shown.append(source[str(audio)])
+        options["c:a"] = "copy"
+        if container is not None and container.demuxer in _ADTS_IN:
+            options["bsf:a"] = "aac_adtstoasc"
+    if "bsf:a" in options:
+        # What the sound is stands in its first packet, so the header has to wait for that.
+        options |= {"movflags": "+empty_moov+delay_moov+default_base_moof", "use_editlist": 0}
     else:
         options["movflags"] = "+empty_moov+default_base_moof"
+    if video is not None:
+        options["movflags"] = f"{options['movflags']}+frag_keyframe"
+    else:
         options["frag_duration"] = _AUDIO_FRAGMENT_US
-    if audio is not None and container is not None and container.demuxer in _ADTS_IN:
-        options["bsf:a"] = "aac_adtstoasc"
     target = ffmpeg.output(*shown, f"file:{places.out}/{PLAYABLE_NAME}", **options)
     argv: list[str] = ffmpeg.compile(target, cmd=_ffmpeg(program, progress=True), overwrite_output=True)
     return argv
+
+
+def _scaled(picture: Any, longest_side: int) -> Any:
+    """Square pixels, even sides, none longer than `longest_side`, never enlarged."""
+    shown_width = "iw*max(0.25,min(4,sar))"
+    factor = f"min(1,{longest_side}/max({shown_width},ih))"
+    return (
+        picture.filter("scale", f"max(2,2*round({shown_width}*{factor}/2))", f"max(2,2*round(ih*{factor}/2))")
+        .filter("setsar", 1)
+        .filter("format", "yuv420p")
+    )
 
 
 def poster_argv(

@@ -101,6 +101,7 @@ class Describer:
         said = probe.warnings_for(inside, data, decision, errors=errors, measured=measured)
         report: dict[str, Json] = {
             "tool": "ffprobe",
+            "errors": errors,
             "version": version,
             "data": data,
             "warnings": [*said, *unread],

@@ -24,12 +24,18 @@ from transcode.bench import Bench, Bounds, Program, failure
 from transcode.describing import OutTime
 from transcode.probe import Inside
 from transcode.process import Finished
-from transcode.routes import Decision, decide
+from transcode.profiles import PROXY
+from transcode.routes import PLAYABLE_ROUTES, Decision, decide
 from transcode.sandbox import INSIDE, Places
 
 _MEMORY = 4 << 30
 _VERSION_CAP = 1 << 16
 _SLACK = 64 << 20
+#: Seconds of a slow machine for a second of 4K.
+_ENCODING_TIME = 20
+_ENCODED_BYTES_PER_S = 4 << 20
+#: Where nothing could be measured.
+_ASSUMED_LENGTH_MS = 600_000
 _POSTER_BYTES = 4 << 20
 _OPEN_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -50,24 +56,23 @@ class Maker:
         workdir: Path,
         progress: Progress,
     ) -> Made:
-        """The shown streams copied into fragmented MP4; see the port."""
+        """The shown streams in fragmented MP4; see the port."""
         decision = _decision(description, inside)
-        if decision.route != "copy":
-            raise _not_offered(decision)
+        if decision.route not in PLAYABLE_ROUTES:
+            raise _nothing_to_play(decision)
+        flaws = _flaws(description)
+        if flaws:
+            decision = decision.mended()
         length = _length(description)
 
         def arguments(program: str, places: Places) -> Sequence[str]:
-            return commands.remux_argv(
-                program, places, inside.container, video=decision.video, audio=decision.audio
-            )
+            return commands.playable_argv(program, places, inside.container, decision)
 
         def on_time(at_ms: int) -> None:
             if length:
                 progress(min(999, at_ms * 1000 // length))
 
-        bounds = Bounds(
-            self._bench.wall_s(inside.size, length), _MEMORY, 0, file_size=2 * inside.size + _SLACK
-        )
+        bounds = self._bounds(decision, inside.size, length)
         out = await asyncio.to_thread(_fresh, workdir)
         finished = await self._bench.run(
             self._ffmpeg, arguments, bounds, original=original, out=out, on_line=OutTime(on_time).line
@@ -78,8 +83,19 @@ class Maker:
         layout = await asyncio.to_thread(_layout_of, path)
         progress(1000)
         provenance = await self._provenance(arguments("ffmpeg", INSIDE), finished, decision)
+        provenance["encoded"] = {"video": decision.encodes_video, "audio": decision.encodes_audio}
+        provenance["flaws_in_source"] = flaws
         media_type = "video/mp4" if layout["video"] else "audio/mp4"
         return Made(path, media_type, provenance, layout)
+
+    def _bounds(self, decision: Decision, size: int, length_ms: int | None) -> Bounds:
+        wall_s, file_size = self._bench.wall_s(size, length_ms), 2 * size + _SLACK
+        seconds = (_ASSUMED_LENGTH_MS if length_ms is None else length_ms) / 1000
+        if decision.encodes_video:
+            wall_s += seconds * _ENCODING_TIME
+        if decision.encodes_video or decision.encodes_audio:
+            file_size += int(seconds * _ENCODED_BYTES_PER_S)
+        return Bounds(wall_s, _MEMORY, 0, file_size=file_size)
 
     async def poster(
         self, original: Path, inside: Inside, description: Mapping[str, Json], workdir: Path
@@ -137,6 +153,7 @@ class Maker:
             "arguments": list(argv[1:]),
             "selected": list(decision.selected),
             "not_shown": list(decision.not_shown),
+            "profile": PROXY.name if decision.encodes_video or decision.encodes_audio else None,
             "errors": finished.stderr_lines,
             "sandboxed": self._bench.sandbox.in_force,
         }
@@ -161,16 +178,16 @@ def _decision(description: Mapping[str, Json], inside: Inside) -> Decision:
     return decide(data, inside.container)
 
 
-def _not_offered(decision: Decision) -> StageFailed:
-    if decision.route == "unplayable":
-        return StageFailed("unplayable", decision.reason, final=True)
-    if decision.route == "none":
-        return StageFailed("route-not-offered-yet", decision.reason, final=True)
-    return StageFailed(
-        "route-not-offered-yet",
-        f"{decision.reason} This version of Custos does not do that yet; download the original to view it.",
-        final=True,
-    )
+def _nothing_to_play(decision: Decision) -> StageFailed:
+    code = "unplayable" if decision.route == "unplayable" else "nothing-to-play"
+    return StageFailed(code, decision.reason, final=True)
+
+
+def _flaws(description: Mapping[str, Json]) -> int:
+    """How many errors were counted when the file was described; none for what was described before that."""
+    report = description.get("probe")
+    errors = report.get("errors") if isinstance(report, Mapping) else None
+    return errors if isinstance(errors, int) else 0
 
 
 def _length(description: Mapping[str, Json]) -> int | None:

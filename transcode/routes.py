@@ -6,7 +6,7 @@ Pure: decided from ffprobe's description alone, by codec and pixel format, never
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from evidence.canonical import Json
@@ -15,6 +15,8 @@ from transcode.containers import Container
 Route: TypeAlias = Literal["copy", "copy-video", "encode-audio", "transcode", "none", "unplayable"]
 Stream: TypeAlias = Mapping[str, Json]
 
+#: The routes that end in something to play.
+PLAYABLE_ROUTES: frozenset[Route] = frozenset({"copy", "copy-video", "encode-audio", "transcode"})
 #: 8 bits, 4:2:0: the only H.264 that every browser decodes.
 _SHOWABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
 _SHOWABLE_PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "Extended", "High"})
@@ -29,7 +31,23 @@ class Decision:
     reason: str
     video: int | None = None
     audio: int | None = None
+    #: Whether the shown sound is AAC already.
+    audio_is_aac: bool = False
     not_shown: tuple[int, ...] = ()
+
+    @property
+    def encodes_video(self) -> bool:
+        """Whether every frame has to be decoded."""
+        return self.route == "transcode" and self.video is not None
+
+    @property
+    def encodes_audio(self) -> bool:
+        """Whether the sound has to be decoded; AAC beside a video that is encoded stays as it is."""
+        return self.audio is not None and not self.audio_is_aac
+
+    def mended(self) -> Decision:
+        """The same streams with the video encoded anew: a browser stops at faults that ffmpeg passes over."""
+        return self if self.video is None else replace(self, route="transcode")
 
     @property
     def selected(self) -> tuple[int, ...]:
@@ -109,6 +127,7 @@ def decide(probe_data: Json, container: Container | None) -> Decision:
         reason,
         _index(video) if video is not None else None,
         _index(audio) if audio is not None else None,
+        audio is not None and audio.get("codec_name") == "aac",
         hidden,
     )
 

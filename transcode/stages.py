@@ -25,9 +25,8 @@ from evidence.ports.clock import Clock
 from evidence.ports.media import Made, MediaTools
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
-from transcode.routes import decide
+from transcode.routes import PLAYABLE_ROUTES, decide
 
-_MOVING = ("copy", "copy-video", "transcode")
 PLAYABLE = "playable"
 POSTER = "poster"
 
@@ -72,9 +71,12 @@ class DescribeStage:
                     },
                 )
             )
-            if description.route == "copy":
+            if description.route in PLAYABLE_ROUTES:
                 tx.jobs.add(Stage.PLAYABLE, item.id, item.unit, now)
-            if description.route in _MOVING and decide(description.probe.get("data"), None).video is not None:
+            if (
+                description.route in PLAYABLE_ROUTES
+                and decide(description.probe.get("data"), None).video is not None
+            ):
                 tx.jobs.add(Stage.POSTER, item.id, item.unit, now)
 
         await lease.finish(complete)

@@ -62,9 +62,9 @@ class SandboxedTools:
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
     ) -> Made:
-        """Fragmented MP4 by remux in a new directory below `workdir`; see the port.
+        """Fragmented MP4 in a new directory below `workdir`; see the port.
 
-        Raises StageFailed, final, with code "route-not-offered-yet" for every route but "copy".
+        Raises StageFailed, final, with code "unplayable" or "nothing-to-play" where there is nothing to play.
         """
         path, inside = await _looked_into(original)
         return await self._maker.playable(path, inside, description, workdir, progress)

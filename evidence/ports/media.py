@@ -17,10 +17,11 @@ Progress: TypeAlias = Callable[[int], None]
 class Description:
     """What the tools said of a file; canonical JSON only (numbers with a fraction as text).
 
-    `probe` is ffprobe's, `tags` exiftool's, each {"tool", "version", "data", "warnings"} or with
-    "error" {"code","message"} instead of "data". `route` is one of "copy", "copy-video", "encode-audio",
-    "transcode", "none", "unplayable"; `reason` says why, for a person. `duration_ms` is measured, None
-    if unknown. `warnings` are sentences that are shown beside the item.
+    `probe` is ffprobe's, `tags` exiftool's, each {"tool", "version", "data", "warnings"} or with "error"
+    {"code","message"} instead of "data"; `probe` also counts "errors" on reading the file through.
+    `route` is one of "copy", "copy-video", "encode-audio", "transcode", "none", "unplayable"; `reason`
+    says why, for a person. `duration_ms` is measured, None if unknown. `warnings` are sentences that are
+    shown beside the item.
     """
 
     probe: Mapping[str, Json]
@@ -48,8 +49,8 @@ class Description:
 class Made:
     """A rendition made in a working directory: the file, and how it was made.
 
-    `provenance` is {"tool", "version", "arguments": […], "source_sha256"…}; `layout` what serving needs:
-    for a playable one {"init": [start, end], "segments": [{"start","end","duration_us"}…],
+    `provenance` is {"tool", "version", "arguments": […], "encoded": {"video", "audio"}…}; `layout` what
+    serving needs: for a playable one {"init": [start, end], "segments": [{"start","end","duration_us"}…],
     "duration_us", "video": bool, "audio": bool}; offsets are half-open.
     """
 
@@ -69,7 +70,7 @@ class MediaTools(Protocol):
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
     ) -> Made:
-        """Fragmented MP4 by remux in `workdir`, for the route "copy"; rotation kept."""
+        """Fragmented MP4 in `workdir`, copied or encoded as the route says; upright when played."""
         ...
 
     async def make_poster(self, original: Path, description: Mapping[str, Json], workdir: Path) -> Made:

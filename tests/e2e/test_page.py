@@ -26,7 +26,8 @@ def sample_path(name: str) -> Path:
 
 
 @contextmanager
-def _profile() -> Iterator[str]:
+def chromium_profile() -> Iterator[str]:
+    """A directory for the browser, and its end."""
     with TemporaryDirectory(prefix="custos-chromium-", ignore_cleanup_errors=True) as directory:
         yield directory
 
@@ -36,7 +37,7 @@ def watch(tree: Tree, *items: str) -> dict[str, Any]:
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("there is no chromium on this machine; `deploy/setup.sh test` installs it")
-    with _profile() as profile:
+    with chromium_profile() as profile:
         job = {
             "url": tree.url,
             "profile": profile,

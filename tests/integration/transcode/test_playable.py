@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
@@ -126,14 +127,13 @@ async def test_a_stream_that_is_not_shown_is_named(tools: SandboxedTools, clip: 
     assert _hashes(two, 1, 0) == _hashes(made.path, 0, 1)
 
 
-async def test_other_routes_are_refused_for_good(tools: SandboxedTools, tmp_path: Path) -> None:
-    wave = tmp_path / "sound.wav"
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=1", str(wave))
-    said = await tools.describe(wave, "audio/wav")
-    assert said.route == "encode-audio"
+async def test_what_has_nothing_to_play_is_refused_for_good(tools: SandboxedTools, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (32, 24), "red").save(photo)
+    said = await tools.describe(photo, "image/jpeg")
     with pytest.raises(StageFailed) as caught:
-        await tools.make_playable(wave, said.as_json(), tmp_path, _Heard())
-    assert (caught.value.code, caught.value.final) == ("route-not-offered-yet", True)
+        await tools.make_playable(photo, said.as_json(), tmp_path, _Heard())
+    assert (caught.value.code, caught.value.final) == ("nothing-to-play", True)
 
 
 async def test_what_progress_raises_ends_the_run(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:

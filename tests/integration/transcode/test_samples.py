@@ -10,7 +10,7 @@ from evidence.canonical import canonical
 from tests.integration.transcode.conftest import SAMPLES, sample
 from transcode.tools import SandboxedTools
 
-_ROUTES = {
+ROUTES = {
     "copy": {"copy"},
     "encode": {"encode-audio"},
     "copy video, encode audio": {"copy-video"},
@@ -25,7 +25,8 @@ _ROUTES = {
 _LIST = SAMPLES / "expected.tsv"
 
 
-def _rows() -> list[dict[str, str]]:
+def rows() -> list[dict[str, str]]:
+    """The lines of the list; none where the samples are not beside this checkout."""
     if not _LIST.exists():
         return []
     with _LIST.open(encoding="utf-8", newline="") as file:
@@ -38,10 +39,10 @@ def best_tools() -> SandboxedTools:
 
 
 @pytest.mark.skipif(not _LIST.exists(), reason=f"the shared samples are not beside this checkout ({SAMPLES})")
-@pytest.mark.parametrize("row", _rows(), ids=lambda row: str(row["file"]))
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]))
 async def test_route(best_tools: SandboxedTools, row: dict[str, str]) -> None:
     said = await best_tools.describe(sample(row["file"]), "application/octet-stream")
-    assert said.route in _ROUTES[row["route"]]
+    assert said.route in ROUTES[row["route"]]
     assert said.reason
     assert canonical(said.as_json())
     if "flagged" in row["note"]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from transcode.commands import poster_argv, probe_argv, read_through_argv, remux_argv
+from transcode.commands import playable_argv, poster_argv, probe_argv, read_through_argv
 from transcode.containers import FORMAT_WHITELIST, Container
+from transcode.routes import Decision, Route
 from transcode.sandbox import INSIDE
 
 _MOV = Container("mov", "mov", "recording")
 _TS = Container("mpegts", "mpegts", "recording")
+
+
+def _shown(route: Route, video: int | None, audio: int | None, *, aac: bool = True) -> Decision:
+    return Decision(route, "for a test", video, audio, audio is not None and aac)
 
 
 def _after(argv: list[str], option: str) -> list[str]:
@@ -21,7 +26,7 @@ def test_every_input_is_whitelisted_and_forced_if_known(container: Container | N
     lines = [
         probe_argv("ffprobe", INSIDE, container),
         read_through_argv("ffmpeg", INSIDE, container, [0]),
-        remux_argv("ffmpeg", INSIDE, container, video=0, audio=None),
+        playable_argv("ffmpeg", INSIDE, container, _shown("copy", 0, None)),
         poster_argv("ffmpeg", INSIDE, container, video=0, at_ms=0, keyframes_only=False),
     ]
     for argv in lines:
@@ -34,22 +39,47 @@ def test_every_input_is_whitelisted_and_forced_if_known(container: Container | N
 
 
 def test_the_remux_maps_the_shown_streams_by_their_index() -> None:
-    argv = remux_argv("ffmpeg", INSIDE, _MOV, video=1, audio=0)
+    argv = playable_argv("ffmpeg", INSIDE, _MOV, _shown("copy", 1, 0))
     assert _after(argv, "-map") == ["0:1", "0:0"]
-    assert _after(argv, "-c") == ["copy"]
-    assert _after(argv, "-movflags") == ["+frag_keyframe+empty_moov+default_base_moof"]
+    assert (_after(argv, "-c:v"), _after(argv, "-c:a")) == (["copy"], ["copy"])
+    assert _after(argv, "-movflags") == ["+empty_moov+default_base_moof+frag_keyframe"]
     assert "-bsf:a" not in argv
     assert "file:/out/playable.mp4" in argv
 
 
 def test_sound_alone_is_cut_by_time() -> None:
-    argv = remux_argv("ffmpeg", INSIDE, _MOV, video=None, audio=0)
+    argv = playable_argv("ffmpeg", INSIDE, _MOV, _shown("copy", None, 0))
     assert _after(argv, "-frag_duration") == ["4000000"]
     assert "frag_keyframe" not in " ".join(argv)
 
 
-def test_adts_headers_are_taken_off() -> None:
-    assert _after(remux_argv("ffmpeg", INSIDE, _TS, video=0, audio=1), "-bsf:a") == ["aac_adtstoasc"]
+def test_adts_headers_are_taken_off_and_the_header_waits_for_what_they_said() -> None:
+    argv = playable_argv("ffmpeg", INSIDE, _TS, _shown("copy", 0, 1))
+    assert _after(argv, "-bsf:a") == ["aac_adtstoasc"]
+    assert "+delay_moov" in _after(argv, "-movflags")[0]
+    assert _after(argv, "-use_editlist") == ["0"]
+
+
+def test_only_what_has_to_be_is_encoded() -> None:
+    sound = playable_argv("ffmpeg", INSIDE, _MOV, _shown("copy-video", 0, 1, aac=False))
+    assert (_after(sound, "-c:v"), _after(sound, "-c:a")) == (["copy"], ["aac"])
+    picture = playable_argv("ffmpeg", INSIDE, _TS, _shown("transcode", 0, 1))
+    assert (_after(picture, "-c:v"), _after(picture, "-c:a")) == (["libx264"], ["copy"])
+    both = playable_argv("ffmpeg", INSIDE, _MOV, _shown("transcode", 2, 5, aac=False))
+    assert (_after(both, "-c:v"), _after(both, "-c:a")) == (["libx264"], ["aac"])
+    assert "[0:2]" in _after(both, "-filter_complex")[0]
+    assert "[0:5]" in _after(both, "-filter_complex")[0]
+
+
+@pytest.mark.parametrize("route", ["none", "unplayable"])
+def test_a_route_without_anything_to_play_has_no_command(route: Route) -> None:
+    with pytest.raises(ValueError, match="nothing to play"):
+        playable_argv("ffmpeg", INSIDE, _MOV, _shown(route, 0, None))
+
+
+def test_a_flawed_video_is_encoded_and_sound_is_left_alone() -> None:
+    assert _shown("copy", 0, 1).mended().encodes_video
+    assert not _shown("copy", None, 1).mended().encodes_video
 
 
 def test_the_poster_is_one_small_frame_at_its_time() -> None:
@@ -62,5 +92,5 @@ def test_the_poster_is_one_small_frame_at_its_time() -> None:
 
 
 def test_only_long_runs_report_progress() -> None:
-    assert "-progress" in remux_argv("ffmpeg", INSIDE, _MOV, video=0, audio=None)
+    assert "-progress" in playable_argv("ffmpeg", INSIDE, _MOV, _shown("copy", 0, None))
     assert "-progress" not in poster_argv("ffmpeg", INSIDE, _MOV, video=0, at_ms=0, keyframes_only=False)
