@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -21,7 +21,8 @@ class Description:
     {"code","message"} instead of "data"; `probe` also counts "errors" on reading the file through.
     `route` is one of "copy", "copy-video", "encode-audio", "transcode", "none", "unplayable"; `reason`
     says why, for a person. `duration_ms` is measured, None if unknown. `warnings` are sentences that are
-    shown beside the item.
+    shown beside the item. `facts` is what can be read out of both answers without judging it, see
+    `transcode.facts`; empty where nothing could.
     """
 
     probe: Mapping[str, Json]
@@ -30,6 +31,7 @@ class Description:
     reason: str
     duration_ms: int | None
     warnings: tuple[str, ...]
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Json]:
         """What every list of items shows."""
@@ -42,18 +44,20 @@ class Description:
 
     def as_json(self) -> dict[str, Json]:
         """The form kept in the catalogue and, digested, in the event."""
-        return {"probe": self.probe, "tags": self.tags, **self.summary()}
+        return {"probe": self.probe, "tags": self.tags, "facts": self.facts, **self.summary()}
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A rendition made in a working directory: the file, and how it was made.
+    """A rendition made in a working directory: what it is, the file, and how it was made.
 
+    `kind` names it among the renditions of its item: "playable", "poster", "preview" and so on.
     `provenance` is {"tool", "version", "arguments": […], "encoded": {"video", "audio"}…}; `layout` what
     serving needs: for a playable one {"init": [start, end], "segments": [{"start","end","duration_us"}…],
     "duration_us", "video": bool, "audio": bool}; offsets are half-open.
     """
 
+    kind: str
     path: Path
     media_type: str
     provenance: Mapping[str, Json]
@@ -63,18 +67,31 @@ class Made:
 class MediaTools(Protocol):
     """Every method raises StageFailed: `final` when the file is at fault, not when the machine is."""
 
-    async def describe(self, original: Path, media_type: str) -> Description:
-        """Probe and read every tag; a tool that fails or hangs becomes an "error", not an exception."""
+    async def describe(self, original: Path, media_type: str, filename: str) -> Description:
+        """Probe and read every tag; a tool that fails or hangs becomes an "error", not an exception.
+
+        `filename` is the submitter's, from which only statements are read: it opens no file.
+        """
         ...
 
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
-    ) -> Made:
-        """Fragmented MP4 in `workdir`, copied or encoded as the route says; upright when played."""
+    ) -> Sequence[Made]:
+        """"playable" first: fragmented MP4, copied or encoded as the route says, upright when played.
+
+        Where it had to be decoded, what the same decode gave beside it follows, as from `make_previews`.
+        """
         ...
 
-    async def make_poster(self, original: Path, description: Mapping[str, Json], workdir: Path) -> Made:
-        """One upright JPEG of at most 640 pixels a side from a keyframe."""
+    async def make_previews(
+        self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
+    ) -> Sequence[Made]:
+        """What helps to find the way in an item without playing it.
+
+        For a recording as far as it has picture and sound: "poster" (an upright JPEG of at most 640 pixels
+        a side), "sprite", "analysis". For a picture or document that can be drawn: "poster" and "preview"
+        (an upright JPEG of at most 2,560 pixels a side).
+        """
         ...
 
     def protection(self) -> tuple[bool, str]:
