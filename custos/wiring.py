@@ -32,7 +32,7 @@ from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
-from transcode.stages import PLAYABLE, POSTER, DescribeStage, RenditionStage
+from transcode.stages import DescribeStage, RenditionStage
 from transcode.tools import SandboxedTools
 
 
@@ -79,8 +79,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.COMMIT: CommitStage(store, staging, signer, clock),
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
             Stage.DESCRIBE: DescribeStage(store, tools, clock),
-            Stage.PLAYABLE: RenditionStage(PLAYABLE, store, tools, clock, settings.work_directory),
-            Stage.POSTER: RenditionStage(POSTER, store, tools, clock, settings.work_directory),
+            Stage.PLAYABLE: RenditionStage(tools.make_playable, store, clock, settings.work_directory),
+            Stage.PREVIEW: RenditionStage(tools.make_previews, store, clock, settings.work_directory),
         }
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:

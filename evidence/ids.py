@@ -6,6 +6,7 @@ making; agents and subjects that outlive a purge carry UUIDv4, which says nothin
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import uuid
@@ -18,7 +19,10 @@ def uuid7(at: datetime, entropy: bytes) -> str:
     """UUIDv7 for the instant `at` (aware) from ten random bytes."""
     if len(entropy) != 10:
         raise ValueError("ten random bytes are needed")
-    milliseconds = int(at.timestamp() * 1000) & (2**48 - 1)
+    return _uuid7(int(at.timestamp() * 1000) & (2**48 - 1), entropy)
+
+
+def _uuid7(milliseconds: int, entropy: bytes) -> str:
     tail = int.from_bytes(entropy, "big")
     value = milliseconds << 80 | 0x7 << 76 | (tail >> 64 & 0xFFF) << 64 | 0b10 << 62
     text = f"{value | tail & (2**62 - 1):032x}"
@@ -28,6 +32,17 @@ def uuid7(at: datetime, entropy: bytes) -> str:
 def new_id(at: datetime) -> str:
     """A fresh time-ordered identifier."""
     return uuid7(at, secrets.token_bytes(10))
+
+
+def derived_id(parent: str, name: str) -> str:
+    """The identifier of what `parent` makes under `name`: the same each time, and of the parent's instant.
+
+    UUIDv7 whose random part is SHA-256(parent ‖ 0x00 ‖ name), cut off. Raises ValueError if `parent` is none.
+    """
+    if not is_id(parent):
+        raise ValueError("not an identifier")
+    entropy = hashlib.sha256(f"{parent}\0{name}".encode()).digest()[:10]
+    return _uuid7(int(parent.replace("-", "")[:12], 16), entropy)
 
 
 def new_pseudonym() -> str:

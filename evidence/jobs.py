@@ -32,11 +32,11 @@ class Stage(StrEnum):
     READ_BACK = "read-back"
     DESCRIBE = "describe"
     PLAYABLE = "playable"
-    POSTER = "poster"
+    PREVIEW = "preview"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
-URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.POSTER)
+URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.PREVIEW)
 
 
 class JobState(StrEnum):

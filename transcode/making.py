@@ -86,7 +86,7 @@ class Maker:
         provenance["encoded"] = {"video": decision.encodes_video, "audio": decision.encodes_audio}
         provenance["flaws_in_source"] = flaws
         media_type = "video/mp4" if layout["video"] else "audio/mp4"
-        return Made(path, media_type, provenance, layout)
+        return Made("playable", path, media_type, provenance, layout)
 
     def _bounds(self, decision: Decision, size: int, length_ms: int | None) -> Bounds:
         wall_s, file_size = self._bench.wall_s(size, length_ms), 2 * size + _SLACK
@@ -134,7 +134,7 @@ class Maker:
             layout = await asyncio.to_thread(_picture, path)
             if layout is not None:
                 provenance = await self._provenance(arguments("ffmpeg", INSIDE), finished, decision)
-                return Made(path, "image/jpeg", provenance, layout)
+                return Made("poster", path, "image/jpeg", provenance, layout)
             if finished.ended_by != "itself":
                 break
         assert finished is not None

@@ -10,25 +10,28 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
-from evidence.canonical import canonical
+from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import derived_id
 from evidence.items import Item, Rendition
 from evidence.jobs import Stage
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.media import Made, MediaTools
+from evidence.ports.media import Made, MediaTools, Progress
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
 from transcode.routes import PLAYABLE_ROUTES, decide
 
-PLAYABLE = "playable"
-POSTER = "poster"
+Making: TypeAlias = Callable[
+    [Path, Mapping[str, Json], Path, Progress], Coroutine[None, None, Sequence[Made]]
+]
 
 
 async def _item(lease: Lease) -> Item:
@@ -50,7 +53,7 @@ class DescribeStage:
         """Describe the item and queue what its route asks for."""
         item = await _item(lease)
         async with self._store.local_path(item.key) as original:
-            description = await self._tools.describe(original, item.media_type)
+            description = await self._tools.describe(original, item.media_type, item.submission.filename)
         found = description.as_json()
         digest = hashlib.sha256(canonical(found)).hexdigest()
         now = self._clock.now()
@@ -77,74 +80,56 @@ class DescribeStage:
                 description.route in PLAYABLE_ROUTES
                 and decide(description.probe.get("data"), None).video is not None
             ):
-                tx.jobs.add(Stage.POSTER, item.id, item.unit, now)
+                tx.jobs.add(Stage.PREVIEW, item.id, item.unit, now)
 
         await lease.finish(complete)
 
 
 class RenditionStage:
-    """`evidence.ports.work.StageWork` for one kind of rendition."""
+    """`evidence.ports.work.StageWork` for one way of making renditions, a method of `MediaTools`."""
 
-    def __init__(self, kind: str, store: ObjectStore, tools: MediaTools, clock: Clock, work: Path) -> None:
-        self._kind = kind
+    def __init__(self, make: Making, store: ObjectStore, clock: Clock, work: Path) -> None:
+        self._make = make
         self._store = store
-        self._tools = tools
         self._clock = clock
         self._work = work
 
     async def run(self, lease: Lease) -> None:
-        """Make the rendition, store it, put it on record."""
+        """Make the renditions, store them, put them on record together."""
         item = await _item(lease)
         description = await lease.read(lambda tx: tx.items.description(item.id))
         if description is None:
             raise StageFailed("not-described", "The item has not been described yet.")
         async with self._workdir() as workdir:
             async with self._store.local_path(item.key) as original:
-                if self._kind == PLAYABLE:
-                    made = await self._tools.make_playable(original, description, workdir, lease.progress)
-                else:
-                    made = await self._tools.make_poster(original, description, workdir)
-            await self._keep(lease, item, made)
+                made = await self._make(original, description, workdir, lease.progress)
+            renditions = [await self._stored(lease, item, one) for one in made]
 
-    async def _keep(self, lease: Lease, item: Item, made: Made) -> None:
+        def complete(tx: Transaction) -> None:
+            for rendition in renditions:
+                tx.items.put_rendition(rendition)
+                tx.events.append(made_event(item, rendition))
+
+        await lease.finish(complete)
+
+    async def _stored(self, lease: Lease, item: Item, made: Made) -> Rendition:
         size, sha256 = await asyncio.to_thread(_measure, made.path)
-        now = self._clock.now()
-        # The job's identifier: an attempt that was killed leaves its file where the next one writes.
-        rendition_id = lease.job.id
+        # Derived from the job: an attempt that was killed leaves its file where the next one writes.
+        rendition_id = derived_id(lease.job.id, made.kind)
         key = rendition_key(item.id, rendition_id, made.path.name)
         await self._store.put_rendition(key, made.path)
-        rendition = Rendition(
+        return Rendition(
             rendition_id,
             item.id,
-            self._kind,
+            made.kind,
             key,
             made.media_type,
             size,
             sha256,
-            now,
+            self._clock.now(),
             made.provenance,
             made.layout,
         )
-
-        def complete(tx: Transaction) -> None:
-            tx.items.put_rendition(rendition)
-            tx.events.append(
-                EventDraft(
-                    EventType.RENDITION_MADE,
-                    None,
-                    now,
-                    (Subject("item", item.id),),
-                    digests={"sha256": sha256, "source_sha256": item.sha256},
-                    detail={
-                        "rendition": rendition_id,
-                        "kind": self._kind,
-                        "size": size,
-                        "provenance": made.provenance,
-                    },
-                )
-            )
-
-        await lease.finish(complete)
 
     @asynccontextmanager
     async def _workdir(self) -> AsyncIterator[Path]:
@@ -153,6 +138,23 @@ class RenditionStage:
             yield path
         finally:
             await asyncio.to_thread(shutil.rmtree, path)
+
+
+def made_event(item: Item, rendition: Rendition) -> EventDraft:
+    """What goes on record when a rendition of the item was made."""
+    return EventDraft(
+        EventType.RENDITION_MADE,
+        None,
+        rendition.made_at,
+        (Subject("item", item.id),),
+        digests={"sha256": rendition.sha256, "source_sha256": item.sha256},
+        detail={
+            "rendition": rendition.id,
+            "kind": rendition.kind,
+            "size": rendition.size,
+            "provenance": rendition.provenance,
+        },
+    )
 
 
 def _measure(path: Path) -> tuple[int, str]:

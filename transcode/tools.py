@@ -8,7 +8,7 @@ StageFailed that may be retried; nothing waits longer than a deadline that grows
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evidence.canonical import Json
@@ -49,34 +49,38 @@ class SandboxedTools:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
         return self._bench.sandbox.protection()
 
-    async def describe(self, original: Path, media_type: str) -> Description:
-        """Probe and read every tag; what the bytes are decides, not `media_type`.
+    async def describe(self, original: Path, media_type: str, filename: str) -> Description:
+        """Probe and read every tag; what the bytes are decides, not `media_type` and not the name.
 
         A tool that fails or hangs on the file becomes an "error"; StageFailed means that the machine is at
         fault (no sandbox, a tool missing, the original not readable) and is never final.
         """
-        del media_type
+        del media_type, filename
         path, inside = await _looked_into(original)
         return await self._describer.describe(path, inside)
 
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
-    ) -> Made:
+    ) -> Sequence[Made]:
         """Fragmented MP4 in a new directory below `workdir`; see the port.
 
         Raises StageFailed, final, with code "unplayable" or "nothing-to-play" where there is nothing to play.
         """
         path, inside = await _looked_into(original)
-        return await self._maker.playable(path, inside, description, workdir, progress)
+        return [await self._maker.playable(path, inside, description, workdir, progress)]
 
-    async def make_poster(self, original: Path, description: Mapping[str, Json], workdir: Path) -> Made:
+    async def make_previews(
+        self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
+    ) -> Sequence[Made]:
         """One upright JPEG in a new directory below `workdir`; its layout is {"width", "height"}.
 
         Raises StageFailed, final, with code "route-not-offered-yet" for pictures and "no-picture" where
         there is no video or none of it can be decoded.
         """
         path, inside = await _looked_into(original)
-        return await self._maker.poster(path, inside, description, workdir)
+        poster = await self._maker.poster(path, inside, description, workdir)
+        progress(1000)
+        return [poster]
 
 
 async def _looked_into(original: Path) -> tuple[Path, Inside]:

@@ -32,7 +32,7 @@ _STAGES = {
     "read-back": "read back",
     "describe": "described",
     "playable": "playable",
-    "poster": "poster",
+    "preview": "preview",
 }
 
 

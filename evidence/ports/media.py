@@ -77,7 +77,7 @@ class MediaTools(Protocol):
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
     ) -> Sequence[Made]:
-        """"playable" first: fragmented MP4, copied or encoded as the route says, upright when played.
+        """ "playable" first: fragmented MP4, copied or encoded as the route says, upright when played.
 
         Where it had to be decoded, what the same decode gave beside it follows, as from `make_previews`.
         """

@@ -13,9 +13,9 @@ from transcode.tools import SandboxedTools
 
 
 async def _made(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[Path, Any, list[int]]:
-    said = await tools.describe(original, "application/octet-stream")
+    said = await tools.describe(original, "application/octet-stream", "")
     heard: list[int] = []
-    made = await tools.make_playable(original, said.as_json(), workdir, heard.append)
+    (made,) = await tools.make_playable(original, said.as_json(), workdir, heard.append)
     return made.path, made, heard
 
 
@@ -58,7 +58,7 @@ async def test_video_and_sound_of_an_old_camera(
     assert rest == pytest.approx([second + number / 12 for number in range(1, 71)], abs=0.001)
     assert made.provenance["encoded"] == {"video": True, "audio": True}
     assert made.provenance["profile"] == "proxy-1"
-    assert len(made.layout["segments"]) >= 3
+    assert len(made.layout["segments"]) == 2
     assert heard == sorted(heard)
     assert heard[-1] == 1000
 

@@ -42,7 +42,7 @@ async def test_a_script_reads_no_other_file(
 ) -> None:
     trap = tmp_path / "recording.mp4"
     trap.write_text(_scripts(clip)[kind])
-    said = await tools.describe(trap, "video/mp4")
+    said = await tools.describe(trap, "video/mp4", "")
     assert said.route == "unplayable"
     assert said.duration_ms is None
     assert "error" in said.probe
@@ -55,7 +55,7 @@ async def test_a_script_reads_no_other_file(
 async def test_a_forged_description_does_not_open_a_script(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
-    honest = await tools.describe(clip, "video/mp4")
+    honest = await tools.describe(clip, "video/mp4", "")
     trap = tmp_path / "recording.mp4"
     trap.write_text(_scripts(clip)["ffconcat"])
     with pytest.raises(StageFailed) as caught:
@@ -73,13 +73,13 @@ async def test_nonsense_is_unplayable_with_a_reason(
 ) -> None:
     original = tmp_path / "x"
     original.write_bytes(content)
-    said = await tools.describe(original, "video/mp4")
+    said = await tools.describe(original, "video/mp4", "")
     assert said.route == "unplayable"
     assert "kept" in said.reason
     canonical(said.as_json())
     for make in (
         lambda: tools.make_playable(original, said.as_json(), tmp_path, lambda _: None),
-        lambda: tools.make_poster(original, said.as_json(), tmp_path),
+        lambda: tools.make_previews(original, said.as_json(), tmp_path, lambda _: None),
     ):
         with pytest.raises(StageFailed) as caught:
             await make()
@@ -93,12 +93,12 @@ async def test_a_truncated_recording_is_flagged_and_plays_what_is_there(
     ffmpeg("-i", str(clip), "-c", "copy", "-movflags", "+faststart", str(front))
     whole = front.read_bytes()
     front.write_bytes(whole[: len(whole) // 2])
-    said = await tools.describe(front, "video/mp4")
+    said = await tools.describe(front, "video/mp4", "")
     assert said.route == "copy"
     assert said.duration_ms is not None
     assert said.duration_ms < 9_000
     assert any(warning.startswith("Truncated") for warning in said.warnings)
-    made = await tools.make_playable(front, said.as_json(), tmp_path, lambda _: None)
+    (made,) = await tools.make_playable(front, said.as_json(), tmp_path, lambda _: None)
     layout: Mapping[str, Any] = made.layout
     assert 0 < layout["duration_us"] < 9_000_000
 
@@ -106,7 +106,7 @@ async def test_a_truncated_recording_is_flagged_and_plays_what_is_there(
 async def test_a_name_cannot_give_options(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:
     odd = tmp_path / "-x\n-execute\n-w\n%d; $(touch x) %03d.mp4"
     odd.write_bytes(clip.read_bytes())
-    said = await tools.describe(odd, "video/mp4")
+    said = await tools.describe(odd, "video/mp4", "")
     assert said.route == "copy"
     assert "data" in said.tags
     assert list(tmp_path.iterdir()) == [odd]
@@ -115,7 +115,7 @@ async def test_a_name_cannot_give_options(tools: SandboxedTools, clip: Path, tmp
 async def _tags_of(exiftool: str, clip: Path, policy: Any, bwrap: str) -> tuple[Mapping[str, Any], float]:
     tools = SandboxedTools(policy, exiftool=exiftool, bwrap=bwrap, wall_floor_s=2.0)
     begun = time.monotonic()
-    said = await tools.describe(clip, "video/mp4")
+    said = await tools.describe(clip, "video/mp4", "")
     assert said.route == "copy"
     assert any("Metadata could not be read" in warning for warning in said.warnings)
     return said.tags, time.monotonic() - begun
@@ -168,7 +168,7 @@ def _running(program: str) -> list[str]:
 
 async def test_a_hanging_ffprobe_is_an_unplayable_file_not_a_hang(clip: Path, tmp_path: Path) -> None:
     fake = _fake(tmp_path / "ffprobe", "sleep 1000")
-    said = await SandboxedTools("prefer", ffprobe=fake, wall_floor_s=1.0).describe(clip, "video/mp4")
+    said = await SandboxedTools("prefer", ffprobe=fake, wall_floor_s=1.0).describe(clip, "video/mp4", "")
     assert (said.route, "error" in said.probe) == ("unplayable", True)
     assert "in time" in said.reason
     _assert_gone(fake)
@@ -178,7 +178,7 @@ async def test_a_cancelled_stage_leaves_no_process(clip: Path, tmp_path: Path) -
     started = tmp_path / "out"
     fake = _fake(tmp_path / "ffmpeg", "sleep 1000")
     tools = SandboxedTools("prefer", ffmpeg=fake)
-    said = await SandboxedTools("prefer").describe(clip, "video/mp4")
+    said = await SandboxedTools("prefer").describe(clip, "video/mp4", "")
     started.mkdir()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
@@ -191,7 +191,7 @@ async def test_a_link_left_by_a_tool_is_not_followed(clip: Path, tmp_path: Path)
     tools = SandboxedTools("prefer", ffmpeg=fake)
     if not tools.protection()[0]:
         pytest.skip(tools.protection()[1])
-    said = await SandboxedTools("prefer").describe(clip, "video/mp4")
+    said = await SandboxedTools("prefer").describe(clip, "video/mp4", "")
     with pytest.raises(StageFailed) as caught:
         await tools.make_playable(clip, said.as_json(), tmp_path, lambda _: None)
     assert (caught.value.code, caught.value.final) == ("nothing-made", True)
@@ -209,7 +209,7 @@ async def test_a_tool_sees_nothing_of_the_machine(clip: Path, tmp_path: Path) ->
     tools = SandboxedTools("prefer", ffmpeg=fake)
     if not tools.protection()[0]:
         pytest.skip(tools.protection()[1])
-    said = await SandboxedTools("prefer").describe(clip, "video/mp4")
+    said = await SandboxedTools("prefer").describe(clip, "video/mp4", "")
     work = tmp_path / "work"
     work.mkdir()
     before = clip.read_bytes()
@@ -232,11 +232,11 @@ async def test_a_tool_sees_nothing_of_the_machine(clip: Path, tmp_path: Path) ->
 async def test_faults_of_the_machine_are_not_final(clip: Path, tmp_path: Path) -> None:
     gone = SandboxedTools("prefer")
     with pytest.raises(StageFailed) as unreadable:
-        await gone.describe(tmp_path / "absent", "video/mp4")
+        await gone.describe(tmp_path / "absent", "video/mp4", "")
     assert (unreadable.value.code, unreadable.value.final) == ("original-unreadable", False)
     with pytest.raises(StageFailed) as missing:
-        await SandboxedTools("prefer", ffprobe="no-such-ffprobe").describe(clip, "video/mp4")
+        await SandboxedTools("prefer", ffprobe="no-such-ffprobe").describe(clip, "video/mp4", "")
     assert (missing.value.code, missing.value.final) == ("tool-missing", False)
     with pytest.raises(StageFailed) as open_air:
-        await SandboxedTools("require", bwrap="no-such-bwrap").describe(clip, "video/mp4")
+        await SandboxedTools("require", bwrap="no-such-bwrap").describe(clip, "video/mp4", "")
     assert (open_air.value.code, open_air.value.final) == ("no-sandbox", False)

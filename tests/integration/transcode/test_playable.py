@@ -26,10 +26,10 @@ class _Heard:
 
 
 async def _make(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[Made, list[int]]:
-    said = await tools.describe(original, "video/mp4")
+    said = await tools.describe(original, "video/mp4", "")
     assert said.route == "copy", said.reason
     heard = _Heard()
-    made = await tools.make_playable(original, said.as_json(), workdir, heard)
+    (made,) = await tools.make_playable(original, said.as_json(), workdir, heard)
     return made, heard.values
 
 
@@ -130,7 +130,7 @@ async def test_a_stream_that_is_not_shown_is_named(tools: SandboxedTools, clip: 
 async def test_what_has_nothing_to_play_is_refused_for_good(tools: SandboxedTools, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.new("RGB", (32, 24), "red").save(photo)
-    said = await tools.describe(photo, "image/jpeg")
+    said = await tools.describe(photo, "image/jpeg", "")
     with pytest.raises(StageFailed) as caught:
         await tools.make_playable(photo, said.as_json(), tmp_path, _Heard())
     assert (caught.value.code, caught.value.final) == ("nothing-to-play", True)
@@ -143,7 +143,7 @@ async def test_what_progress_raises_ends_the_run(tools: SandboxedTools, clip: Pa
     def progress(_: int) -> None:
         raise Lost
 
-    said = await tools.describe(clip, "video/mp4")
+    said = await tools.describe(clip, "video/mp4", "")
     with pytest.raises(Lost):
         await tools.make_playable(clip, said.as_json(), tmp_path, progress)
 

@@ -13,8 +13,8 @@ from transcode.tools import SandboxedTools
 
 
 async def _size(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[int, int]:
-    said = await tools.describe(original, "video/mp4")
-    made = await tools.make_poster(original, said.as_json(), workdir)
+    said = await tools.describe(original, "video/mp4", "")
+    (made,) = await tools.make_previews(original, said.as_json(), workdir, lambda _: None)
     assert made.media_type == "image/jpeg"
     with Image.open(made.path) as image:
         assert image.format == "JPEG"
@@ -43,25 +43,25 @@ async def test_the_first_black_seconds_are_passed_over(tools: SandboxedTools, tm
         *("-f", "lavfi", "-i", "color=white:size=64x64:rate=10:duration=19"),
         *("-filter_complex", "[0][1]concat", "-pix_fmt", "yuv420p", "-g", "1000", str(late)),
     )
-    said = await tools.describe(late, "video/mp4")
-    made = await tools.make_poster(late, said.as_json(), tmp_path)
+    said = await tools.describe(late, "video/mp4", "")
+    (made,) = await tools.make_previews(late, said.as_json(), tmp_path, lambda _: None)
     with Image.open(made.path) as image:
         extrema = image.convert("L").getextrema()
         assert extrema[0] > 200
 
 
 async def test_sound_has_no_picture(tools: SandboxedTools, sound: Path, tmp_path: Path) -> None:
-    said = await tools.describe(sound, "audio/mp4")
+    said = await tools.describe(sound, "audio/mp4", "")
     with pytest.raises(StageFailed) as caught:
-        await tools.make_poster(sound, said.as_json(), tmp_path)
+        await tools.make_previews(sound, said.as_json(), tmp_path, lambda _: None)
     assert (caught.value.code, caught.value.final) == ("no-picture", True)
 
 
 async def test_pictures_are_not_offered_yet(tools: SandboxedTools, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.new("RGB", (32, 24), "red").save(photo)
-    said = await tools.describe(photo, "image/jpeg")
+    said = await tools.describe(photo, "image/jpeg", "")
     assert (said.route, said.duration_ms) == ("none", None)
     with pytest.raises(StageFailed) as caught:
-        await tools.make_poster(photo, said.as_json(), tmp_path)
+        await tools.make_previews(photo, said.as_json(), tmp_path, lambda _: None)
     assert (caught.value.code, caught.value.final) == ("route-not-offered-yet", True)
