@@ -114,7 +114,7 @@ ROUTES: tuple[Route, ...] = (
         {200: _EMPTY},
         None,
         (_TUS,),
-        (400, 410, 412, 422),
+        (400, 409, 410, 412, 422, 423),
         tag="ingest",
     ),
     Route(

@@ -11,11 +11,12 @@ in both places: a misspelt limit must not silently be no limit.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -81,6 +82,12 @@ class IngestSettings(_Section):
         "Bytes that one unit may have stored, what is on its way in included. Without it there is no quota.",
         "a whole number of bytes, 1 or more",
         ge=1,
+    )
+    unit_quotas: dict[str, Annotated[int, Field(ge=1)]] = _setting(
+        {},
+        "The same for single units by their names, instead of `unit_quota_bytes`; in a file a table, in the "
+        "environment a JSON object.",
+        "bytes by the unit's name, each a whole number, 1 or more",
     )
     reserve_bytes: int = _setting(
         2 * _GIB,
@@ -322,8 +329,24 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[
         if name.startswith(_PREFIX) and name not in known and name not in _RESERVED
     ]
     source = EnvSettingsSource(Settings)
-    source.env_vars = {name.lower(): environ[name] for name in known if environ.get(name)}
-    return source(), strange
+    tables = {
+        variable_of(path): path for path, field in each_setting() if get_origin(field.annotation) is dict
+    }
+    given = {name: environ[name] for name in known if environ.get(name)}
+    source.env_vars = {name.lower(): value for name, value in given.items() if name not in tables}
+    values = source()
+    for name in given.keys() & tables.keys():
+        section, setting = tables[name]
+        values.setdefault(section, {})[setting] = _json_or_text(given[name])
+    return values, strange
+
+
+def _json_or_text(value: str) -> Any:
+    """What the text says, or the text, which validation then refuses by the setting's name."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -338,6 +361,8 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _complaint(path: tuple[str, ...], kind: str, environ: Mapping[str, str], file: Path | None) -> str:
     """One line on one wrong setting: where it was written, and what belongs there."""
+    # A fault inside a table of values is a fault of the setting that holds it.
+    path = path[:2]
     variable = variable_of(path)
     written = file.name if file is not None else "given"
     origin = variable if environ.get(variable) else f"{written}: {'.'.join(path)}"

@@ -72,6 +72,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             settings.ingest.unit_quota_bytes,
             settings.ingest.reserve_bytes,
             timedelta(hours=settings.ingest.expire_after_hours),
+            settings.ingest.unit_quotas,
         )
         uploads = Uploads(catalogue, staging, authority, clock, doorbell, limits)
         desk = ViewingDesk(catalogue, clock)

@@ -8,9 +8,9 @@ commit queued, in one transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from evidence.agents import Action, Agent, Resource
@@ -41,6 +41,12 @@ class Limits:
     unit_quota_bytes: int | None
     reserve_bytes: int
     expire_after: timedelta
+    #: For single units, instead of `unit_quota_bytes`.
+    quotas: Mapping[str, int] = field(default_factory=dict)
+
+    def quota(self, unit: str) -> int | None:
+        """What the unit may have stored, in bytes; None where nothing limits it."""
+        return self.quotas.get(unit, self.unit_quota_bytes)
 
 
 class Uploads:
@@ -95,7 +101,7 @@ class Uploads:
         return await self.accept(upload.id) if length == 0 else upload
 
     def _open(self, tx: Transaction, upload: Upload, agent: Agent, free: int) -> None:
-        quota = self.limits.unit_quota_bytes
+        quota = self.limits.quota(upload.unit)
         if quota is not None and tx.uploads.unit_bytes(upload.unit) + upload.length > quota:
             raise TooLarge("quota", "Your unit's quota is used up. Ask your administrator for more.")
         if free - tx.uploads.outstanding_bytes() - upload.length < self.limits.reserve_bytes:
@@ -124,8 +130,15 @@ class Uploads:
         return upload
 
     async def standing(self, agent: Agent, upload_id: str) -> Upload:
-        """Where the upload stands; one whose bytes are all there is accepted on the way."""
+        """Where the upload stands; one whose bytes are all there is accepted on the way.
+
+        Whoever asks is about to go on, so an older request of the same agent is ended first: what it still
+        makes durable would make the answer stale. Raises Conflict("upload-busy") as `receive` does.
+        """
         upload = await self.find(agent, upload_id)
+        if upload.state is UploadState.RECEIVING:
+            async with self._turns.take(upload_id, agent.id):
+                upload = await self.find(agent, upload_id)
         if upload.state is UploadState.RECEIVING and upload.offset == upload.length:
             return await self.accept(upload_id)
         return upload

@@ -327,7 +327,7 @@ async def _enrol(settings: Settings) -> dict[tuple[Role, str], str]:
     return tokens
 
 
-def _settings(data: Path, **ingest: int) -> Settings:
+def _settings(data: Path, **ingest: Any) -> Settings:
     return Settings(
         data=data,
         api=ApiSettings(),
@@ -458,7 +458,7 @@ async def _served(settings: Settings) -> AsyncIterator[tuple[str, Services, Inli
 
 
 @contextmanager
-def served_inside(data: Path, **ingest: int) -> Iterator[Inside]:
+def served_inside(data: Path, **ingest: Any) -> Iterator[Inside]:
     """The server alone, with these limits on uploads."""
     settings = _settings(data, **ingest)
     started: Future[Inside] = Future()

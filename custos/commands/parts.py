@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from custos import logs
+from custos.memory import keep_freed_memory
 from custos.readiness import announce_ready
 from custos.settings import Settings, load_settings
 
@@ -34,6 +35,7 @@ def run_api(arguments: argparse.Namespace) -> int:
     from workers.app import make_app
     from workers.doorbell import CeleryDoorbell
 
+    keep_freed_memory()
     settings = _settings(arguments)
     doorbell = CeleryDoorbell(make_app(settings))
     try:

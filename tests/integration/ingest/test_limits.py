@@ -15,7 +15,10 @@ from tests.serving import TUS, Inside, served_inside
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     """A server with little room."""
     with served_inside(
-        tmp_path_factory.mktemp("narrow") / "data", max_bytes=1000, unit_quota_bytes=1500
+        tmp_path_factory.mktemp("narrow") / "data",
+        max_bytes=1000,
+        unit_quota_bytes=1500,
+        unit_quotas={"roomy": 2500},
     ) as server:
         yield server
 
@@ -25,6 +28,11 @@ def test_a_file_that_is_too_long_is_refused(narrow: Inside) -> None:
     answer = station.create(1001)
     assert (answer.status, answer.code) == (413, "too-long")
     assert station.create(1000).status == 201
+
+
+def test_a_unit_may_have_a_quota_of_its_own(narrow: Inside) -> None:
+    station = narrow.another(Role.STATION, "roomy")
+    assert [station.create(900).status for _ in range(3)] == [201, 201, 413]
 
 
 def test_a_units_quota_counts_what_is_on_its_way(narrow: Inside) -> None:

@@ -55,6 +55,18 @@ def test_the_environment_goes_over_the_file_setting_by_setting(tmp_path: Path) -
     assert settings.log.level == "debug"
 
 
+def test_a_unit_may_have_a_quota_of_its_own(tmp_path: Path) -> None:
+    file = _toml(tmp_path, '[ingest.unit_quotas]\n"一大队" = 5\n')
+    assert load_settings(file, {}).ingest.unit_quotas == {"一大队": 5}
+    said = {"CUSTOS_INGEST__UNIT_QUOTAS": '{"二大队": 6}'}
+    assert load_settings(None, said).ingest.unit_quotas == {"二大队": 6}
+    assert "CUSTOS_INGEST__UNIT_QUOTAS: expected bytes by" in _refused(
+        None, {"CUSTOS_INGEST__UNIT_QUOTAS": '{"二大队": 0}'}
+    )
+    for wrong in ("6", "six", '{"a": "x"}'):
+        assert "CUSTOS_INGEST__UNIT_QUOTAS: exp" in _refused(None, {"CUSTOS_INGEST__UNIT_QUOTAS": wrong})
+
+
 def test_constructing_settings_looks_at_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUSTOS_API__PORT", "1")
     assert Settings(data=tmp_path).api.port == 8420
