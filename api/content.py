@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -20,10 +20,12 @@ from api.context import METRICS, agent_of, services
 from api.problems import problem
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
+from evidence.items import Rendition
 from evidence.ranges import ByteRange
 from retrieval.playlist import media_playlist
 from retrieval.ranges import Unsatisfiable, parse_range
 from retrieval.reading import Content
+from retrieval.thumbnails import thumbnail_track
 from retrieval.viewings import OpenViewing
 
 #: A transfer is looked at again after this many bytes: is its viewing still live?
@@ -203,21 +205,57 @@ async def playable(request: web.Request) -> web.StreamResponse:
     return await _serve(request, "playable")
 
 
-async def poster(request: web.Request) -> web.StreamResponse:
-    """One picture of the item."""
-    return await _serve(request, "poster")
+async def track(request: web.Request) -> web.StreamResponse:
+    """A further picture or sound of the recording, for byte ranges."""
+    return await _serve(request, _track(request))
+
+
+def of_kind(kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """What serves the rendition of that kind."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await _serve(request, kind)
+
+    serve.__doc__ = f"The item's {kind}."
+    return serve
 
 
 async def playlist(request: web.Request) -> web.Response:
     """The HLS playlist over the playable rendition; opens the viewing that its segments use."""
+    rendition = await _entered(request, "playable")
+    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
+
+
+async def track_playlist(request: web.Request) -> web.Response:
+    """The HLS playlist over a further track; opens the viewing that its segments use."""
+    rendition = await _entered(request, _track(request))
+    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
+
+
+async def thumbnails(request: web.Request) -> web.Response:
+    """WebVTT that says which part of the sprite sheet shows which time."""
+    rendition = await _entered(request, "sprite")
+    return _text(thumbnail_track(rendition.layout, "sprite.jpg"), "text/vtt")
+
+
+def _track(request: web.Request) -> str:
+    return f"track-{request.match_info['track']}"
+
+
+async def _entered(request: web.Request, name: str) -> Rendition:
+    """The rendition, once a viewing of it is on record."""
     agent = await agent_of(request)
     reading = services(request).reading
-    content = await reading.content(agent, request.match_info["item"], "playable")
+    content = await reading.content(agent, request.match_info["item"], name)
     assert content.rendition is not None
     entered = await reading.enter(agent, content, (0, content.size), _purpose(request))
     await services(request).desk.leave(entered, done=False)
+    return content.rendition
+
+
+def _text(text: str, media_type: str) -> web.Response:
     return web.Response(
-        text=media_playlist(content.rendition.layout, "playable.mp4"),
-        content_type="application/vnd.apple.mpegurl",
+        text=text,
+        content_type=media_type,
         headers={"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"},
     )

@@ -109,7 +109,9 @@ def _response(status: int, answer: Answer) -> dict[str, Any]:
     if answer.model is not None:
         response["content"] = {"application/json": {"schema": _ref(answer.model)}}
     elif answer.media_type is not None:
-        response["content"] = {answer.media_type: {"schema": {"type": "string"}}}
+        # Whatever a rendition is: a description of JSON inside would be one of the rendition's format.
+        schema = {} if answer.media_type == "*/*" else {"type": "string"}
+        response["content"] = {answer.media_type: {"schema": schema}}
     return response
 
 

@@ -71,11 +71,18 @@ _BYTES = {
 }
 _RANGE = (_header("Range"), _header("If-Range"), _header("X-Purpose"))
 _OCTETS = "application/offset+octet-stream"
+_HLS = "application/vnd.apple.mpegurl"
 _EMPTY = Answer()
 
 
 def _bytes(path: str, handler: Handler) -> Route:
     return Route("GET", path, handler, _BYTES, parameters=_RANGE, errors=(400, 416))
+
+
+def _derived(path: str, handler: Handler, media_type: str) -> Route:
+    """A text that is put together from what was made of the item."""
+    answers = {200: Answer(media_type=media_type)}
+    return Route("GET", path, handler, answers, parameters=(_header("X-Purpose"),), errors=(400,))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -160,16 +167,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     _bytes("/items/{item}/original", content.original),
-    Route(
-        "GET",
-        "/items/{item}/playlist.m3u8",
-        content.playlist,
-        {200: Answer(media_type="application/vnd.apple.mpegurl")},
-        parameters=(_header("X-Purpose"),),
-        errors=(400,),
-    ),
+    _derived("/items/{item}/playlist.m3u8", content.playlist, _HLS),
     _bytes("/items/{item}/playable.mp4", content.playable),
-    _bytes("/items/{item}/poster.jpg", content.poster),
+    _derived("/items/{item}/tracks/{track}/playlist.m3u8", content.track_playlist, _HLS),
+    _bytes("/items/{item}/tracks/{track}/playable.mp4", content.track),
+    _bytes("/items/{item}/poster.jpg", content.of_kind("poster")),
+    _bytes("/items/{item}/preview.jpg", content.of_kind("preview")),
+    _bytes("/items/{item}/sprite.jpg", content.of_kind("sprite")),
+    _derived("/items/{item}/sprite.vtt", content.thumbnails, "text/vtt"),
+    _bytes("/items/{item}/analysis.json", content.of_kind("analysis")),
     Route(
         "GET",
         "/jobs",

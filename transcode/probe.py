@@ -102,12 +102,20 @@ def _hidden_words(probe_data: Json, decision: Decision) -> str | None:
     streams: Sequence[Stream] = streams_of(probe_data)
     if not decision.selected or not decision.not_shown:
         return None
-    hidden = [
-        f"{stream.get('codec_type', 'unknown')} ({stream.get('codec_name', 'unknown')})"
-        for stream in streams
-        if stream["index"] in decision.not_shown
-    ][:8]
-    return f"{len(decision.selected)} of {len(streams)} streams are shown; not shown: {', '.join(hidden)}."
+    offered = {track.index for track in decision.tracks}
+    said = [f"{len(decision.selected)} of {len(streams)} streams are shown"]
+    for words, indexes in (
+        ("to choose", offered),
+        ("not shown", set(decision.not_shown) - offered),
+    ):
+        named = [
+            f"{stream['index']} {stream.get('codec_type', 'unknown')} ({stream.get('codec_name', 'unknown')})"
+            for stream in streams
+            if stream["index"] in indexes
+        ]
+        if named:
+            said.append(f"{words}: {', '.join(named[:8])}{', …' if len(named) > 8 else ''}")
+    return f"{'; '.join(said)}."
 
 
 def warnings_for(

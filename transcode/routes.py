@@ -23,9 +23,25 @@ _SHOWABLE_PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "Ext
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms"})
 
 
+#: More than any camera records; what lies beyond is named and not offered.
+MOST_TRACKS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A stream that is not shown at first but can be chosen; `copied` if it needs no encoding."""
+
+    index: int
+    kind: Literal["video", "audio"]
+    copied: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The route, why in words, and the streams it shows; `not_shown` are all the others."""
+    """The route, why in words, and the streams it shows; `not_shown` are all the others.
+
+    `tracks` are those of the others that can be chosen.
+    """
 
     route: Route
     reason: str
@@ -34,6 +50,12 @@ class Decision:
     #: Whether the shown sound is AAC already.
     audio_is_aac: bool = False
     not_shown: tuple[int, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+    @property
+    def decodes_all(self) -> bool:
+        """Whether making it playable decodes all that is shown."""
+        return self.encodes_video or (self.video is None and self.encodes_audio)
 
     @property
     def encodes_video(self) -> bool:
@@ -47,7 +69,10 @@ class Decision:
 
     def mended(self) -> Decision:
         """The same streams with the video encoded anew: a browser stops at faults that ffmpeg passes over."""
-        return self if self.video is None else replace(self, route="transcode")
+        if self.video is None:
+            return self
+        tracks = tuple(replace(track, copied=track.kind == "audio" and track.copied) for track in self.tracks)
+        return replace(self, route="transcode", tracks=tracks)
 
     @property
     def selected(self) -> tuple[int, ...]:
@@ -129,7 +154,20 @@ def decide(probe_data: Json, container: Container | None) -> Decision:
         _index(audio) if audio is not None else None,
         audio is not None and audio.get("codec_name") == "aac",
         hidden,
+        _tracks([*videos, *audios], shown) if route in PLAYABLE_ROUTES else (),
     )
+
+
+def _tracks(streams: Sequence[Stream], shown: Sequence[int]) -> tuple[Track, ...]:
+    found: list[Track] = []
+    for stream in streams:
+        if _index(stream) in shown or stream.get("codec_tag_string") in _ENCRYPTED_TAGS:
+            continue
+        if stream.get("codec_type") == "audio":
+            found.append(Track(_index(stream), "audio", stream.get("codec_name") == "aac"))
+        elif _has_picture_size(stream) and stream.get("pix_fmt"):
+            found.append(Track(_index(stream), "video", _is_copyable_video(stream)))
+    return tuple(found[:MOST_TRACKS])
 
 
 def _still(streams: Sequence[Stream]) -> Decision:

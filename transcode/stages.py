@@ -24,10 +24,11 @@ from evidence.jobs import Stage
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.media import Made, MediaTools, Progress
+from evidence.ports.media import Description, Made, MediaTools, Progress
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
-from transcode.routes import PLAYABLE_ROUTES, decide
+from transcode.making import decided
+from transcode.routes import PLAYABLE_ROUTES
 
 Making: TypeAlias = Callable[
     [Path, Mapping[str, Json], Path, Progress], Coroutine[None, None, Sequence[Made]]
@@ -54,6 +55,7 @@ class DescribeStage:
         item = await _item(lease)
         async with self._store.local_path(item.key) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
+        follow_on = stages_after(description)
         found = description.as_json()
         digest = hashlib.sha256(canonical(found)).hexdigest()
         now = self._clock.now()
@@ -74,15 +76,18 @@ class DescribeStage:
                     },
                 )
             )
-            if description.route in PLAYABLE_ROUTES:
-                tx.jobs.add(Stage.PLAYABLE, item.id, item.unit, now)
-            if (
-                description.route in PLAYABLE_ROUTES
-                and decide(description.probe.get("data"), None).video is not None
-            ):
-                tx.jobs.add(Stage.PREVIEW, item.id, item.unit, now)
+            for stage in follow_on:
+                tx.jobs.add(stage, item.id, item.unit, now)
 
         await lease.finish(complete)
+
+
+def stages_after(description: Description) -> tuple[Stage, ...]:
+    """What a description asks for: what is decoded to be played gives its previews by the way."""
+    if description.route not in PLAYABLE_ROUTES:
+        return ()
+    decision = decided(description.as_json(), None)
+    return (Stage.PLAYABLE,) if decision.decodes_all else (Stage.PLAYABLE, Stage.PREVIEW)
 
 
 class RenditionStage:

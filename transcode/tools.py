@@ -67,20 +67,18 @@ class SandboxedTools:
         Raises StageFailed, final, with code "unplayable" or "nothing-to-play" where there is nothing to play.
         """
         path, inside = await _looked_into(original)
-        return [await self._maker.playable(path, inside, description, workdir, progress)]
+        return await self._maker.playable(path, inside, description, workdir, progress)
 
     async def make_previews(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress
     ) -> Sequence[Made]:
-        """One upright JPEG in a new directory below `workdir`; its layout is {"width", "height"}.
+        """Poster, sprite sheet and analysis in a new directory below `workdir`; see the port.
 
-        Raises StageFailed, final, with code "route-not-offered-yet" for pictures and "no-picture" where
-        there is no video or none of it can be decoded.
+        Raises StageFailed, final, with code "no-picture" where there is nothing to see or hear, or none of
+        it can be decoded.
         """
         path, inside = await _looked_into(original)
-        poster = await self._maker.poster(path, inside, description, workdir)
-        progress(1000)
-        return [poster]
+        return await self._maker.previews(path, inside, description, workdir, progress)
 
 
 async def _looked_into(original: Path) -> tuple[Path, Inside]:

@@ -72,11 +72,23 @@ function stop() {
   $("player").hidden = true;
 }
 
-function play(item) {
+const tracksOf = (item) => item.renditions.map(({ kind }) => kind.match(/^track-(\d+)$/)?.[1]).filter(Boolean);
+
+function offer(item) {
+  const tracks = item.playable ? tracksOf(item) : [];
+  const button = (words, track) => element("button", words, { type: "button", onclick: () => play(item, track) });
+  $("tracks").replaceChildren(...(tracks.length ? [button(text("main"))] : []),
+    ...tracks.map((track) => button(`${text("track")} ${track}`, track)));
+}
+
+function play(item, track) {
   stop();
+  const still = item.renditions.some(({ kind }) => kind === "preview");
+  $("preview").hidden = !still;
+  if (still) $("preview").src = `/items/${item.id}/preview.jpg`;
   if (!item.playable) return;
   const video = $("player");
-  const source = `/items/${item.id}/playlist.m3u8`;
+  const source = `/items/${item.id}/${track ? `tracks/${track}/` : ""}playlist.m3u8`;
   video.hidden = false;
   if (item.renditions.some((rendition) => rendition.kind === "poster")) video.poster = `/items/${item.id}/poster.jpg`;
   else video.removeAttribute("poster");
@@ -105,6 +117,7 @@ async function show(id) {
   ];
   $("facts").replaceChildren(...facts.flatMap(([key, value]) => [element("dt", text(key)), element("dd", value)]));
   $("original").href = `/items/${id}/original`;
+  offer(item);
   play(item);
   await history(id);
 }

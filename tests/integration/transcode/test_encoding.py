@@ -15,7 +15,7 @@ from transcode.tools import SandboxedTools
 async def _made(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[Path, Any, list[int]]:
     said = await tools.describe(original, "application/octet-stream", "")
     heard: list[int] = []
-    (made,) = await tools.make_playable(original, said.as_json(), workdir, heard.append)
+    made, *_ = await tools.make_playable(original, said.as_json(), workdir, heard.append)
     return made.path, made, heard
 
 

@@ -98,7 +98,7 @@ async def test_a_truncated_recording_is_flagged_and_plays_what_is_there(
     assert said.duration_ms is not None
     assert said.duration_ms < 9_000
     assert any(warning.startswith("Truncated") for warning in said.warnings)
-    (made,) = await tools.make_playable(front, said.as_json(), tmp_path, lambda _: None)
+    made, *_ = await tools.make_playable(front, said.as_json(), tmp_path, lambda _: None)
     layout: Mapping[str, Any] = made.layout
     assert 0 < layout["duration_us"] < 9_000_000
 

@@ -29,7 +29,7 @@ async def _make(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[M
     said = await tools.describe(original, "video/mp4", "")
     assert said.route == "copy", said.reason
     heard = _Heard()
-    (made,) = await tools.make_playable(original, said.as_json(), workdir, heard)
+    made, *_ = await tools.make_playable(original, said.as_json(), workdir, heard)
     return made, heard.values
 
 

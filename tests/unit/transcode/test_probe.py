@@ -108,7 +108,7 @@ def test_warnings_name_what_is_wrong() -> None:
         "The structure of the file is broken (box at 3 is wrong).",
         "Flawed: 215 errors while reading it through.",
         "The file claims to last 35.0 s, but 0.5 s of it were found.",
-        "1 of 2 streams are shown; not shown: audio (unknown).",
+        "1 of 2 streams are shown; not shown: 1 audio (unknown).",
         "An audio track has no description and cannot be played.",
     ]
 
