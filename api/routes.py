@@ -176,6 +176,7 @@ ROUTES: tuple[Route, ...] = (
     _bytes("/items/{item}/sprite.jpg", content.of_kind("sprite")),
     _derived("/items/{item}/sprite.vtt", content.thumbnails, "text/vtt"),
     _bytes("/items/{item}/analysis.json", content.of_kind("analysis")),
+    _bytes("/items/{item}/presentation.json", content.of_kind("presentation")),
     Route(
         "GET",
         "/jobs",

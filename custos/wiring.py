@@ -32,7 +32,7 @@ from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
-from transcode.stages import DescribeStage, RenditionStage
+from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage
 from transcode.tools import SandboxedTools
 
 
@@ -80,8 +80,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.COMMIT: CommitStage(store, staging, signer, clock),
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
             Stage.DESCRIBE: DescribeStage(store, tools, clock),
-            Stage.PLAYABLE: RenditionStage(tools.make_playable, store, clock, settings.work_directory),
-            Stage.PREVIEW: RenditionStage(tools.make_previews, store, clock, settings.work_directory),
+            Stage.PLAYABLE: PlayableStage(store, tools, clock, settings.work_directory),
+            Stage.PREVIEW: PreviewStage(store, tools, clock, settings.work_directory),
+            Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:

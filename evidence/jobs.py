@@ -33,10 +33,11 @@ class Stage(StrEnum):
     DESCRIBE = "describe"
     PLAYABLE = "playable"
     PREVIEW = "preview"
+    PROVE = "prove"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
-URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.PREVIEW)
+URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.PREVIEW, Stage.PROVE)
 
 
 class JobState(StrEnum):

@@ -6,6 +6,7 @@ box body larger than `MAX_BODY` is brought into memory. Every fault is a ValueEr
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,6 +83,12 @@ def body_of(file: BinaryIO, box: Box) -> bytes:
     if len(data) != length:
         raise ValueError(f"box at {box.start} is cut off")
     return data
+
+
+def children(data: bytes) -> list[tuple[bytes, bytes]]:
+    """(kind, body) of the boxes inside a body."""
+    file = io.BytesIO(data)
+    return [(box.kind, data[box.body : box.end]) for box in boxes(file, 0, len(data))]
 
 
 class Fields:

@@ -6,7 +6,7 @@ a forced demuxer where the content said which; nothing from the file's own metad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ffmpeg
@@ -46,6 +46,41 @@ def probe_argv(program: str, places: Places, container: Container | None) -> lis
     for name, value in options.items():
         argv += [f"-{name}", value]
     return [*argv, f"file:{places.original}"]
+
+
+STREAMS_NAME = "streams.txt"
+PACKETS_NAME = "packets.txt"
+
+
+def packets_argv(
+    program: str,
+    places: Places,
+    container: Container | None,
+    streams: Sequence[int],
+    filters: Mapping[str, str],
+) -> list[str]:
+    """ffmpeg: SHA-256 of each of `streams` and the times of the first one's packets, as they are stored.
+
+    `filters` are bitstream filters by "v" and "a": the normalisation after which the hashes are taken.
+    """
+    # -copyts: the times as the container states them, edit lists applied, nothing shifted to zero.
+    source = input_of(places, container, copyts=None)
+    normalised = {f"bsf:{kind}": chain for kind, chain in filters.items()}
+    hashes = ffmpeg.output(
+        *(source[str(index)] for index in streams),
+        f"file:{places.out}/{STREAMS_NAME}",
+        format="streamhash",
+        hash="sha256",
+        c="copy",
+        **normalised,
+    )
+    times = ffmpeg.output(
+        source[str(streams[0])], f"file:{places.out}/{PACKETS_NAME}", format="framecrc", c="copy"
+    )
+    argv: list[str] = ffmpeg.compile(
+        ffmpeg.merge_outputs(hashes, times), cmd=ffmpeg_argv(program, progress=True), overwrite_output=True
+    )
+    return argv
 
 
 def read_through_argv(

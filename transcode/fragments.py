@@ -7,13 +7,12 @@ durations sum to the layout's exactly. Every fault of the file is a ValueError.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from evidence.canonical import Json
-from transcode.boxes import Box, Fields, body_of, boxes, size_of
+from transcode.boxes import Box, Fields, body_of, boxes, children, size_of
 
 SEGMENT_US = 4_000_000
 _MAX_TICKS = 2**53 - 1
@@ -98,14 +97,9 @@ def parse(file: BinaryIO) -> Fragmented:
     return Fragmented((init_start, init_end), tracks, fragments)
 
 
-def _children(data: bytes) -> list[tuple[bytes, bytes]]:
-    file = io.BytesIO(data)
-    return [(box.kind, data[box.body : box.end]) for box in boxes(file, 0, len(data))]
-
-
 def _child(data: bytes, *path: bytes) -> bytes:
     for kind in path:
-        for found, body in _children(data):
+        for found, body in children(data):
             if found == kind:
                 data = body
                 break
@@ -116,7 +110,7 @@ def _child(data: bytes, *path: bytes) -> bytes:
 
 def _tracks(moov: bytes) -> dict[int, Track]:
     tracks: dict[int, Track] = {}
-    for kind, body in _children(moov):
+    for kind, body in children(moov):
         if kind != b"trak":
             continue
         header = Fields(_child(body, b"tkhd"))
@@ -131,10 +125,10 @@ def _tracks(moov: bytes) -> dict[int, Track]:
         if not timescale or not number or number in tracks:
             raise ValueError("a track without a timescale or with a number used twice")
         tracks[number] = Track(number, handler, timescale)
-    for kind, body in _children(moov):
+    for kind, body in children(moov):
         if kind != b"mvex":
             continue
-        for inner, defaults in _children(body):
+        for inner, defaults in children(body):
             if inner == b"trex":
                 fields = Fields(defaults)
                 fields.take(4)
@@ -157,7 +151,7 @@ class _Run:
 def _times(moof: bytes, tracks: Mapping[int, Track], clocks: dict[int, int]) -> dict[int, tuple[int, int]]:
     """(start, duration) per track of one `moof`; `clocks` carries each track's end to the next one."""
     times: dict[int, tuple[int, int]] = {}
-    for kind, body in _children(moof):
+    for kind, body in children(moof):
         if kind != b"traf":
             continue
         run = _track_run(body, tracks)
@@ -175,7 +169,7 @@ def _times(moof: bytes, tracks: Mapping[int, Track], clocks: dict[int, int]) -> 
 
 def _track_run(traf: bytes, tracks: Mapping[int, Track]) -> _Run:
     run = _Run()
-    for kind, body in _children(traf):
+    for kind, body in children(traf):
         fields = Fields(body)
         if kind == b"tfhd":
             _, flags = fields.version_and_flags()

@@ -10,10 +10,11 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
@@ -24,15 +25,11 @@ from evidence.jobs import Stage
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.media import Description, Made, MediaTools, Progress
+from evidence.ports.media import Description, Made, MediaTools
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
 from transcode.making import decided
 from transcode.routes import PLAYABLE_ROUTES
-
-Making: TypeAlias = Callable[
-    [Path, Mapping[str, Json], Path, Progress], Coroutine[None, None, Sequence[Made]]
-]
 
 
 async def _item(lease: Lease) -> Item:
@@ -90,12 +87,12 @@ def stages_after(description: Description) -> tuple[Stage, ...]:
     return (Stage.PLAYABLE,) if decision.decodes_all else (Stage.PLAYABLE, Stage.PREVIEW)
 
 
-class RenditionStage:
-    """`evidence.ports.work.StageWork` for one way of making renditions, a method of `MediaTools`."""
+class RenditionStage(ABC):
+    """`evidence.ports.work.StageWork` for what makes renditions; each kind of work says how."""
 
-    def __init__(self, make: Making, store: ObjectStore, clock: Clock, work: Path) -> None:
-        self._make = make
+    def __init__(self, store: ObjectStore, tools: MediaTools, clock: Clock, work: Path) -> None:
         self._store = store
+        self._tools = tools
         self._clock = clock
         self._work = work
 
@@ -107,15 +104,25 @@ class RenditionStage:
             raise StageFailed("not-described", "The item has not been described yet.")
         async with self._workdir() as workdir:
             async with self._store.local_path(item.key) as original:
-                made = await self._make(original, description, workdir, lease.progress)
+                made = await self._make(lease, item, original, description, workdir)
             renditions = [await self._stored(lease, item, one) for one in made]
 
         def complete(tx: Transaction) -> None:
             for rendition in renditions:
                 tx.items.put_rendition(rendition)
                 tx.events.append(made_event(item, rendition))
+            self._follow(tx, item)
 
         await lease.finish(complete)
+
+    @abstractmethod
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        """Make them in `workdir`."""
+
+    def _follow(self, tx: Transaction, item: Item) -> None:  # noqa: B027  most have nothing to queue
+        """Queue what can be done once this is."""
 
     async def _stored(self, lease: Lease, item: Item, made: Made) -> Rendition:
         size, sha256 = await asyncio.to_thread(_measure, made.path)
@@ -143,6 +150,42 @@ class RenditionStage:
             yield path
         finally:
             await asyncio.to_thread(shutil.rmtree, path)
+
+
+class PlayableStage(RenditionStage):
+    """The playable copy, and what the same decode gives."""
+
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        return await self._tools.make_playable(original, description, workdir, lease.progress)
+
+    def _follow(self, tx: Transaction, item: Item) -> None:
+        tx.jobs.add(Stage.PROVE, item.id, item.unit, self._clock.now(), again=True)
+
+
+class PreviewStage(RenditionStage):
+    """What helps to find the way in an item."""
+
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        return await self._tools.make_previews(original, description, workdir, lease.progress)
+
+
+class ProveStage(RenditionStage):
+    """What the playable copy shows of its original."""
+
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        playable = await lease.read(lambda tx: tx.items.rendition(item.id, "playable"))
+        if playable is None:
+            raise StageFailed("not-playable", "There is no playable copy to compare with.", final=True)
+        async with self._store.local_path(playable.key) as shown:
+            made = await self._tools.prove(original, shown, description, workdir, lease.progress)
+        about: dict[str, Json] = {"item_sha256": item.sha256, "shown_sha256": playable.sha256}
+        return [replace(made, provenance={**made.provenance, **about})]
 
 
 def made_event(item: Item, rendition: Rendition) -> EventDraft:

@@ -16,8 +16,9 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made, Progress
 from transcode.bench import Bench, Program
 from transcode.describing import Describer
-from transcode.making import Maker
+from transcode.making import Maker, decided
 from transcode.probe import Inside, look_inside
+from transcode.proving import Prover
 from transcode.sandbox import Policy
 
 
@@ -44,6 +45,7 @@ class SandboxedTools:
             self._bench, Program.found(ffprobe), ffmpeg_program, Program.found(exiftool)
         )
         self._maker = Maker(self._bench, ffmpeg_program)
+        self._prover = Prover(self._bench, ffmpeg_program)
 
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
@@ -68,6 +70,19 @@ class SandboxedTools:
         """
         path, inside = await _looked_into(original)
         return await self._maker.playable(path, inside, description, workdir, progress)
+
+    async def prove(
+        self,
+        original: Path,
+        shown: Path,
+        description: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """The presentation in a new directory below `workdir`; see the port."""
+        path, inside = await _looked_into(original)
+        decision = decided(description, inside.container)
+        return await self._prover.prove(path, inside, shown, description, decision, workdir, progress)
 
     async def make_previews(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress

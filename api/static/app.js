@@ -104,6 +104,8 @@ function play(item, track) {
 async function show(id) {
   say();
   const item = await ask(`/items/${id}`);
+  // Whoever signed out meanwhile asks for nothing more.
+  if ($("main").hidden) return;
   shown = item;
   for (const line of $("rows").children) line.setAttribute("aria-selected", String(line.dataset.item === id));
   $("detail").hidden = false;
@@ -168,8 +170,8 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("sign-out").addEventListener("click", async () => {
-  try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
   enter(null);
+  try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
 });
 $("more").addEventListener("click", () => list(next).catch(fail));
 $("language").addEventListener("click", () => {

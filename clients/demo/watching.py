@@ -33,6 +33,7 @@ _STAGES = {
     "describe": "described",
     "playable": "playable",
     "preview": "preview",
+    "prove": "proven",
 }
 
 

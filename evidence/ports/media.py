@@ -94,6 +94,21 @@ class MediaTools(Protocol):
         """
         ...
 
+    async def prove(
+        self,
+        original: Path,
+        shown: Path,
+        description: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """ "presentation": what `shown`, the playable copy, shows of the original, and at which of its times.
+
+        Hashes of every copied stream on both sides after a stated normalisation, the map of times, edit
+        lists, streams not shown, and what clocks say of the start (docs/media.md).
+        """
+        ...
+
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
         ...

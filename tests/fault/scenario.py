@@ -190,7 +190,7 @@ async def verify(directory: Path, clip: Path) -> None:
         renditions = [key async for key in services.store.keys("renditions/")]
         rows = await services.catalogue.read(lambda tx: tx.items.renditions(item.id))
         assert sorted(renditions) == sorted(row.key for row in rows), renditions
-        assert {row.kind for row in rows} == {"playable", "poster", "sprite", "analysis"}
+        assert {row.kind for row in rows} == {"playable", "poster", "sprite", "analysis", "presentation"}
         failed = await services.catalogue.read(lambda tx: tx.jobs.listed(JobState.FAILED, 9))
         assert not failed, failed
         alarms = await services.catalogue.read(lambda tx: tx.oversight.alarms())

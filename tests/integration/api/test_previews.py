@@ -30,7 +30,7 @@ def reviewer(inside: Inside) -> Client:
 
 def test_the_second_angle_plays_by_its_own_playlist(reviewer: Client, two_angles: str) -> None:
     kinds = {rendition["kind"] for rendition in reviewer.get(f"/items/{two_angles}").json()["renditions"]}
-    assert {"playable", "track-2", "poster", "sprite", "analysis"} == kinds
+    assert {"playable", "track-2", "poster", "sprite", "analysis", "presentation"} == kinds
     playlist = reviewer.get(f"/items/{two_angles}/tracks/2/playlist.m3u8")
     assert playlist.status == 200
     assert playlist.headers["Content-Type"].startswith("application/vnd.apple.mpegurl")
