@@ -16,6 +16,7 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Description
 from transcode import commands, probe, tags
 from transcode.bench import Bench, Bounds, Program, failure
+from transcode.facts import read_facts
 from transcode.probe import Inside
 from transcode.process import Finished
 from transcode.routes import Decision, decide
@@ -54,8 +55,8 @@ class Describer:
         self._ffmpeg = ffmpeg
         self._exiftool = exiftool
 
-    async def describe(self, original: Path, inside: Inside) -> Description:
-        """What both tools say of `original`, whose bytes were already looked into."""
+    async def describe(self, original: Path, inside: Inside, filename: str) -> Description:
+        """What both tools say of `original`, whose bytes were already looked into, and its name."""
         tagging = asyncio.create_task(self._tags(original, inside.size))
         try:
             probed = await self._probe(original, inside)
@@ -63,13 +64,17 @@ class Describer:
         finally:
             tagging.cancel()
             await asyncio.gather(tagging, return_exceptions=True)
+        facts = await asyncio.to_thread(
+            read_facts, probed.report.get("data"), tag_report.get("data"), filename, probed.duration_ms
+        )
         return Description(
             probe=probed.report,
             tags=tag_report,
             route=probed.decision.route,
             reason=probed.decision.reason,
             duration_ms=probed.duration_ms,
-            warnings=(*probed.warnings, *complaints),
+            warnings=(*probed.warnings, *complaints, *facts.warnings),
+            facts=facts.data,
         )
 
     async def _probe(self, original: Path, inside: Inside) -> _Probed:
