@@ -24,6 +24,7 @@ _TOOLS = (
     ("ffmpeg", ("-version",), "ffmpeg", "recordings are not made playable"),
     ("ffprobe", ("-version",), "ffmpeg", "nothing is known of what is in a recording"),
     ("exiftool", ("-ver",), "libimage-exiftool-perl", "device, clocks and places are not read"),
+    ("pdftoppm", ("-v",), "poppler-utils", "documents have no picture"),
 )
 _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox")
 
@@ -78,7 +79,7 @@ def examine_tool(name: str, arguments: tuple[str, ...], package: str, without: s
         return Finding(
             "problem", code, f"{name} is there but does not run: {without}. Reinstall the package {package}."
         )
-    version = re.search(r"\d[\w.+~-]*", run.stdout.decode("utf-8", "replace"))
+    version = re.search(r"\d[\w.+~-]*", (run.stdout or run.stderr).decode("utf-8", "replace"))
     return Finding("ok", code, f"{name} {version.group() if version else '(version unknown)'}")
 
 

@@ -26,13 +26,13 @@ run | demo | test | bench) ;;
 esac
 
 wanted_packages() {
-    echo ffmpeg libimage-exiftool-perl bubblewrap e2fsprogs ca-certificates
+    echo ffmpeg libimage-exiftool-perl poppler-utils poppler-data bubblewrap e2fsprogs ca-certificates
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then echo nodejs npm; fi
     if [[ -z "$(find_python)" ]]; then echo python3 python3-venv; fi
     if [[ "$(find_python)" == /usr/bin/python3 ]]; then echo python3-venv; fi
     case "$MODE" in
     demo) echo espeak-ng fonts-dejavu-core ;;
-    test) echo espeak-ng fonts-dejavu-core chromium nginx-light ;;
+    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light ;;
     bench) echo nginx-light curl ;;
     esac
 }
@@ -72,7 +72,7 @@ install_packages() {
 
 require_programs() {
     local program missing=()
-    for program in ffmpeg ffprobe exiftool bwrap prlimit node npm; do
+    for program in ffmpeg ffprobe exiftool pdftoppm bwrap prlimit node npm; do
         command -v "$program" >/dev/null || missing+=("$program")
     done
     if ((${#missing[@]} > 0)); then fail "this is no Debian; install first: ${missing[*]}"; fi

@@ -50,7 +50,9 @@ class TimeStatement:
     """One statement of time as it was made; never merged, never edited (promise 9 of docs/architecture.md).
 
     `source` says who states it ("device clock", "file name", "QuickTime CreateDate"), `value` is the
-    text as written, `zone` the offset as written or None, `marks` is "start" or "end".
+    text as written, `zone` the offset as written or None. `marks` is "start" or "end" of a recording,
+    "moment" (of a picture, or one within a recording), "change" (of the file, after it was made), or
+    "unknown" where the format or its makers do not agree on which.
     """
 
     source: str

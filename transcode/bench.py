@@ -76,15 +76,16 @@ class Bench:
         out: Path | None = None,
         on_line: Callable[[str], None] | None = None,
         outside: Callable[[Sequence[str], str], Sequence[str]] | None = None,
+        own_files: Sequence[Path] = (),
     ) -> Finished:
-        """Run `arguments(program, places)` in a cage around `original` and `out`.
+        """Run `arguments(program, places)` in a cage around `original` and `out`, with its `own_files`.
 
         With `outside` that function turns the caged argv and the original's place into the argv that is
         really started. Raises StageFailed, never final, if the machine cannot run it.
         """
         if program.path is None:
             raise program.missing()
-        with self.sandbox.cage(program.path, bounds.limits(), original, out) as cage:
+        with self.sandbox.cage(program.path, bounds.limits(), original, out, own_files) as cage:
             argv: Sequence[str] = [*cage.prefix, *arguments(str(program.path), cage.places)]
             if outside is not None:
                 argv = outside(argv, cage.places.original)

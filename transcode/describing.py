@@ -1,7 +1,8 @@
-"""Asks ffprobe, ffmpeg and exiftool about one file.
+"""Asks ffprobe, ffmpeg, Pillow and exiftool about one file.
 
 Invariants: whatever a tool does with the file, the answer is a Description; a tool's failure is an
-"error" beside the other tool's data. ffprobe's claims are checked by reading every packet once.
+"error" beside the other tool's data. ffprobe's claims are checked by reading every packet once; a picture
+is judged by the decoder that draws it, and no other tool's decoder sees it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Description
 from transcode import commands, probe, tags
 from transcode.bench import Bench, Bounds, Program, failure
+from transcode.facts import read_facts
+from transcode.pictures import Pictures, Seen, seen_in
 from transcode.probe import Inside
 from transcode.process import Finished
 from transcode.routes import Decision, decide
@@ -53,9 +56,10 @@ class Describer:
         self._ffprobe = ffprobe
         self._ffmpeg = ffmpeg
         self._exiftool = exiftool
+        self._pictures = Pictures(bench)
 
-    async def describe(self, original: Path, inside: Inside) -> Description:
-        """What both tools say of `original`, whose bytes were already looked into."""
+    async def describe(self, original: Path, inside: Inside, filename: str) -> Description:
+        """What both tools say of `original`, whose bytes were already looked into, and its name."""
         tagging = asyncio.create_task(self._tags(original, inside.size))
         try:
             probed = await self._probe(original, inside)
@@ -63,19 +67,25 @@ class Describer:
         finally:
             tagging.cancel()
             await asyncio.gather(tagging, return_exceptions=True)
+        facts = await asyncio.to_thread(
+            read_facts, probed.report.get("data"), tag_report.get("data"), filename, probed.duration_ms
+        )
         return Description(
             probe=probed.report,
             tags=tag_report,
             route=probed.decision.route,
             reason=probed.decision.reason,
             duration_ms=probed.duration_ms,
-            warnings=(*probed.warnings, *complaints),
+            warnings=(*probed.warnings, *complaints, *facts.warnings),
+            facts=facts.data,
         )
 
     async def _probe(self, original: Path, inside: Inside) -> _Probed:
         if inside.container is not None and inside.container.kind == "document":
             fault = StageFailed("not-a-recording", "A document: there is nothing to play.", final=True)
             return _Probed(_error("ffprobe", fault), Decision("none", fault.message), None, ())
+        if inside.container is not None and inside.container.kind == "picture":
+            return _looked_at(await self._pictures.look(original, inside), inside)
         container = inside.container
         finished = await self._bench.run(
             self._ffprobe,
@@ -193,6 +203,38 @@ def _probe_data(answer: bytes) -> tuple[str, dict[str, Json]]:
     if isinstance(form := data.get("format"), Mapping):
         data["format"] = {key: value for key, value in form.items() if key != "filename"}
     return str(version or "unknown"), data
+
+
+def _looked_at(finished: Finished, inside: Inside) -> _Probed:
+    """What Pillow's child saw, in the shape that ffprobe gives: readers of descriptions know that."""
+    try:
+        seen = seen_in(finished)
+    except StageFailed as fault:
+        return _Probed(_error("pillow", fault), Decision("unplayable", fault.message), None, ())
+    data = _as_streams(seen, inside)
+    warnings = ("The file holds more than one picture; the first is shown.",) if seen.has_more else ()
+    report: dict[str, Json] = {
+        "tool": "pillow",
+        "errors": finished.stderr_lines,
+        "version": seen.version,
+        "data": data,
+        "warnings": [*warnings],
+    }
+    return _Probed(report, decide(data, inside.container), None, warnings)
+
+
+def _as_streams(seen: Seen, inside: Inside) -> dict[str, Json]:
+    name = inside.container.name if inside.container is not None else "unknown"
+    picture: dict[str, Json] = {
+        "index": 0,
+        "codec_type": "video",
+        "codec_name": name,
+        "width": seen.width,
+        "height": seen.height,
+        "mode": seen.mode,
+        "orientation": seen.orientation,
+    }
+    return {"format": {"format_name": name}, "streams": [picture], "versions": seen.versions}
 
 
 def _unreadable(inside: Inside, finished: Finished, fault: StageFailed) -> _Probed:

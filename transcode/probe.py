@@ -155,8 +155,6 @@ def why_unreadable(inside: Inside) -> str:
         return f"The file is empty. {kept} Copy the recording from the device again if it is still there."
     if inside.container is None:
         return f"This is no recording or picture of a kind that Custos knows. {kept}"
-    if inside.container.name == "heif":
-        return f"HEIF pictures cannot be shown here yet. {kept}"
     if inside.container.demuxer == "mov" and not inside.has_index:
         return (
             "The index (moov) of the recording is missing: the camera probably lost power while recording. "

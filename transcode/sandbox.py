@@ -1,8 +1,9 @@
 """Shuts a media tool in: bubblewrap around it, prlimit inside.
 
-Invariants: in the sandbox a tool sees a read-only /usr, the one original at a fixed name, and at most one
-directory that it may write; no network, no other process, no capability, no variable of ours. Limits hold
-with or without the sandbox. The builders are pure; only `Sandbox` looks at the machine.
+Invariants: in the sandbox a tool sees a read-only /usr, the one original at a fixed name, what its caller
+names of the program's own files (read-only), and at most one directory that it may write; no network, no
+other process, no capability, no variable of ours. Limits hold with or without the sandbox. The builders are
+pure; only `Sandbox` looks at the machine.
 """
 
 from __future__ import annotations
@@ -74,13 +75,13 @@ def sandbox_argv(
     bwrap: str = "bwrap",
     original: Path | None = None,
     out: Path | None = None,
-    program: Path | None = None,
+    programs: Sequence[Path] = (),
     links: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
     """The bubblewrap command line that a tool's argv is appended to.
 
-    `links` are the host's (target, link) pairs for /bin, /lib and so on. `program` is bound read-only at
-    its own path, for a tool that does not live below /usr.
+    `links` are the host's (target, link) pairs for /bin, /lib and so on. `programs` are bound read-only at
+    their own paths, for a tool, and files of its own, that do not live below /usr.
     """
     argv = [bwrap, "--unshare-all", "--clearenv", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
     argv += ["--ro-bind", "/usr", "/usr"]
@@ -92,7 +93,7 @@ def sandbox_argv(
     argv += ["--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108  # a new, empty one
     for name, value in ENVIRONMENT.items():
         argv += ["--setenv", name, value]
-    if program is not None:
+    for program in programs:
         argv += ["--ro-bind", str(program), str(program)]
     if original is not None:
         argv += ["--ro-bind", str(original), INSIDE.original]
@@ -143,9 +144,16 @@ class Sandbox:
 
     @contextlib.contextmanager
     def cage(
-        self, program: Path, limits: Limits, original: Path | None = None, out: Path | None = None
+        self,
+        program: Path,
+        limits: Limits,
+        original: Path | None = None,
+        out: Path | None = None,
+        own_files: Sequence[Path] = (),
     ) -> Iterator[Cage]:
         """What runs `program` on `original`; the cage is gone when the context ends.
+
+        `own_files` are what the program is made of beside itself: seen read-only, at their own paths.
 
         Raises StageFailed "no-sandbox" if the policy requires one and there is none, "tool-missing" if
         there is no prlimit.
@@ -160,7 +168,7 @@ class Sandbox:
                 bwrap=self._bwrap,
                 original=original,
                 out=out,
-                program=None if program.is_relative_to(_USR) else program,
+                programs=[path for path in (program, *own_files) if not path.is_relative_to(_USR)],
                 links=self._links,
             )
             yield Cage((*outer, *held), INSIDE)

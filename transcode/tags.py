@@ -8,8 +8,10 @@ dates, rights) is among the tags.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.canonical import Json
@@ -31,8 +33,45 @@ OPTIONS: tuple[str, ...] = (
 )
 TIMED = "-ee"
 
+_KEY = re.compile(r"([^:]+):(Main|Doc[0-9-]+)(?::Copy([0-9]{1,9}))?:([^:]+)")
 _READER = Path(__file__).with_name("tags_reader.py")
 _SHOWN_WARNINGS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag, and the parts of the key it is kept under.
+
+    `group` is where it stands in the file ("ExifIFD", "Track4"); `document` () for the file itself, else
+    the numbers of the sample or embedded file; `copy` tells tags of one name in one document apart.
+    """
+
+    key: str
+    group: str
+    document: tuple[int, ...]
+    copy: int | None
+    name: str
+    value: Json
+
+    @property
+    def order(self) -> tuple[tuple[int, ...], float]:
+        """Ascending as in the file: exiftool numbers the copies, and gives the last of them none."""
+        return self.document, float("inf") if self.copy is None else self.copy
+
+
+def parsed(data: Json) -> list[Tag]:
+    """The tags kept in `data`, in the file's order, whatever the order of its members is.
+
+    A key that `OPTIONS` does not make is passed over.
+    """
+    found = []
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        if (match := _KEY.fullmatch(key)) is None:
+            continue
+        group, document, copy, name = match.groups()
+        numbers = tuple(int(part) for part in document[3:].split("-") if part) if document != "Main" else ()
+        found.append(Tag(key, group, numbers, int(copy) if copy else None, name, value))
+    return sorted(found, key=lambda tag: (tag.order, tag.key))
 
 
 def exiftool_launch(prefix: Sequence[str], program: str) -> list[str]:

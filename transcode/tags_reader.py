@@ -3,7 +3,9 @@
 Run by path (`python -I tags_reader.py JSON`), with {"launch": argv of exiftool, "options": […], "path": …}.
 exiftool-wrapper spins for ever when exiftool dies; a watching thread then ends this process with code
 `EXIFTOOL_DIED`. When exiftool hangs, so does this process: its parent kills the whole process group.
-Imports nothing of Custos, so that it starts fast and works from any directory.
+Imports nothing of Custos, so that it starts fast and works from any directory. It adds about 0.05 s to
+exiftool's own 0.13 s; one process kept for many files would save both, and would carry what a hostile file
+did to it over to the next file's answers. (`python -S` saves 5 ms of it, and finds the package no more.)
 """
 
 from __future__ import annotations

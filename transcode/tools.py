@@ -52,14 +52,14 @@ class SandboxedTools:
         return self._bench.sandbox.protection()
 
     async def describe(self, original: Path, media_type: str, filename: str) -> Description:
-        """Probe and read every tag; what the bytes are decides, not `media_type` and not the name.
+        """Probe, read every tag and the name; what the bytes are decides, not `media_type` and not the name.
 
         A tool that fails or hangs on the file becomes an "error"; StageFailed means that the machine is at
         fault (no sandbox, a tool missing, the original not readable) and is never final.
         """
-        del media_type, filename
+        del media_type
         path, inside = await _looked_into(original)
-        return await self._describer.describe(path, inside)
+        return await self._describer.describe(path, inside, filename)
 
     async def make_playable(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress

@@ -17,8 +17,9 @@ Progress: TypeAlias = Callable[[int], None]
 class Description:
     """What the tools said of a file; canonical JSON only (numbers with a fraction as text).
 
-    `probe` is ffprobe's, `tags` exiftool's, each {"tool", "version", "data", "warnings"} or with "error"
-    {"code","message"} instead of "data"; `probe` also counts "errors" on reading the file through.
+    `probe` is ffprobe's (for a picture its decoder's, in the same shape), `tags` exiftool's, each {"tool",
+    "version", "data", "warnings"} or with "error" {"code","message"} instead of "data"; `probe` also
+    counts "errors" on reading the file through.
     `route` is one of "copy", "copy-video", "encode-audio", "transcode", "none", "unplayable"; `reason`
     says why, for a person. `duration_ms` is measured, None if unknown. `warnings` are sentences that are
     shown beside the item. `facts` is what can be read out of both answers without judging it, see

@@ -37,8 +37,24 @@ def test_nothing_is_writable_without_out() -> None:
 
 
 def test_a_program_elsewhere_is_bound_alone() -> None:
-    argv = sandbox_argv(program=Path("/opt/tools/ffmpeg"))
-    assert ("/opt/tools/ffmpeg", "/opt/tools/ffmpeg") in _values(argv, "--ro-bind", 2)
+    argv = sandbox_argv(programs=[Path("/opt/tools/ffmpeg"), Path("/opt/own")])
+    assert _values(argv, "--ro-bind", 2) == [
+        ("/usr", "/usr"),
+        ("/opt/tools/ffmpeg", "/opt/tools/ffmpeg"),
+        ("/opt/own", "/opt/own"),
+    ]
+    assert "--bind" not in argv
+
+
+def test_what_lies_below_usr_is_not_bound_again() -> None:
+    sandbox = Sandbox("prefer")
+    if not sandbox.in_force:
+        pytest.skip(sandbox.protection()[1])
+    with sandbox.cage(
+        Path("/usr/bin/true"), _LIMITS, own_files=[Path("/usr/share"), Path("/opt/own")]
+    ) as cage:
+        bound = _values([*cage.prefix], "--ro-bind", 2)
+    assert bound == [("/usr", "/usr"), ("/opt/own", "/opt/own")]
 
 
 def test_limits_are_all_set() -> None:
