@@ -9,7 +9,6 @@ saw them inside the sandbox.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from transcode.bench import Bench, Bounds, Program, failure
 from transcode.containers import Container
 from transcode.describing import OutTime
 from transcode.graphs import Previews
+from transcode.outputs import fresh
 from transcode.probe import Inside
 from transcode.process import Finished
 from transcode.profiles import PREVIEWS, PROXY, SOFTWARE, Encoder
@@ -155,7 +155,7 @@ class Maker:
     async def _run(
         self, argv: Argv, bounds: Bounds, original: Path, workdir: Path, told: OutTime | None
     ) -> tuple[Path, Finished]:
-        out = await asyncio.to_thread(_fresh, workdir)
+        out = await asyncio.to_thread(fresh, workdir)
         finished = await self._bench.run(
             self._ffmpeg,
             argv,
@@ -254,7 +254,3 @@ def _told(progress: Progress, length_ms: int | None) -> OutTime:
             progress(min(999, at_ms * 1000 // length_ms))
 
     return OutTime(on_time)
-
-
-def _fresh(workdir: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix="made-", dir=workdir.resolve(strict=True)))

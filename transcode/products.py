@@ -7,7 +7,6 @@ exit code said; what a product lacks is left out, except the one that was asked 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from transcode.graphs import (
     printed_name,
     track_name,
 )
+from transcode.outputs import opened_plain
 from transcode.routes import Decision
 
-_OPEN_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: A printed file that is longer is read this far: marks are capped anyhow.
 _PRINTED_BYTES = 16 << 20
 _ANALYSIS_NAME = "analysis.json"
@@ -102,7 +101,7 @@ def poster_in(out: Path, longest_side: int, provenance: Mapping[str, Json]) -> M
 
 def picture_size(path: Path, longest_side: int) -> tuple[int, int] | None:
     """Width and height of the JPEG at `path` once it has been decoded; None if it is none, or too large."""
-    descriptor = _opened_plain(path)
+    descriptor = opened_plain(path)
     if descriptor is None:
         return None
     with os.fdopen(descriptor, "rb") as file:
@@ -118,7 +117,7 @@ def picture_size(path: Path, longest_side: int) -> tuple[int, int] | None:
 
 
 def _fragmented(path: Path, kind: str, provenance: Mapping[str, Json]) -> Made:
-    descriptor = _opened_plain(path)
+    descriptor = opened_plain(path)
     if descriptor is None:
         raise StageFailed("nothing-made", "ffmpeg made nothing of this file: it is damaged.", final=True)
     with os.fdopen(descriptor, "rb") as file:
@@ -135,20 +134,8 @@ def _fragmented(path: Path, kind: str, provenance: Mapping[str, Json]) -> Made:
 
 
 def _text(path: Path) -> str | None:
-    descriptor = _opened_plain(path)
+    descriptor = opened_plain(path)
     if descriptor is None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         return file.read(_PRINTED_BYTES).decode("ascii", "replace")
-
-
-def _opened_plain(path: Path) -> int | None:
-    """A descriptor of `path` if it is a plain file: a tool gone wrong may have left a link or a pipe."""
-    try:
-        descriptor = os.open(path, _OPEN_PLAIN)
-    except OSError:
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return None
-    return descriptor

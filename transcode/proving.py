@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
@@ -20,6 +20,7 @@ from transcode import commands, presentation
 from transcode.bench import Bench, Bounds, Program, failure
 from transcode.containers import Container
 from transcode.edit_lists import edit_lists
+from transcode.outputs import fresh, opened_plain
 from transcode.probe import Inside
 from transcode.routes import Decision, Stream, streams_of
 from transcode.sandbox import INSIDE, Places
@@ -115,7 +116,7 @@ class Prover:
             else await asyncio.to_thread(presentation.matched, ours.times, theirs.times),
             "wall_clock": _wall_clock(description),
         }
-        path = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=workdir)) / PRESENTATION_NAME
+        path = await asyncio.to_thread(fresh, workdir) / PRESENTATION_NAME
         await asyncio.to_thread(path.write_bytes, canonical(found))
         progress(1000)
         provenance: dict[str, Json] = {
@@ -137,7 +138,7 @@ class Prover:
         filters: Mapping[str, str],
         workdir: Path,
     ) -> _Listed:
-        out = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=workdir))
+        out = await asyncio.to_thread(fresh, workdir)
 
         def argv(program: str, places: Places) -> Sequence[str]:
             return commands.packets_argv(program, places, container, streams, filters)
@@ -150,9 +151,9 @@ class Prover:
             raise failure(self._ffmpeg, finished)
 
         def read() -> tuple[dict[int, str], presentation.Times | None]:
-            with os.fdopen(_opened(out / commands.STREAMS_NAME), encoding="ascii", errors="replace") as text:
+            with _opened(out / commands.STREAMS_NAME) as text:
                 hashes = presentation.stream_hashes(text.read(1 << 16))
-            with os.fdopen(_opened(out / commands.PACKETS_NAME), encoding="ascii", errors="replace") as text:
+            with _opened(out / commands.PACKETS_NAME) as text:
                 return hashes, presentation.packet_times(text)
 
         try:
@@ -164,8 +165,11 @@ class Prover:
         return _Listed(hashes, times, argv("ffmpeg", INSIDE))
 
 
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _opened(path: Path) -> TextIO:
+    descriptor = opened_plain(path)
+    if descriptor is None:
+        raise FileNotFoundError(path.name)
+    return os.fdopen(descriptor, encoding="ascii", errors="replace")
 
 
 def _proofs(decision: Decision, ours: Mapping[int, str], theirs: Mapping[int, str]) -> list[Json]:

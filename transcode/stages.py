@@ -31,6 +31,9 @@ from evidence.ports.work import Lease
 from transcode.making import decided
 from transcode.routes import PLAYABLE_ROUTES
 
+#: Documents of which no page can be drawn here.
+_UNDRAWN = frozenset({"application/ofd"})
+
 
 async def _item(lease: Lease) -> Item:
     item = await lease.read(lambda tx: tx.items.get(lease.job.subject))
@@ -52,7 +55,7 @@ class DescribeStage:
         item = await _item(lease)
         async with self._store.local_path(item.key) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
-        follow_on = stages_after(description)
+        follow_on = stages_after(description, item.media_type)
         found = description.as_json()
         digest = hashlib.sha256(canonical(found)).hexdigest()
         now = self._clock.now()
@@ -79,8 +82,10 @@ class DescribeStage:
         await lease.finish(complete)
 
 
-def stages_after(description: Description) -> tuple[Stage, ...]:
+def stages_after(description: Description, media_type: str) -> tuple[Stage, ...]:
     """What a description asks for: what is decoded to be played gives its previews by the way."""
+    if description.route == "none":
+        return (Stage.PREVIEW,) if media_type not in _UNDRAWN else ()
     if description.route not in PLAYABLE_ROUTES:
         return ()
     decision = decided(description.as_json(), None)

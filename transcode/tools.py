@@ -17,6 +17,7 @@ from evidence.ports.media import Description, Made, Progress
 from transcode.bench import Bench, Program
 from transcode.describing import Describer
 from transcode.making import Maker, decided
+from transcode.pictures import Pictures
 from transcode.probe import Inside, look_inside
 from transcode.proving import Prover
 from transcode.sandbox import Policy
@@ -46,6 +47,7 @@ class SandboxedTools:
         )
         self._maker = Maker(self._bench, ffmpeg_program)
         self._prover = Prover(self._bench, ffmpeg_program)
+        self._pictures = Pictures(self._bench)
 
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
@@ -93,6 +95,8 @@ class SandboxedTools:
         it can be decoded.
         """
         path, inside = await _looked_into(original)
+        if inside.container is not None and inside.container.kind in ("picture", "document"):
+            return await self._pictures.previews(path, inside, workdir, progress)
         return await self._maker.previews(path, inside, description, workdir, progress)
 
 

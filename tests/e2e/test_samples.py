@@ -103,8 +103,13 @@ def test_a_sample_ends_as_expected(shown: Shown, row: dict[str, str]) -> None:
     assert route in ROUTES[row["route"]]
     assert item["reason"]
     assert item["playable"] == (route not in _NOT_PLAYED)
+    kinds = {rendition["kind"] for rendition in item["renditions"]}
+    if route == "none":
+        assert {"poster", "preview"} <= kinds
     if route in _NOT_PLAYED:
         return
+    assert "analysis" in kinds
+    assert "presentation" in kinds
     played = shown.played[name_of(file)]
     assert played["error"] is None
     assert played["currentTime"] > 0

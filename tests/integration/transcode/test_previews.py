@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evidence.errors import StageFailed
 from evidence.ports.media import Made
 from tests.integration.transcode.conftest import ffmpeg
 from transcode.tools import SandboxedTools
@@ -162,11 +161,10 @@ async def test_every_track_can_be_chosen(tools: SandboxedTools, clip: Path, tmp_
         assert one.layout["duration_us"] == pytest.approx(12_000_000, abs=150_000)
 
 
-async def test_pictures_are_not_offered_yet(tools: SandboxedTools, tmp_path: Path) -> None:
+async def test_a_picture_is_drawn_small(tools: SandboxedTools, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    Image.new("RGB", (32, 24), "red").save(photo)
+    Image.new("RGB", (3200, 2400), "red").save(photo)
     said = await tools.describe(photo, "image/jpeg", "")
     assert (said.route, said.duration_ms) == ("none", None)
-    with pytest.raises(StageFailed) as caught:
-        await tools.make_previews(photo, said.as_json(), tmp_path, lambda _: None)
-    assert (caught.value.code, caught.value.final) == ("no-picture", True)
+    made = await tools.make_previews(photo, said.as_json(), tmp_path, lambda _: None)
+    assert [(one.kind, one.layout["width"]) for one in made] == [("poster", 640), ("preview", 2560)]
