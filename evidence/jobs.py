@@ -33,10 +33,18 @@ class Stage(StrEnum):
     DESCRIBE = "describe"
     PLAYABLE = "playable"
     PREVIEW = "preview"
+    FINGERPRINT = "fingerprint"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
-URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.PREVIEW)
+URGENCY = (
+    Stage.COMMIT,
+    Stage.DESCRIBE,
+    Stage.PLAYABLE,
+    Stage.READ_BACK,
+    Stage.PREVIEW,
+    Stage.FINGERPRINT,
+)
 
 
 class JobState(StrEnum):
