@@ -24,11 +24,11 @@ def recording(item_id: str, kind: FingerprintKind, seed: int, seconds: float = 2
 
 
 def steady(item_id: str, kind: FingerprintKind, seed: int, seconds: float = 20.0) -> Fingerprint:
-    """One place and time of an everlasting hum: of each mark a seventh of the bits is turned."""
+    """One place and time of an everlasting hum: of each mark a tenth of the bits is turned."""
     draw = np.random.default_rng(seed)
     bits = BYTES[kind] * 8
     place = np.random.default_rng(0).random(bits) < 0.5
-    rows = place[None, :] ^ (draw.random((int(seconds * 1000 / EVERY_MS[kind]), bits)) < 1 / 7)
+    rows = place[None, :] ^ (draw.random((int(seconds * 1000 / EVERY_MS[kind]), bits)) < 1 / 10)
     hashes = np.packbits(rows, axis=1)
     marks = [Mark(number * EVERY_MS[kind], row.tobytes()) for number, row in enumerate(hashes)]
     return Fingerprint(item_id, kind, marks)

@@ -176,24 +176,22 @@ class _Kind:
         marks = np.concatenate([one.marks for one in votes])
         behind = np.concatenate([one.behind_ms for one in votes])
         bins = behind // _BIN_MS
-        # Each found mark votes once in a bin and in the one before, so that no edge divides an offset.
-        offsets, offset = np.unique(np.concatenate([bins, bins - 1]), return_inverse=True)
+        offsets, offset = np.unique(bins, return_inverse=True)
         voters, voter = np.unique(items, return_inverse=True)
-        places, place = np.unique(np.tile(voter, 2) * len(offsets) + offset, return_inverse=True)
-        ballots = np.unique(place.astype(np.uint64) << _UPPER | np.tile(marks, 2).astype(np.uint64))
+        places, place = np.unique(voter * len(offsets) + offset, return_inverse=True)
+        # A found mark votes for an offset once, however many asked ones are like it.
+        ballots = np.unique(place.astype(np.uint64) << _UPPER | marks.astype(np.uint64))
         counts = np.bincount((ballots >> _UPPER).astype(np.int64))
         chosen: dict[str, list[int]] = {}
         laid = 0
         for most in np.argsort(-counts, kind="stable"):
-            which, first = divmod(int(places[most]), len(offsets))
-            item_id = self._at.get(int(voters[which]))
+            item_id = self._at.get(int(voters[places[most] // len(offsets)]))
             if item_id is None or item_id == asked_item:
                 continue
             so_far = chosen.setdefault(item_id, [])
             if len(so_far) == _OFFSETS_AN_ITEM:
                 continue
-            within = (voter == which) & ((bins == offsets[first]) | (bins == offsets[first] + 1))
-            so_far.append(int(np.median(behind[within])))
+            so_far.append(int(np.median(behind[place == most])))
             laid += 1
             if laid == CANDIDATES:
                 break

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evidence.copies import Fingerprint, FingerprintKind
@@ -99,9 +100,12 @@ async def test_what_was_dropped_is_gone_from_the_disk(
         assert len(await reader.matches(copied(kept, new_id(NOW)), 10)) == 1
     opened_later.close()
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    several = range(0, len(gone.marks), 8)
-    assert not any(b"".join(mark.data for mark in gone.marks[at : at + 8]) in held for at in several)
     assert b"".join(mark.data for mark in kept.marks) in held
+    assert b"".join(mark.data for mark in gone.marks[:8]) not in held
+    if kind is FingerprintKind.VIDEO:
+        # As runs hold them: by words, in the machine's own order.
+        words = [np.frombuffer(mark.data, ">u8").astype(np.uint64).tobytes() for mark in gone.marks]
+        assert not any(row in held for row in words)
 
 
 async def test_another_process_sees_what_is_written_meanwhile(
@@ -150,13 +154,14 @@ async def test_an_append_that_was_cut_off_is_dropped_and_written_over(tmp_path: 
     kind = FingerprintKind.AUDIO
     root = tmp_path / "fingerprints"
     log = root / kind.value / "marks.log"
-    first, lost, after = _new(kind, 1), _new(kind, 2), _new(kind, 3)
+    first, lost, after = _new(kind, 1), _new(kind, 2), _new(kind, 3, 15)
     index = DiskFingerprintIndex(root)
     await index.put(first)
     whole = log.stat().st_size
     await index.put(lost)
     index.close()
     size, content = log.stat().st_size, log.read_bytes()
+    shorter = size - 8 * (len(lost.marks) - len(after.marks))
     for cut in (whole + 1, whole + 39, whole + 40, whole + 200, size - 1):
         log.write_bytes(content[:cut])
         index = DiskFingerprintIndex(root)
@@ -164,6 +169,7 @@ async def test_an_append_that_was_cut_off_is_dropped_and_written_over(tmp_path: 
         assert await index.of(first.item_id, kind) == first
         await index.put(after)
         index.close()
+        assert log.stat().st_size == shorter
         index = DiskFingerprintIndex(root)
         assert await index.of(after.item_id, kind) == after
         assert [match.item_id for match in await index.matches(copied(after, lost.item_id), 9)] == [

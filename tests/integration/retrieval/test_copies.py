@@ -128,7 +128,7 @@ async def test_many_that_may_not_be_seen_hide_none_that_may(office: Office) -> N
     asked = await office.item(NORTH, SOURCE)
     for _ in range(MOST_SHOWN // 2):
         await office.item(SOUTH, copied(SOURCE, "", turned=0))
-    seen = await office.item(NORTH, copied(SOURCE, "", turned=0.05))
+    seen = await office.item(NORTH, copied(SOURCE, "", turned=0.16))
     assert [found.item.id for found in (await office.search.copies_of(NORTH, asked)).found] == [seen]
 
 
