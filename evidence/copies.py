@@ -40,8 +40,9 @@ class Fingerprint:
 class CopyMatch:
     """A stretch of `item_id` that agrees with a stretch of what was asked about.
 
-    `score` is 0..1000: how many of the asked stretch's marks agree. `at_ms` is where the stretch begins in
-    the found item, `asked_at_ms` where in the asked one, `length_ms` how long it is.
+    `score` is 0..1000: how many of the marks that could be compared within the stretch agree. `at_ms` is
+    where the stretch begins in the found item, `asked_at_ms` where in the asked one, `length_ms` how long
+    it is. A score is about the stretch, not about the whole of either recording.
     """
 
     item_id: str

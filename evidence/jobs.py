@@ -34,10 +34,19 @@ class Stage(StrEnum):
     PLAYABLE = "playable"
     PREVIEW = "preview"
     PROVE = "prove"
+    FINGERPRINT = "fingerprint"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
-URGENCY = (Stage.COMMIT, Stage.DESCRIBE, Stage.PLAYABLE, Stage.READ_BACK, Stage.PREVIEW, Stage.PROVE)
+URGENCY = (
+    Stage.COMMIT,
+    Stage.DESCRIBE,
+    Stage.PLAYABLE,
+    Stage.READ_BACK,
+    Stage.PREVIEW,
+    Stage.PROVE,
+    Stage.FINGERPRINT,
+)
 
 
 class JobState(StrEnum):

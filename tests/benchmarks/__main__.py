@@ -1,6 +1,7 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
-`python -m tests.benchmarks NAME…` runs some of: ingest playing serving events. All load stays on loopback.
+`python -m tests.benchmarks NAME…` runs some of: ingest playing serving events copies. All load stays on
+loopback.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import events, ingest, playing, serving_out
+from tests.benchmarks import copies, events, ingest, playing, serving_out
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import ROOT
 
@@ -20,6 +21,7 @@ SUITES = {
     "playing": playing.measure,
     "serving": serving_out.measure,
     "events": events.measure,
+    "copies": copies.measure,
 }
 
 

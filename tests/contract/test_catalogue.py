@@ -222,7 +222,7 @@ async def test_rings_are_marked_and_repeated(catalogue: SqlCatalogue) -> None:
 
 
 async def test_the_most_urgent_is_rung_for_first(catalogue: SqlCatalogue) -> None:
-    for stage in (Stage.PREVIEW, Stage.READ_BACK, Stage.PLAYABLE, Stage.COMMIT, Stage.DESCRIBE):
+    for stage in reversed(URGENCY):
         await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
     rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9))
     assert tuple(job.stage for job in rung) == URGENCY
