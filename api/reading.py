@@ -8,7 +8,18 @@ from contextlib import suppress
 from aiohttp import web
 
 from api.context import CLOSING, agent_of, respond, services
-from api.schemas import History, HistoryOut, ItemDetail, ItemOut, ItemPage, JobChangeOut, JobList, JobOut
+from api.schemas import (
+    CopyList,
+    CopyOut,
+    History,
+    HistoryOut,
+    ItemDetail,
+    ItemOut,
+    ItemPage,
+    JobChangeOut,
+    JobList,
+    JobOut,
+)
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
 from evidence.ids import is_id
@@ -34,6 +45,16 @@ async def item(request: web.Request) -> web.Response:
     """One item."""
     agent = await agent_of(request)
     return respond(ItemDetail.of(await services(request).reading.item(agent, request.match_info["item"])))
+
+
+async def copies(request: web.Request) -> web.Response:
+    """Items that may hold a copy of this one, or of a part of it."""
+    agent = await agent_of(request)
+    found = await services(request).copies.copies_of(agent, request.match_info["item"])
+    listed = CopyList(
+        compared=[kind.value for kind in found.compared], copies=[CopyOut.of(one) for one in found.found]
+    )
+    return respond(listed)
 
 
 async def history(request: web.Request) -> web.Response:

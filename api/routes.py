@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from api import content, reading, session, tus, upkeep
 from api.schemas import (
     AgentOut,
+    CopyList,
     Health,
     History,
     ItemDetail,
@@ -166,6 +167,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
+    Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),
     _bytes("/items/{item}/original", content.original),
     _derived("/items/{item}/playlist.m3u8", content.playlist, _HLS),
     _bytes("/items/{item}/playable.mp4", content.playable),

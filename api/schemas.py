@@ -10,6 +10,7 @@ from evidence.items import Upload
 from evidence.jobs import Job
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_text
+from retrieval.copies import FoundCopy
 from retrieval.reading import HistoryLine, ItemView
 
 
@@ -201,6 +202,43 @@ class ItemPage(BaseModel):
 
     items: list[ItemOut]
     next: str | None
+
+
+class CopyOut(BaseModel):
+    """An item of which a stretch agrees with the one that was asked about; a reason to look, no proof.
+
+    `score` is 0 to 1000: how many of the compared marks agree. Milliseconds of either recording's own time.
+    """
+
+    item: str
+    filename: str
+    unit: str
+    by: str
+    score: int
+    at_ms: int
+    asked_at_ms: int
+    length_ms: int
+
+    @classmethod
+    def of(cls, found: FoundCopy) -> CopyOut:
+        """From the domain."""
+        return cls(
+            item=found.item.id,
+            filename=found.item.submission.filename,
+            unit=found.item.unit,
+            by=found.match.kind.value,
+            score=found.match.score,
+            at_ms=found.match.at_ms,
+            asked_at_ms=found.match.asked_at_ms,
+            length_ms=found.match.length_ms,
+        )
+
+
+class CopyList(BaseModel):
+    """Likely copies, best first. `compared` is empty while nothing can be said of copies."""
+
+    compared: list[str]
+    copies: list[CopyOut]
 
 
 class HistoryOut(BaseModel):

@@ -136,6 +136,14 @@ class MediaSettings(_Section):
         '"require" or "prefer"',
     )
 
+    fingerprint_closely_minutes: int = _setting(
+        15,
+        "Recordings up to this long are decoded once more, eight pictures a second, so that copies of them "
+        "are found by picture; of longer ones only the keyframes are kept. 0: keyframes for all.",
+        "a whole number of minutes, 0 or more",
+        ge=0,
+    )
+
 
 class ProtectionSettings(_Section):
     """What the store adds to its own rules where the disk allows it."""
@@ -214,6 +222,11 @@ class Settings(BaseSettings):
     def work_directory(self) -> Path:
         """Where renditions are made before they are stored; may be emptied when nothing runs."""
         return self.data / "work"
+
+    @property
+    def fingerprints(self) -> Path:
+        """Where copies are looked for; can be made again from the recordings."""
+        return self.data / "fingerprints"
 
     @property
     def catalogue(self) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from custody.signing import FileSigner, open_signer
 from custos.clock import SystemClock
@@ -27,11 +28,14 @@ from identity.policy import RolePolicy
 from ingest.commit import CommitStage
 from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
+from retrieval.copies import CopySearch
 from retrieval.reading import Reading
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
+from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
+from transcode.fingerprint_stage import FingerprintStage
 from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage
 from transcode.tools import SandboxedTools
 
@@ -45,6 +49,7 @@ class Services:
     accounts: Accounts
     uploads: Uploads
     reading: Reading
+    copies: CopySearch
     desk: ViewingDesk
     work: JobRunner
     sweep: Sweep
@@ -64,7 +69,14 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     staging = StagingDirectory(settings.staging)
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
     signer = await asyncio.to_thread(open_signer, settings.keys)
-    tools = await asyncio.to_thread(SandboxedTools, settings.media.sandbox)
+    tools = await asyncio.to_thread(
+        partial(
+            SandboxedTools,
+            settings.media.sandbox,
+            closely_up_to_ms=settings.media.fingerprint_closely_minutes * 60_000,
+        )
+    )
+    index = await asyncio.to_thread(DiskFingerprintIndex, settings.fingerprints)
     authority = RolePolicy()
     async with open_catalogue(settings.catalogue, clock, process) as catalogue:
         limits = Limits(
@@ -82,6 +94,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.DESCRIBE: DescribeStage(store, tools, clock),
             Stage.PLAYABLE: PlayableStage(store, tools, clock, settings.work_directory),
             Stage.PREVIEW: PreviewStage(store, tools, clock, settings.work_directory),
+            Stage.FINGERPRINT: FingerprintStage(
+                tools.take_fingerprints, store, index, settings.work_directory
+            ),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         work = JobRunner(catalogue, clock, doorbell, stages)
@@ -92,6 +107,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Accounts(catalogue, clock),
                 uploads,
                 Reading(catalogue, store, authority, clock, desk),
+                CopySearch(catalogue, index, authority, clock),
                 desk,
                 work,
                 Sweep(catalogue, clock, work, uploads, desk),
@@ -99,3 +115,4 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             )
         finally:
             await desk.close_ended(everything=True)
+            await asyncio.to_thread(index.close)

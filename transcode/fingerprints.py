@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,9 @@ from evidence.canonical import Json
 from evidence.copies import FingerprintKind, Mark
 from transcode import pdq
 from transcode.bench import Bench, Bounds, Program, failure
-from transcode.containers import FORMAT_WHITELIST, Container
+from transcode.commands import ffmpeg_argv, input_of
+from transcode.containers import Container
+from transcode.outputs import opened_plain
 from transcode.probe import Inside
 from transcode.process import Finished
 from transcode.routes import PLAYABLE_ROUTES, decide
@@ -51,18 +52,10 @@ _MEMORY = 4 << 30
 _DECODING_TIME = 5
 _ASSUMED_LENGTH_MS = 600_000
 _SLACK = 1 << 20
-_OPEN_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-def _source(places: Places, container: Container | None, **more: str) -> Any:
-    options = {"protocol_whitelist": "file", "format_whitelist": FORMAT_WHITELIST, **more}
-    if container is not None and container.demuxer is not None:
-        options["format"] = container.demuxer
-    return ffmpeg.input(f"file:{places.original}", **options)
 
 
 def _argv(target: Any, program: str) -> list[str]:
-    command = [program, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]
+    command = ffmpeg_argv(program, progress=False)
     argv: list[str] = ffmpeg.compile(target, cmd=command, overwrite_output=True)
     return argv
 
@@ -77,7 +70,7 @@ def pictures_argv(
     skipped = {"skip_frame": "noref" if closely else "nokey", "skip_loop_filter": "all"}
     since_last = _CLOSE_S if closely else _SPARSE_S
     frames = (
-        _source(places, container, **skipped)[str(video)]
+        input_of(places, container, **skipped)[str(video)]
         .filter("select", f"isnan(prev_selected_t)+gte(t-prev_selected_t,{since_last})")
         .filter("scale", pdq.SIDE, pdq.SIDE, flags="area")
         .filter("format", "gray")
@@ -92,7 +85,7 @@ def pictures_argv(
 def sound_argv(program: str, places: Places, container: Container | None, *, audio: int) -> list[str]:
     """ffmpeg: chromaprint's terms of the whole sound."""
     target = ffmpeg.output(
-        _source(places, container)[str(audio)],
+        input_of(places, container)[str(audio)],
         f"file:{places.out}/{SOUND_NAME}",
         format="chromaprint",
         fp_format="raw",
@@ -195,13 +188,11 @@ def _length(description: Mapping[str, Json]) -> int | None:
 
 
 def _opened(path: Path) -> BinaryIO | None:
-    """`path` if it is a plain file with something in it: a tool gone wrong may have left a link or a pipe."""
-    try:
-        descriptor = os.open(path, _OPEN_PLAIN)
-    except OSError:
+    """`path` if it is a plain file with something in it."""
+    descriptor = opened_plain(path)
+    if descriptor is None:
         return None
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode) or about.st_size == 0:
+    if not os.fstat(descriptor).st_size:
         os.close(descriptor)
         return None
     return os.fdopen(descriptor, "rb")

@@ -89,7 +89,8 @@ def stages_after(description: Description, media_type: str) -> tuple[Stage, ...]
     if description.route not in PLAYABLE_ROUTES:
         return ()
     decision = decided(description.as_json(), None)
-    return (Stage.PLAYABLE,) if decision.decodes_all else (Stage.PLAYABLE, Stage.PREVIEW)
+    previews = () if decision.decodes_all else (Stage.PREVIEW,)
+    return (Stage.PLAYABLE, *previews, Stage.FINGERPRINT)
 
 
 class RenditionStage(ABC):

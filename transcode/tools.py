@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evidence.canonical import Json
+from evidence.copies import FingerprintKind, Mark
 from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made, Progress
 from transcode.bench import Bench, Program
 from transcode.describing import Describer
+from transcode.fingerprints import CLOSELY_UP_TO_MS, Fingerprinter
 from transcode.making import Maker, decided
 from transcode.pictures import Pictures
 from transcode.probe import Inside, look_inside
@@ -39,6 +41,7 @@ class SandboxedTools:
         exiftool: str = "exiftool",
         bwrap: str = "bwrap",
         wall_floor_s: float = 30.0,
+        closely_up_to_ms: int = CLOSELY_UP_TO_MS,
     ) -> None:
         self._bench = Bench(policy, bwrap, wall_floor_s)
         ffmpeg_program = Program.found(ffmpeg)
@@ -48,6 +51,7 @@ class SandboxedTools:
         self._maker = Maker(self._bench, ffmpeg_program)
         self._prover = Prover(self._bench, ffmpeg_program)
         self._pictures = Pictures(self._bench)
+        self._fingerprinter = Fingerprinter(self._bench, ffmpeg_program, closely_up_to_ms)
 
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
@@ -85,6 +89,13 @@ class SandboxedTools:
         path, inside = await _looked_into(original)
         decision = decided(description, inside.container)
         return await self._prover.prove(path, inside, shown, description, decision, workdir, progress)
+
+    async def take_fingerprints(
+        self, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Mapping[FingerprintKind, Sequence[Mark]]:
+        """The marks of each kind that the recording has streams for; see `Fingerprinter.take`."""
+        path, inside = await _looked_into(original)
+        return await self._fingerprinter.take(path, inside, description, workdir)
 
     async def make_previews(
         self, original: Path, description: Mapping[str, Json], workdir: Path, progress: Progress

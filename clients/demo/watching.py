@@ -34,6 +34,7 @@ _STAGES = {
     "playable": "playable",
     "preview": "preview",
     "prove": "proven",
+    "fingerprint": "fingerprints",
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 from evidence.agents import Role
 from tests.serving import Client, Tree
 
-STAGES = {"commit", "read-back", "describe", "playable", "preview", "prove"}
+STAGES = {"commit", "read-back", "describe", "playable", "preview", "prove", "fingerprint"}
 
 
 @dataclass(frozen=True, slots=True)
