@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from api.context import METRICS, agent_of, services
+from api.context import METRICS, agent_of, body_of, respond, services
 from api.problems import problem
+from api.schemas import JobOut, StillOut, StillWanted
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
 from evidence.items import Rendition
@@ -208,6 +209,22 @@ async def playable(request: web.Request) -> web.StreamResponse:
 async def track(request: web.Request) -> web.StreamResponse:
     """A further picture or sound of the recording, for byte ranges."""
     return await _serve(request, _track(request))
+
+
+async def ask_still(request: web.Request) -> web.Response:
+    """Take a still: the exact frame of the original that is on screen at a time."""
+    agent = await agent_of(request)
+    wanted = await body_of(request, StillWanted)
+    asked = await services(request).stills.ask(agent, request.match_info["item"], wanted.at_us)
+    path = f"/items/{asked.still.item_id}/stills/{asked.still.shown_us}.png"
+    answer = respond(StillOut(path=path, made=asked.made, job=JobOut.of(asked.job)))
+    answer.set_status(202)
+    return answer
+
+
+async def still(request: web.Request) -> web.StreamResponse:
+    """A still that was asked for, once it is made."""
+    return await _serve(request, f"still-{request.match_info['at_us']}")
 
 
 def of_kind(kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

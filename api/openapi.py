@@ -16,6 +16,7 @@ from api.schemas import Problem
 _REASONS = {
     200: "Done",
     201: "Made",
+    202: "Queued",
     204: "Done, nothing to say",
     206: "A part of the bytes",
     400: "The request is wrong",

@@ -20,6 +20,8 @@ from api.schemas import (
     JobList,
     Salvage,
     SignIn,
+    StillOut,
+    StillWanted,
     UploadOut,
 )
 
@@ -178,6 +180,15 @@ ROUTES: tuple[Route, ...] = (
     _bytes("/items/{item}/sprite.jpg", content.of_kind("sprite")),
     _derived("/items/{item}/sprite.vtt", content.thumbnails, "text/vtt"),
     _bytes("/items/{item}/analysis.json", content.of_kind("analysis")),
+    Route(
+        "POST",
+        "/items/{item}/stills",
+        content.ask_still,
+        {202: Answer(StillOut)},
+        StillWanted,
+        errors=(400,),
+    ),
+    _bytes("/items/{item}/stills/{at_us}.png", content.still),
     _bytes("/items/{item}/presentation.json", content.of_kind("presentation")),
     Route(
         "GET",

@@ -43,6 +43,12 @@ class Salvage(Body):
     reason: str = Field(min_length=1, max_length=2000)
 
 
+class StillWanted(Body):
+    """Microseconds of the playable copy's time; the frame on screen then is taken."""
+
+    at_us: int = Field(ge=0, le=8_640_000_000_000)
+
+
 class AgentOut(BaseModel):
     """Whoever is signed in."""
 
@@ -80,6 +86,14 @@ class JobOut(BaseModel):
             message=job.message,
             updated_at=to_text(job.updated_at),
         )
+
+
+class StillOut(BaseModel):
+    """A still on its way; `made` once it lies at `path`. `job` says how far it is."""
+
+    path: str
+    made: bool
+    job: JobOut
 
 
 class JobChangeOut(BaseModel):

@@ -30,13 +30,14 @@ from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
 from retrieval.copies import CopySearch
 from retrieval.reading import Reading
+from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
 from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
 from transcode.fingerprint_stage import FingerprintStage
-from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage
+from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage, StillStage
 from transcode.tools import SandboxedTools
 
 
@@ -50,6 +51,7 @@ class Services:
     uploads: Uploads
     reading: Reading
     copies: CopySearch
+    stills: Stills
     desk: ViewingDesk
     work: JobRunner
     sweep: Sweep
@@ -97,6 +99,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.FINGERPRINT: FingerprintStage(
                 tools.take_fingerprints, store, index, settings.work_directory
             ),
+            Stage.STILL: StillStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         work = JobRunner(catalogue, clock, doorbell, stages)
@@ -108,6 +111,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 uploads,
                 Reading(catalogue, store, authority, clock, desk),
                 CopySearch(catalogue, index, authority, clock),
+                Stills(catalogue, authority, clock, doorbell),
                 desk,
                 work,
                 Sweep(catalogue, clock, work, uploads, desk),

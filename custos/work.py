@@ -175,7 +175,7 @@ class JobRunner:
 
 
 def _subject(job: Job) -> Subject:
-    return Subject("upload" if job.stage is Stage.COMMIT else "item", job.subject)
+    return Subject({Stage.COMMIT: "upload", Stage.STILL: "still"}.get(job.stage, "item"), job.subject)
 
 
 def _defect(error: Exception) -> str:

@@ -40,6 +40,7 @@ class EventType(StrEnum):
     ITEM_READ_BACK = "item.read-back"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
+    STILL_ASKED = "still.asked"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -74,6 +75,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_READ_BACK: "fixity check",
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
+    EventType.STILL_ASKED: None,
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",
@@ -104,7 +106,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """What an event is about: `kind` is "item", "upload", "agent", "emitter", "viewing" or "alarm"."""
+    """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still" or "alarm"."""
 
     kind: str
     id: str

@@ -192,6 +192,17 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True)
+class Still:
+    """A frame that somebody asked for: microseconds of the playable copy's time."""
+
+    id: str
+    item_id: str
+    agent_id: str
+    shown_us: int
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Viewing:
     """A permission already on record: who, what, and the most that may leave."""
 

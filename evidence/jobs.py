@@ -35,11 +35,13 @@ class Stage(StrEnum):
     PREVIEW = "preview"
     PROVE = "prove"
     FINGERPRINT = "fingerprint"
+    STILL = "still"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
 URGENCY = (
     Stage.COMMIT,
+    Stage.STILL,
     Stage.DESCRIBE,
     Stage.PLAYABLE,
     Stage.READ_BACK,
@@ -60,7 +62,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stage of one subject. `subject` is an upload for COMMIT and an item for the others."""
+    """One stage of one subject: an upload for COMMIT, a still for STILL, an item for the others."""
 
     id: str
     stage: Stage

@@ -156,8 +156,9 @@ def _same(one: Fraction, other: Fraction) -> bool:
 
 
 def original_tick(stream_map: Mapping[str, Json], shown_us: int) -> int | None:
-    """The original's presentation tick that is meant by a shown time: the run's own tick where it begins
-    there, else the time carried over by the run's distance. None outside every run.
+    """The original's presentation tick that is meant by a shown time: carried over by its run's distance.
+
+    Before the first frame that one is meant, since it is on screen by then. None without any run.
     """
     runs, shown_base, original_base = (
         stream_map["runs"], stream_map["shown_time_base"], stream_map["original_time_base"],
@@ -170,10 +171,10 @@ def original_tick(stream_map: Mapping[str, Json], shown_us: int) -> int | None:
     for run in runs:
         assert isinstance(run, dict)
         begins = Fraction(_int(run["shown"]) * _int(shown_base[0]), _int(shown_base[1]))
-        if begins > at + Fraction(_TOLERANCE_US, 1_000_000):
+        if found is not None and begins > at + Fraction(_TOLERANCE_US, 1_000_000):
             break
         original = Fraction(_int(run["original"]) * _int(original_base[0]), _int(original_base[1]))
-        found = at + original - begins
+        found = max(at, begins) + original - begins
     return None if found is None else round(found * _int(original_base[1]) / _int(original_base[0]))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
@@ -20,7 +21,7 @@ from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import derived_id
-from evidence.items import Item, Rendition
+from evidence.items import Item, Rendition, Still
 from evidence.jobs import Stage
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
@@ -35,8 +36,8 @@ from transcode.routes import PLAYABLE_ROUTES
 _UNDRAWN = frozenset({"application/ofd"})
 
 
-async def _item(lease: Lease) -> Item:
-    item = await lease.read(lambda tx: tx.items.get(lease.job.subject))
+async def _item(lease: Lease, item_id: str) -> Item:
+    item = await lease.read(lambda tx: tx.items.get(item_id))
     if item is None:
         raise StageFailed("no-item", "The item of this job is not in the catalogue.", final=True)
     return item
@@ -52,7 +53,7 @@ class DescribeStage:
 
     async def run(self, lease: Lease) -> None:
         """Describe the item and queue what its route asks for."""
-        item = await _item(lease)
+        item = await _item(lease, lease.job.subject)
         async with self._store.local_path(item.key) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
         follow_on = stages_after(description, item.media_type)
@@ -104,7 +105,7 @@ class RenditionStage(ABC):
 
     async def run(self, lease: Lease) -> None:
         """Make the renditions, store them, put them on record together."""
-        item = await _item(lease)
+        item = await _item(lease, await self._item_id(lease))
         description = await lease.read(lambda tx: tx.items.description(item.id))
         if description is None:
             raise StageFailed("not-described", "The item has not been described yet.")
@@ -126,6 +127,10 @@ class RenditionStage(ABC):
         self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
     ) -> Sequence[Made]:
         """Make them in `workdir`."""
+
+    async def _item_id(self, lease: Lease) -> str:
+        """Whose renditions they are."""
+        return lease.job.subject
 
     def _follow(self, tx: Transaction, item: Item) -> None:  # noqa: B027  most have nothing to queue
         """Queue what can be done once this is."""
@@ -192,6 +197,31 @@ class ProveStage(RenditionStage):
             made = await self._tools.prove(original, shown, description, workdir, lease.progress)
         about: dict[str, Json] = {"item_sha256": item.sha256, "shown_sha256": playable.sha256}
         return [replace(made, provenance={**made.provenance, **about})]
+
+
+class StillStage(RenditionStage):
+    """A frame that somebody asked for."""
+
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        still = await self._still(lease)
+        presented = await lease.read(lambda tx: tx.items.rendition(item.id, "presentation"))
+        if presented is None:
+            raise StageFailed("not-proven", "What is shown of this recording is not proven yet; try again.")
+        async with self._store.open(presented.key) as file:
+            presentation = json.loads(await asyncio.to_thread(file.read))
+        made = await self._tools.make_still(original, description, presentation, still.shown_us, workdir)
+        return [replace(made, provenance={**made.provenance, "item_sha256": item.sha256})]
+
+    async def _item_id(self, lease: Lease) -> str:
+        return (await self._still(lease)).item_id
+
+    async def _still(self, lease: Lease) -> Still:
+        still = await lease.read(lambda tx: tx.items.still(lease.job.subject))
+        if still is None:
+            raise StageFailed("no-still", "The still of this job is not in the catalogue.", final=True)
+        return still
 
 
 def made_event(item: Item, rendition: Rendition) -> EventDraft:

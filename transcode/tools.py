@@ -23,6 +23,7 @@ from transcode.pictures import Pictures
 from transcode.probe import Inside, look_inside
 from transcode.proving import Prover
 from transcode.sandbox import Policy
+from transcode.stills import StillTaker
 
 
 class SandboxedTools:
@@ -50,6 +51,7 @@ class SandboxedTools:
         )
         self._maker = Maker(self._bench, ffmpeg_program)
         self._prover = Prover(self._bench, ffmpeg_program)
+        self._stills = StillTaker(self._bench, ffmpeg_program, self._prover)
         self._pictures = Pictures(self._bench)
         self._fingerprinter = Fingerprinter(self._bench, ffmpeg_program, closely_up_to_ms)
 
@@ -89,6 +91,19 @@ class SandboxedTools:
         path, inside = await _looked_into(original)
         decision = decided(description, inside.container)
         return await self._prover.prove(path, inside, shown, description, decision, workdir, progress)
+
+    async def make_still(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        presentation: Mapping[str, Json],
+        shown_us: int,
+        workdir: Path,
+    ) -> Made:
+        """One frame of the original in a new directory below `workdir`; see the port."""
+        path, inside = await _looked_into(original)
+        decision = decided(description, inside.container)
+        return await self._stills.take(path, inside, decision, presentation, shown_us, workdir)
 
     async def take_fingerprints(
         self, original: Path, description: Mapping[str, Json], workdir: Path

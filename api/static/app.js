@@ -101,6 +101,22 @@ function play(item, track) {
   }
 }
 
+const still = (id) => ({ kind }) => {
+  const at = kind.slice("still-".length);
+  const words = `${text("stillAt")} ${(Number(at) / 1e6).toFixed(3)} s `;
+  return element("a", words, { href: `/items/${id}/stills/${at}.png`, target: "_blank" });
+};
+
+async function takeStill() {
+  const at = Math.round($("player").currentTime * 1e6);
+  await ask(`/items/${shown.id}/stills`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ at_us: at }),
+  });
+  say(text("stillAsked"));
+}
+
 async function show(id) {
   say();
   const item = await ask(`/items/${id}`);
@@ -120,6 +136,8 @@ async function show(id) {
   $("facts").replaceChildren(...facts.flatMap(([key, value]) => [element("dt", text(key)), element("dd", value)]));
   $("original").href = `/items/${id}/original`;
   offer(item);
+  $("still").hidden = !item.playable || item.kind === "audio";
+  $("stills").replaceChildren(...item.renditions.filter(({ kind }) => kind.startsWith("still-")).map(still(id)));
   play(item);
   await history(id);
 }
@@ -173,6 +191,7 @@ $("sign-out").addEventListener("click", async () => {
   enter(null);
   try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
 });
+$("still").addEventListener("click", () => takeStill().catch(fail));
 $("more").addEventListener("click", () => list(next).catch(fail));
 $("language").addEventListener("click", () => {
   language = language === "en" ? "zh-CN" : "en";

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from evidence.agents import Agent, Credential
 from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
-from evidence.items import Intent, Item, Rendition, Upload, UploadState, Viewing
+from evidence.items import Intent, Item, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.ranges import ByteRange
 
@@ -160,6 +160,11 @@ class Items(Protocol):
         """Insert, or replace the one of the same item and kind."""
         ...
 
+    def add_still(self, still: Still) -> None:
+        """Note what was asked for; nothing happens if it was already."""
+        ...
+
+    def still(self, still_id: str) -> Still | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
 

@@ -110,6 +110,21 @@ class MediaTools(Protocol):
         """
         ...
 
+    async def make_still(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        presentation: Mapping[str, Json],
+        shown_us: int,
+        workdir: Path,
+    ) -> Made:
+        """ "still-{shown_us}": the frame of the original that is on screen at that time of the playable copy.
+
+        Lossless, not scaled; its layout cites the stream and the frame's own presentation time. Final codes:
+        "no-picture", "no-frame".
+        """
+        ...
+
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
         ...

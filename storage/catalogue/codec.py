@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from evidence.agents import Agent, AgentKind, Credential, Role
 from evidence.canonical import Json, canonical
-from evidence.items import Intent, Item, Rendition, Submission, Upload, UploadState, Viewing
+from evidence.items import Intent, Item, Rendition, Still, Submission, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.ports.catalogue import Alarm, JobChange, StoredReceipt
 from evidence.timekeeping import from_micros, to_micros
@@ -170,6 +170,17 @@ def rendition(row: RowMapping) -> Rendition:
         made_at=from_micros(row["made_at"]),
         provenance=load(row["provenance"]),
         layout=load(row["layout"]),
+    )
+
+
+def still(row: RowMapping) -> Still:
+    """A row of `stills`."""
+    return Still(
+        id=row["id"],
+        item_id=row["item_id"],
+        agent_id=row["agent_id"],
+        shown_us=row["shown_us"],
+        asked_at=from_micros(row["asked_at"]),
     )
 
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from evidence.canonical import Json
-from evidence.items import Item, Rendition
+from evidence.items import Item, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.tables import descriptions, items, renditions
+from storage.catalogue.tables import descriptions, items, renditions, stills
 
 
 class SqlItems:
@@ -97,6 +97,24 @@ class SqlItems:
             select(items).where(items.c.fully_locked.is_(False), items.c.committed_at < to_micros(before))
         ).mappings()
         return [codec.item(row) for row in rows]
+
+    def add_still(self, still: Still) -> None:
+        """Note what was asked for, once."""
+        if self.still(still.id) is None:
+            self._connection.execute(
+                insert(stills).values(
+                    id=still.id,
+                    item_id=still.item_id,
+                    agent_id=still.agent_id,
+                    shown_us=still.shown_us,
+                    asked_at=to_micros(still.asked_at),
+                )
+            )
+
+    def still(self, still_id: str) -> Still | None:
+        """The still of that identifier."""
+        row = self._connection.execute(select(stills).where(stills.c.id == still_id)).mappings().first()
+        return None if row is None else codec.still(row)
 
     def put_rendition(self, rendition: Rendition) -> None:
         """Insert or replace the rendition of this item and kind."""

@@ -160,6 +160,16 @@ renditions = Table(
     UniqueConstraint("item_id", "kind"),
 )
 
+stills = Table(
+    "stills",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("shown_us", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -12,6 +12,12 @@ from tests.integration.transcode.conftest import ffmpeg, sample
 from transcode.tools import SandboxedTools
 
 
+@pytest.fixture(scope="module")
+def tools() -> SandboxedTools:
+    """With the best sandbox that this machine allows: what is proven here does not depend on it."""
+    return SandboxedTools("prefer")
+
+
 async def _proven(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[dict[str, Any], Path]:
     said = await tools.describe(original, "", "")
     shown, *_ = await tools.make_playable(original, said.as_json(), workdir, lambda _: None)
