@@ -136,6 +136,12 @@ class MediaSettings(_Section):
         '"require" or "prefer"',
     )
 
+    encoder: Literal["auto", "software"] = _setting(
+        "auto",
+        "What encodes H.264 where a browser cannot play a recording: `auto` takes an encoder of the graphics "
+        "hardware if it encodes a trial picture, and gives it to the sandbox; `software` never does.",
+        '"auto" or "software"',
+    )
     fingerprint_closely_minutes: int = _setting(
         15,
         "Recordings up to this long are decoded once more, eight pictures a second, so that copies of them "

@@ -75,6 +75,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         partial(
             SandboxedTools,
             settings.media.sandbox,
+            encoder=settings.media.encoder,
             closely_up_to_ms=settings.media.fingerprint_closely_minutes * 60_000,
         )
     )

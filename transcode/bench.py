@@ -77,15 +77,18 @@ class Bench:
         on_line: Callable[[str], None] | None = None,
         outside: Callable[[Sequence[str], str], Sequence[str]] | None = None,
         own_files: Sequence[Path] = (),
+        devices: Sequence[str] = (),
     ) -> Finished:
-        """Run `arguments(program, places)` in a cage around `original` and `out`, with its `own_files`.
+        """Run `arguments(program, places)` in a cage around `original` and `out`.
+
+        The cage shows the program's `own_files` and, where the machine has them, `devices`.
 
         With `outside` that function turns the caged argv and the original's place into the argv that is
         really started. Raises StageFailed, never final, if the machine cannot run it.
         """
         if program.path is None:
             raise program.missing()
-        with self.sandbox.cage(program.path, bounds.limits(), original, out, own_files) as cage:
+        with self.sandbox.cage(program.path, bounds.limits(), original, out, own_files, devices) as cage:
             argv: Sequence[str] = [*cage.prefix, *arguments(str(program.path), cage.places)]
             if outside is not None:
                 argv = outside(argv, cage.places.original)

@@ -19,6 +19,7 @@ from transcode import graphs, probe, products
 from transcode.bench import Bench, Bounds, Program, failure
 from transcode.containers import Container
 from transcode.describing import OutTime
+from transcode.encoders import EncoderChoice
 from transcode.graphs import Previews
 from transcode.outputs import fresh
 from transcode.probe import Inside
@@ -42,10 +43,10 @@ _ASSUMED_LENGTH_MS = 600_000
 class Maker:
     """`MediaTools.make_playable` and `make_previews` for recordings."""
 
-    def __init__(self, bench: Bench, ffmpeg: Program, encoder: Encoder = SOFTWARE) -> None:
+    def __init__(self, bench: Bench, ffmpeg: Program, choice: EncoderChoice) -> None:
         self._bench = bench
         self._ffmpeg = ffmpeg
-        self._encoder = encoder
+        self._choice = choice
         self._version: str | None = None
 
     async def playable(
@@ -64,19 +65,28 @@ class Maker:
         previews = _previews(decision, length, every_frame=True) if decision.decodes_all else None
         rate = _sample_rate(description, decision.audio)
 
-        def argv(program: str, places: Places) -> Sequence[str]:
-            return graphs.make_argv(
-                program,
-                places,
-                inside.container,
-                decision=decision,
-                previews=previews,
-                encoder=self._encoder,
-                audio_rate_hz=rate,
-            )
+        def with_encoder(encoder: Encoder) -> Argv:
+            def argv(program: str, places: Places) -> Sequence[str]:
+                return graphs.make_argv(
+                    program,
+                    places,
+                    inside.container,
+                    decision=decision,
+                    previews=previews,
+                    encoder=encoder,
+                    audio_rate_hz=rate,
+                )
 
-        bounds = self._bounds(decision, inside.size, length)
-        out, finished = await self._run(argv, bounds, original, workdir, _told(progress, length))
+            return argv
+
+        bounds, told = self._bounds(decision, inside.size, length), _told(progress, length)
+        encoder = await self._choice.encoder() if decision.encodes_pictures else SOFTWARE
+        argv = with_encoder(encoder)
+        out, finished = await self._run(argv, bounds, original, workdir, told, encoder.devices)
+        if not finished.worked and encoder is not SOFTWARE:
+            # It could do one picture; what it cannot do with this recording, the processor can.
+            argv = with_encoder(SOFTWARE)
+            out, finished = await self._run(argv, bounds, original, workdir, told)
         about = await self._provenance(argv("ffmpeg", INSIDE), finished, decision)
         about["encoded"] = {"video": decision.encodes_video, "audio": decision.encodes_audio}
         about["flaws_in_source"] = flaws_of(description)
@@ -114,7 +124,7 @@ class Maker:
                 inside.container,
                 decision=None,
                 previews=previews,
-                encoder=self._encoder,
+                encoder=SOFTWARE,
                 audio_rate_hz=rate,
             )
 
@@ -153,7 +163,13 @@ class Maker:
         return None
 
     async def _run(
-        self, argv: Argv, bounds: Bounds, original: Path, workdir: Path, told: OutTime | None
+        self,
+        argv: Argv,
+        bounds: Bounds,
+        original: Path,
+        workdir: Path,
+        told: OutTime | None,
+        devices: Sequence[str] = (),
     ) -> tuple[Path, Finished]:
         out = await asyncio.to_thread(fresh, workdir)
         finished = await self._bench.run(
@@ -163,15 +179,14 @@ class Maker:
             original=original,
             out=out,
             on_line=None if told is None else told.line,
+            devices=devices,
         )
         return out, finished
 
     def _bounds(self, decision: Decision, size: int, length_ms: int | None) -> Bounds:
         wall_s, file_size = self._bench.wall_s(size, length_ms), 2 * size + _SLACK
         seconds = (_ASSUMED_LENGTH_MS if length_ms is None else length_ms) / 1000
-        pictures = decision.encodes_video + sum(
-            track.kind == "video" and not track.copied for track in decision.tracks
-        )
+        pictures = decision.encodes_pictures
         wall_s += seconds * _ENCODING_TIME * pictures
         if pictures or decision.encodes_audio or any(not track.copied for track in decision.tracks):
             file_size += int(seconds * _ENCODED_BYTES_PER_S)

@@ -63,6 +63,11 @@ class Decision:
         return self.route == "transcode" and self.video is not None
 
     @property
+    def encodes_pictures(self) -> int:
+        """How many pictures are encoded, those of further tracks included."""
+        return self.encodes_video + sum(track.kind == "video" and not track.copied for track in self.tracks)
+
+    @property
     def encodes_audio(self) -> bool:
         """Whether the sound has to be decoded; AAC beside a video that is encoded stays as it is."""
         return self.audio is not None and not self.audio_is_aac

@@ -76,12 +76,14 @@ def sandbox_argv(
     original: Path | None = None,
     out: Path | None = None,
     programs: Sequence[Path] = (),
+    devices: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
     """The bubblewrap command line that a tool's argv is appended to.
 
     `links` are the host's (target, link) pairs for /bin, /lib and so on. `programs` are bound read-only at
-    their own paths, for a tool, and files of its own, that do not live below /usr.
+    their own paths, for a tool, and files of its own, that do not live below /usr. `devices` are seen where
+    the host has them.
     """
     argv = [bwrap, "--unshare-all", "--clearenv", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
     argv += ["--ro-bind", "/usr", "/usr"]
@@ -93,6 +95,8 @@ def sandbox_argv(
     argv += ["--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108  # a new, empty one
     for name, value in ENVIRONMENT.items():
         argv += ["--setenv", name, value]
+    for device in devices:
+        argv += ["--dev-bind-try", device, device]
     for program in programs:
         argv += ["--ro-bind", str(program), str(program)]
     if original is not None:
@@ -150,10 +154,12 @@ class Sandbox:
         original: Path | None = None,
         out: Path | None = None,
         own_files: Sequence[Path] = (),
+        devices: Sequence[str] = (),
     ) -> Iterator[Cage]:
         """What runs `program` on `original`; the cage is gone when the context ends.
 
         `own_files` are what the program is made of beside itself: seen read-only, at their own paths.
+        `devices` are hardware that it may use.
 
         Raises StageFailed "no-sandbox" if the policy requires one and there is none, "tool-missing" if
         there is no prlimit.
@@ -169,6 +175,7 @@ class Sandbox:
                 original=original,
                 out=out,
                 programs=[path for path in (program, *own_files) if not path.is_relative_to(_USR)],
+                devices=devices,
                 links=self._links,
             )
             yield Cage((*outer, *held), INSIDE)

@@ -17,6 +17,7 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made, Progress
 from transcode.bench import Bench, Program
 from transcode.describing import Describer
+from transcode.encoders import EncoderChoice, Wanted
 from transcode.fingerprints import CLOSELY_UP_TO_MS, Fingerprinter
 from transcode.making import Maker, decided
 from transcode.pictures import Pictures
@@ -43,13 +44,14 @@ class SandboxedTools:
         bwrap: str = "bwrap",
         wall_floor_s: float = 30.0,
         closely_up_to_ms: int = CLOSELY_UP_TO_MS,
+        encoder: Wanted = "auto",
     ) -> None:
         self._bench = Bench(policy, bwrap, wall_floor_s)
         ffmpeg_program = Program.found(ffmpeg)
         self._describer = Describer(
             self._bench, Program.found(ffprobe), ffmpeg_program, Program.found(exiftool)
         )
-        self._maker = Maker(self._bench, ffmpeg_program)
+        self._maker = Maker(self._bench, ffmpeg_program, EncoderChoice(self._bench, ffmpeg_program, encoder))
         self._prover = Prover(self._bench, ffmpeg_program)
         self._stills = StillTaker(self._bench, ffmpeg_program, self._prover)
         self._pictures = Pictures(self._bench)
