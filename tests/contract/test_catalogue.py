@@ -16,7 +16,7 @@ from evidence.agents import Agent, AgentKind, Role
 from evidence.errors import Conflict, LeaseLost, Unavailable
 from evidence.events import EventDraft, EventType, Subject, parse_event
 from evidence.ids import new_id, new_pseudonym
-from evidence.items import Item, Submission, Upload, UploadState
+from evidence.items import Item, Still, Submission, Upload, UploadState
 from evidence.jobs import LEASE, URGENCY, JobState, Stage
 from evidence.keys import original_key
 from evidence.ports.catalogue import Alarm, Transaction
@@ -253,3 +253,15 @@ async def test_an_alarm_stands_once_until_it_is_cleared(catalogue: SqlCatalogue)
     await catalogue.write(lambda tx: tx.oversight.clear_alarm("k", "s", NOW))
     assert await catalogue.read(lambda tx: tx.oversight.alarms()) == []
     assert await catalogue.write(lambda tx: tx.oversight.raise_alarm(alarm))
+
+
+async def test_a_still_is_asked_for_once(catalogue: SqlCatalogue) -> None:
+    def ask(tx: Transaction) -> Still:
+        still = Still(new_id(NOW), an_item(tx).id, AGENT.id, 40_000, NOW)
+        tx.items.add_still(still)
+        tx.items.add_still(replace(still, shown_us=80_000))
+        return still
+
+    still = await catalogue.write(ask)
+    assert await catalogue.read(lambda tx: tx.items.still(still.id)) == still
+    assert await catalogue.read(lambda tx: tx.items.still(new_id(NOW))) is None
