@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evidence.items import Upload
-from evidence.jobs import Job
+from evidence.jobs import Job, time_left
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_text
 from retrieval.copies import FoundCopy
@@ -60,7 +60,10 @@ class AgentOut(BaseModel):
 
 
 class JobOut(BaseModel):
-    """One stage of background work; `progress` is 0 to 1000."""
+    """One stage of background work; `progress` is 0 to 1000.
+
+    `seconds_left` is how long it still takes at the pace so far; null while that cannot be said.
+    """
 
     id: str
     stage: str
@@ -71,10 +74,12 @@ class JobOut(BaseModel):
     code: str | None
     message: str | None
     updated_at: str
+    seconds_left: int | None
 
     @classmethod
     def of(cls, job: Job) -> JobOut:
         """From the domain."""
+        left = time_left(job)
         return cls(
             id=job.id,
             stage=job.stage,
@@ -85,6 +90,7 @@ class JobOut(BaseModel):
             code=job.code,
             message=job.message,
             updated_at=to_text(job.updated_at),
+            seconds_left=None if left is None else round(left.total_seconds()),
         )
 
 

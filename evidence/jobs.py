@@ -19,6 +19,8 @@ HEARTBEAT = timedelta(seconds=5)
 MAX_ATTEMPTS = 6
 _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=5)
+#: Permille from which on the pace says something.
+_TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
 #: How many waiting rows are rung for at once.
@@ -77,6 +79,16 @@ class Job:
     code: str | None
     message: str | None
     updated_at: datetime
+    #: When the attempt that runs, or the last one, began.
+    started_at: datetime | None = None
+
+
+def time_left(job: Job) -> timedelta | None:
+    """How long a running job still takes if it goes on as it did; None while that cannot be said."""
+    if job.state is not JobState.RUNNING or job.started_at is None or job.progress < _TELLING:
+        return None
+    taken = job.updated_at - job.started_at
+    return taken * (1000 - job.progress) / job.progress if taken > timedelta(0) else None
 
 
 def backoff(attempts: int) -> timedelta:

@@ -200,6 +200,7 @@ def job(row: RowMapping) -> Job:
         code=row["code"],
         message=row["message"],
         updated_at=from_micros(row["updated_at"]),
+        started_at=maybe_time(row["started_at"]),
     )
 
 

@@ -187,6 +187,7 @@ jobs = Table(
     Column("code", String(64)),
     Column("message", Text),
     Column("updated_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
     UniqueConstraint("subject", "stage"),
     Index("ix_jobs_state_updated_at", "state", "updated_at"),
 )

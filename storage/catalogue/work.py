@@ -105,6 +105,7 @@ class SqlJobs:
             fence=job.fence + 1,
             attempts=job.attempts + 1,
             lease_until=to_micros(now + LEASE),
+            started_at=to_micros(now),
             progress=0,
             code=None,
             message=None,

@@ -1,4 +1,4 @@
-"""stills: frames that somebody asked for"""
+"""stills: frames that somebody asked for; and when work began, so that what is left can be told"""
 
 from __future__ import annotations
 
@@ -21,3 +21,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_stills_item_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stills")),
     )
+    op.add_column("jobs", sa.Column("started_at", sa.BigInteger(), nullable=True))
