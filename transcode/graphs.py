@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import ffmpeg
@@ -20,6 +21,7 @@ from transcode.routes import Decision, Track
 from transcode.sandbox import Places
 
 PLAYABLE_NAME = "playable.mp4"
+RECOVERED_NAME = "recovered.mp4"
 POSTER_NAME = "poster.jpg"
 SPRITE_NAME = "sprite.jpg"
 #: What filters print, by the names that `transcode.findings` knows.
@@ -30,6 +32,8 @@ PRINTED = (
 
 #: A fragment of a sound recording; a video is cut at its keyframes.
 _AUDIO_FRAGMENT_US = 4_000_000
+#: A track's clock has at least so many ticks a second.
+_FINE_TICKS = 10_000
 #: Containers whose AAC has ADTS headers, which MP4 does not hold.
 _ADTS_IN = frozenset({"mpegts", "aac", "mpeg"})
 
@@ -112,6 +116,46 @@ def make_argv(
     return argv
 
 
+def recovered_argv(
+    program: str, places: Places, rate: Fraction, *, encoded: bool, encoder: Encoder, profile: Profile = PROXY
+) -> list[str]:
+    """ffmpeg: an H.264 stream in fragmented MP4, each picture as long as `rate` says.
+
+    A stream holds no times: it may be copied only if its pictures are stored as they are shown. What is
+    copied has its keyframes decoded beside it, so that errors are counted.
+    """
+    more = {} if encoded else {"skip_frame:v": "nokey"}
+    source = ffmpeg.input(
+        f"file:{places.original}",
+        protocol_whitelist="file",
+        format_whitelist="h264",
+        format="h264",
+        r=f"{rate.numerator}/{rate.denominator}",
+        **more,
+    )
+    timed: dict[str, object] = {}
+    if not encoded:
+        # Else the stream's own claim of a rate comes first, and a picture is counted in whole microseconds.
+        finer = -(-_FINE_TICKS // rate.numerator)
+        ticks = rate.denominator * finer
+        timed["video_track_timescale"] = rate.numerator * finer
+        timed["bsf:v"] = f"setts=ts=N*{ticks}:duration={ticks}"
+    shown = source["0"]
+    if encoded:
+        each = f"{rate.denominator}/{rate.numerator}"
+        shown = shown.filter("settb", "1/90000").filter("setpts", f"round(N*{each}/TB)")
+    picture = (0, not encoded)
+    outputs = [
+        _fragmented({"0": shown}, places, RECOVERED_NAME, None, picture, None, encoder, profile, **timed)
+    ]
+    if not encoded:
+        outputs.append(_nowhere(source["0"]))
+    argv: list[str] = ffmpeg.compile(
+        ffmpeg.merge_outputs(*outputs), cmd=ffmpeg_argv(program, progress=True), overwrite_output=True
+    )
+    return argv
+
+
 def _shown(
     source: Any,
     places: Places,
@@ -156,9 +200,13 @@ def _fragmented(
     sound: tuple[int, bool] | None,
     encoder: Encoder,
     profile: Profile,
+    **more: object,
 ) -> Any:
-    """One fragmented MP4 of at most one picture and one sound, each (stream, whether it is copied)."""
-    options: dict[str, object] = {"format": "mp4", "map_metadata": 0, "write_tmcd": 0}
+    """One fragmented MP4 of at most one picture and one sound, each (stream, whether it is copied).
+
+    `more` are further output options.
+    """
+    options: dict[str, object] = {"format": "mp4", "map_metadata": 0, "write_tmcd": 0, **more}
     streams: list[Any] = []
     if picture is not None:
         stream = source[str(picture[0])]

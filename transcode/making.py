@@ -34,8 +34,8 @@ _MEMORY = 4 << 30
 _VERSION_CAP = 1 << 16
 _SLACK = 64 << 20
 #: Seconds of a slow machine for a second of 4K.
-_ENCODING_TIME = 20
-_ENCODED_BYTES_PER_S = 4 << 20
+ENCODING_TIME = 20
+ENCODED_BYTES_PER_S = 4 << 20
 #: Where nothing could be measured.
 _ASSUMED_LENGTH_MS = 600_000
 
@@ -187,16 +187,16 @@ class Maker:
         wall_s, file_size = self._bench.wall_s(size, length_ms), 2 * size + _SLACK
         seconds = (_ASSUMED_LENGTH_MS if length_ms is None else length_ms) / 1000
         pictures = decision.encodes_pictures
-        wall_s += seconds * _ENCODING_TIME * pictures
+        wall_s += seconds * ENCODING_TIME * pictures
         if pictures or decision.encodes_audio or any(not track.copied for track in decision.tracks):
-            file_size += int(seconds * _ENCODED_BYTES_PER_S)
+            file_size += int(seconds * ENCODED_BYTES_PER_S)
         return Bounds(wall_s, _MEMORY, 0, file_size=file_size)
 
     async def _provenance(
         self, argv: Sequence[str], finished: Finished, decision: Decision
     ) -> dict[str, Json]:
         if self._version is None:
-            self._version = await self._ffmpeg_version()
+            self._version = await ffmpeg_version(self._bench, self._ffmpeg)
         return {
             "tool": "ffmpeg",
             "version": self._version,
@@ -208,14 +208,16 @@ class Maker:
             "sandboxed": self._bench.sandbox.in_force,
         }
 
-    async def _ffmpeg_version(self) -> str:
-        finished = await self._bench.run(
-            self._ffmpeg,
-            lambda program, _: [program, "-version"],
-            Bounds(self._bench.wall_s(0), _MEMORY, _VERSION_CAP),
-        )
-        words = finished.stdout.decode("utf-8", "replace").split(maxsplit=3)
-        return words[2] if words[:2] == ["ffmpeg", "version"] and len(words) > 2 else "unknown"
+
+async def ffmpeg_version(bench: Bench, ffmpeg: Program) -> str:
+    """What ffmpeg calls itself, "unknown" if it does not say."""
+    finished = await bench.run(
+        ffmpeg,
+        lambda program, _: [program, "-version"],
+        Bounds(bench.wall_s(0), _MEMORY, _VERSION_CAP),
+    )
+    words = finished.stdout.decode("utf-8", "replace").split(maxsplit=3)
+    return words[2] if words[:2] == ["ffmpeg", "version"] and len(words) > 2 else "unknown"
 
 
 def decided(description: Mapping[str, Json], container: Container | None) -> Decision:

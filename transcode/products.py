@@ -36,7 +36,7 @@ _ANALYSIS_NAME = "analysis.json"
 
 def playable_in(out: Path, provenance: Mapping[str, Json]) -> Made:
     """The playable copy; raises StageFailed, final, if nothing in it can be played."""
-    return _fragmented(out / PLAYABLE_NAME, "playable", provenance)
+    return fragmented_in(out / PLAYABLE_NAME, "playable", provenance)
 
 
 def tracks_in(out: Path, decision: Decision, provenance: Mapping[str, Json]) -> list[Made]:
@@ -45,7 +45,7 @@ def tracks_in(out: Path, decision: Decision, provenance: Mapping[str, Json]) -> 
     for track in decision.tracks:
         try:
             made.append(
-                _fragmented(
+                fragmented_in(
                     out / track_name(track.index),
                     f"track-{track.index}",
                     {**provenance, "track": track.index, "encoded": not track.copied},
@@ -116,7 +116,8 @@ def picture_size(path: Path, longest_side: int) -> tuple[int, int] | None:
     return width, height
 
 
-def _fragmented(path: Path, kind: str, provenance: Mapping[str, Json]) -> Made:
+def fragmented_in(path: Path, kind: str, provenance: Mapping[str, Json]) -> Made:
+    """The fragmented MP4 at `path`; raises StageFailed, final, if nothing in it can be played."""
     descriptor = opened_plain(path)
     if descriptor is None:
         raise StageFailed("nothing-made", "ffmpeg made nothing of this file: it is damaged.", final=True)
