@@ -18,7 +18,7 @@ from aiohttp import web
 
 from api.context import METRICS, agent_of, body_of, respond, services
 from api.problems import problem
-from api.schemas import JobOut, StillOut, StillWanted
+from api.schemas import JobOut, RecoveryWanted, StillOut, StillWanted
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
 from evidence.items import Rendition
@@ -220,6 +220,22 @@ async def ask_still(request: web.Request) -> web.Response:
     answer = respond(StillOut(path=path, made=asked.made, job=JobOut.of(asked.job)))
     answer.set_status(202)
     return answer
+
+
+async def ask_recovery(request: web.Request) -> web.Response:
+    """Read a recording without its index with what another one of the same camera says."""
+    agent = await agent_of(request)
+    wanted = await body_of(request, RecoveryWanted)
+    job = await services(request).recoveries.ask(agent, request.match_info["item"], wanted.sibling)
+    answer = respond(JobOut.of(job))
+    answer.set_status(202)
+    return answer
+
+
+async def recovered_playlist(request: web.Request) -> web.Response:
+    """The HLS playlist over what was recovered; opens the viewing that its segments use."""
+    rendition = await _entered(request, "recovered")
+    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
 
 
 async def still(request: web.Request) -> web.StreamResponse:

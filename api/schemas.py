@@ -94,6 +94,12 @@ class JobOut(BaseModel):
         )
 
 
+class RecoveryWanted(Body):
+    """A whole recording of the same camera, made with the same settings."""
+
+    sibling: str
+
+
 class StillOut(BaseModel):
     """A still on its way; `made` once it lies at `path`. `job` says how far it is."""
 

@@ -30,6 +30,7 @@ from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
 from retrieval.copies import CopySearch
 from retrieval.reading import Reading
+from retrieval.recoveries import Recoveries
 from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
@@ -37,7 +38,7 @@ from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
 from transcode.fingerprint_stage import FingerprintStage
-from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage, StillStage
+from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage, RecoverStage, StillStage
 from transcode.tools import SandboxedTools
 
 
@@ -52,6 +53,7 @@ class Services:
     reading: Reading
     copies: CopySearch
     stills: Stills
+    recoveries: Recoveries
     desk: ViewingDesk
     work: JobRunner
     sweep: Sweep
@@ -101,6 +103,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 tools.take_fingerprints, store, index, settings.work_directory
             ),
             Stage.STILL: StillStage(store, tools, clock, settings.work_directory),
+            Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         work = JobRunner(catalogue, clock, doorbell, stages)
@@ -113,6 +116,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Reading(catalogue, store, authority, clock, desk),
                 CopySearch(catalogue, index, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
+                Recoveries(catalogue, authority, clock, doorbell),
                 desk,
                 work,
                 Sweep(catalogue, clock, work, uploads, desk),

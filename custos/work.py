@@ -175,7 +175,10 @@ class JobRunner:
 
 
 def _subject(job: Job) -> Subject:
-    return Subject({Stage.COMMIT: "upload", Stage.STILL: "still"}.get(job.stage, "item"), job.subject)
+    return Subject(
+        {Stage.COMMIT: "upload", Stage.STILL: "still", Stage.RECOVER: "recovery"}.get(job.stage, "item"),
+        job.subject,
+    )
 
 
 def _defect(error: Exception) -> str:

@@ -41,6 +41,7 @@ class EventType(StrEnum):
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
     STILL_ASKED = "still.asked"
+    RECOVERY_ASKED = "recovery.asked"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -76,6 +77,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
     EventType.STILL_ASKED: None,
+    EventType.RECOVERY_ASKED: None,
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",
@@ -106,7 +108,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still" or "alarm"."""
+    """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still",
+    "recovery" or "alarm"."""
 
     kind: str
     id: str

@@ -203,6 +203,17 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """Somebody's word that `sibling_id` is a whole recording of the camera that made `item_id`."""
+
+    id: str
+    item_id: str
+    sibling_id: str
+    agent_id: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Viewing:
     """A permission already on record: who, what, and the most that may leave."""
 

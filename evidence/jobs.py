@@ -38,6 +38,7 @@ class Stage(StrEnum):
     PROVE = "prove"
     FINGERPRINT = "fingerprint"
     STILL = "still"
+    RECOVER = "recover"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
@@ -48,6 +49,7 @@ URGENCY = (
     Stage.PLAYABLE,
     Stage.READ_BACK,
     Stage.PREVIEW,
+    Stage.RECOVER,
     Stage.PROVE,
     Stage.FINGERPRINT,
 )
@@ -64,7 +66,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stage of one subject: an upload for COMMIT, a still for STILL, an item for the others."""
+    """One stage of one subject: for COMMIT an upload, for STILL and RECOVER what was asked, else an item."""
 
     id: str
     stage: Stage

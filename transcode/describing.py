@@ -82,8 +82,9 @@ class Describer:
 
     async def _probe(self, original: Path, inside: Inside) -> _Probed:
         if inside.container is not None and inside.container.kind == "document":
-            fault = StageFailed("not-a-recording", "A document: there is nothing to play.", final=True)
-            return _Probed(_error("ffprobe", fault), Decision("none", fault.message), None, ())
+            decision = decide(None, inside.container)
+            fault = StageFailed("not-a-recording", decision.reason, final=True)
+            return _Probed(_error("ffprobe", fault), decision, None, ())
         if inside.container is not None and inside.container.kind == "picture":
             return _looked_at(await self._pictures.look(original, inside), inside)
         container = inside.container

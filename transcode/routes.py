@@ -137,12 +137,14 @@ def _words(stream: Stream) -> str:
 
 
 def decide(probe_data: Json, container: Container | None) -> Decision:
-    """The route for a file that ffprobe could read.
+    """The route for a file that a tool could read; a document needs none.
 
     The first video stream that is no attached picture is shown, with the first AAC stream, or without one
     the first audio stream. A stream whose codec nobody knows is never shown.
     """
     streams = streams_of(probe_data)
+    if container is not None and container.kind == "document":
+        return Decision("none", "A document: there is nothing to play.")
     if container is not None and container.kind == "picture":
         return _still(streams)
     videos, audios = _known(streams, "video"), _known(streams, "audio")

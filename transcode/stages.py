@@ -21,7 +21,7 @@ from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import derived_id
-from evidence.items import Item, Rendition, Still
+from evidence.items import Item, Recovery, Rendition, Still
 from evidence.jobs import Stage
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
@@ -222,6 +222,28 @@ class StillStage(RenditionStage):
         if still is None:
             raise StageFailed("no-still", "The still of this job is not in the catalogue.", final=True)
         return still
+
+
+class RecoverStage(RenditionStage):
+    """A recording without its index, read with what another one of the same camera says."""
+
+    async def _make(
+        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
+    ) -> Sequence[Made]:
+        sibling = await _item(lease, (await self._recovery(lease)).sibling_id)
+        async with self._store.local_path(sibling.key) as whole:
+            made = await self._tools.recover(original, whole, workdir, lease.progress)
+        about: dict[str, Json] = {"item_sha256": item.sha256, "sibling": sibling.id}
+        return [replace(made, provenance={**made.provenance, **about})]
+
+    async def _item_id(self, lease: Lease) -> str:
+        return (await self._recovery(lease)).item_id
+
+    async def _recovery(self, lease: Lease) -> Recovery:
+        recovery = await lease.read(lambda tx: tx.items.recovery(lease.job.subject))
+        if recovery is None:
+            raise StageFailed("no-recovery", "The recovery of this job is not in the catalogue.", final=True)
+        return recovery
 
 
 def made_event(item: Item, rendition: Rendition) -> EventDraft:

@@ -23,6 +23,7 @@ from transcode.making import Maker, decided
 from transcode.pictures import Pictures
 from transcode.probe import Inside, look_inside
 from transcode.proving import Prover
+from transcode.recovering import Recoverer
 from transcode.sandbox import Policy
 from transcode.stills import StillTaker
 
@@ -53,6 +54,7 @@ class SandboxedTools:
         )
         self._maker = Maker(self._bench, ffmpeg_program, EncoderChoice(self._bench, ffmpeg_program, encoder))
         self._prover = Prover(self._bench, ffmpeg_program)
+        self._recoverer = Recoverer(self._bench, ffmpeg_program)
         self._stills = StillTaker(self._bench, ffmpeg_program, self._prover)
         self._pictures = Pictures(self._bench)
         self._fingerprinter = Fingerprinter(self._bench, ffmpeg_program, closely_up_to_ms)
@@ -106,6 +108,11 @@ class SandboxedTools:
         path, inside = await _looked_into(original)
         decision = decided(description, inside.container)
         return await self._stills.take(path, inside, decision, presentation, shown_us, workdir)
+
+    async def recover(self, original: Path, sibling: Path, workdir: Path, progress: Progress) -> Made:
+        """What can be shown of a recording without its index, in a new directory; see the port."""
+        paths = await asyncio.to_thread(lambda: (original.resolve(), sibling.resolve()))
+        return await self._recoverer.recover(*paths, workdir, progress)
 
     async def take_fingerprints(
         self, original: Path, description: Mapping[str, Json], workdir: Path

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import alarms, demo, doctor, jobs, parts, people, serve, settings, verify
+from custos.commands import alarms, demo, doctor, formats, jobs, parts, people, serve, settings, verify
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -24,5 +24,6 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     verify.register,
     doctor.register,
     settings.register,
+    formats.register,
     demo.register,
 )

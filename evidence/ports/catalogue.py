@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from evidence.agents import Agent, Credential
 from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
-from evidence.items import Intent, Item, Rendition, Still, Upload, UploadState, Viewing
+from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.ranges import ByteRange
 
@@ -165,6 +165,11 @@ class Items(Protocol):
         ...
 
     def still(self, still_id: str) -> Still | None: ...
+    def add_recovery(self, recovery: Recovery) -> None:
+        """Note what was asked for; nothing happens if it was already."""
+        ...
+
+    def recovery(self, recovery_id: str) -> Recovery | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
 

@@ -125,6 +125,13 @@ class MediaTools(Protocol):
         """
         ...
 
+    async def recover(self, original: Path, sibling: Path, workdir: Path, progress: Progress) -> Made:
+        """ "recovered": what can be shown of a recording without its index by a whole one of the same camera.
+
+        Its provenance says what was assumed. Final code: "not-recoverable".
+        """
+        ...
+
     def protection(self) -> tuple[bool, str]:
         """Whether a sandbox is in force, and what it does or why there is none, in words."""
         ...

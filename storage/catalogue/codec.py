@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from evidence.agents import Agent, AgentKind, Credential, Role
 from evidence.canonical import Json, canonical
-from evidence.items import Intent, Item, Rendition, Still, Submission, Upload, UploadState, Viewing
+from evidence.items import Intent, Item, Recovery, Rendition, Still, Submission, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.ports.catalogue import Alarm, JobChange, StoredReceipt
 from evidence.timekeeping import from_micros, to_micros
@@ -180,6 +180,17 @@ def still(row: RowMapping) -> Still:
         item_id=row["item_id"],
         agent_id=row["agent_id"],
         shown_us=row["shown_us"],
+        asked_at=from_micros(row["asked_at"]),
+    )
+
+
+def recovery(row: RowMapping) -> Recovery:
+    """A row of `recoveries`."""
+    return Recovery(
+        id=row["id"],
+        item_id=row["item_id"],
+        sibling_id=row["sibling_id"],
+        agent_id=row["agent_id"],
         asked_at=from_micros(row["asked_at"]),
     )
 

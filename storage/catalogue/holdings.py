@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from evidence.canonical import Json
-from evidence.items import Item, Rendition, Still
+from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.tables import descriptions, items, renditions, stills
+from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
 class SqlItems:
@@ -115,6 +115,28 @@ class SqlItems:
         """The still of that identifier."""
         row = self._connection.execute(select(stills).where(stills.c.id == still_id)).mappings().first()
         return None if row is None else codec.still(row)
+
+    def add_recovery(self, recovery: Recovery) -> None:
+        """Note what was asked for, once."""
+        if self.recovery(recovery.id) is None:
+            self._connection.execute(
+                insert(recoveries).values(
+                    id=recovery.id,
+                    item_id=recovery.item_id,
+                    sibling_id=recovery.sibling_id,
+                    agent_id=recovery.agent_id,
+                    asked_at=to_micros(recovery.asked_at),
+                )
+            )
+
+    def recovery(self, recovery_id: str) -> Recovery | None:
+        """The recovery of that identifier."""
+        row = (
+            self._connection.execute(select(recoveries).where(recoveries.c.id == recovery_id))
+            .mappings()
+            .first()
+        )
+        return None if row is None else codec.recovery(row)
 
     def put_rendition(self, rendition: Rendition) -> None:
         """Insert or replace the rendition of this item and kind."""

@@ -170,6 +170,16 @@ stills = Table(
     Column("asked_at", BigInteger, nullable=False),
 )
 
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("sibling_id", ForeignKey("items.id"), nullable=False),
+    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

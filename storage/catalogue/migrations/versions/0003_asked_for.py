@@ -1,4 +1,4 @@
-"""stills: frames that somebody asked for; and when work began, so that what is left can be told"""
+"""asked for: stills and recoveries; and when work began, so that what is left can be told"""
 
 from __future__ import annotations
 
@@ -20,5 +20,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_stills_agent_id")),
         sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_stills_item_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stills")),
+    )
+    op.create_table(
+        "recoveries",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("sibling_id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_recoveries_agent_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_recoveries_item_id")),
+        sa.ForeignKeyConstraint(["sibling_id"], ["items.id"], name=op.f("fk_recoveries_sibling_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recoveries")),
     )
     op.add_column("jobs", sa.Column("started_at", sa.BigInteger(), nullable=True))
