@@ -1,6 +1,6 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
-`python -m tests.benchmarks NAME…` runs some of: ingest playing serving events copies. All load stays on
+`python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events copies. All load stays on
 loopback.
 """
 
@@ -12,13 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import copies, events, ingest, playing, serving_out
+from tests.benchmarks import copies, events, ingest, media, playing, serving_out
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import ROOT
 
 SUITES = {
     "ingest": ingest.measure,
     "playing": playing.measure,
+    "media": media.measure,
     "serving": serving_out.measure,
     "events": events.measure,
     "copies": copies.measure,
