@@ -76,19 +76,21 @@ const tracksOf = (item) => item.renditions.map(({ kind }) => kind.match(/^track-
 
 function offer(item) {
   const tracks = item.playable ? tracksOf(item) : [];
-  const button = (words, track) => element("button", words, { type: "button", onclick: () => play(item, track) });
+  const button = (words, below) => element("button", words, { type: "button", onclick: () => play(item, below) });
+  const recovered = item.renditions.some(({ kind }) => kind === "recovered");
   $("tracks").replaceChildren(...(tracks.length ? [button(text("main"))] : []),
-    ...tracks.map((track) => button(`${text("track")} ${track}`, track)));
+    ...tracks.map((track) => button(`${text("track")} ${track}`, `tracks/${track}/`)),
+    ...(recovered ? [button(text("recovered"), "recovered/")] : []));
 }
 
-function play(item, track) {
+function play(item, below = "") {
   stop();
   const still = item.renditions.some(({ kind }) => kind === "preview");
   $("preview").hidden = !still;
   if (still) $("preview").src = `/items/${item.id}/preview.jpg`;
-  if (!item.playable) return;
+  if (!item.playable && !below) return;
   const video = $("player");
-  const source = `/items/${item.id}/${track ? `tracks/${track}/` : ""}playlist.m3u8`;
+  const source = `/items/${item.id}/${below}playlist.m3u8`;
   video.hidden = false;
   if (item.renditions.some((rendition) => rendition.kind === "poster")) video.poster = `/items/${item.id}/poster.jpg`;
   else video.removeAttribute("poster");

@@ -7,7 +7,7 @@ export const strings = {
     locked: "锁定至", readBack: "回读校验", yes: "已通过", notYet: "尚未完成", uploader: "上传者",
     playable: "可播放", working: "处理中", failed: "处理失败", stored: "已存储", salvaged: "抢救接收：",
     empty: "还没有证据材料。", gone: "请先登录。", trouble: "服务器没有应答，请稍后再试。", by: "由",
-    noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", still: "截取当前画面", stillAt: "截图",
+    noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", recovered: "恢复的画面（非原始文件）", still: "截取当前画面", stillAt: "截图",
     stillAsked: "正在从原始文件截取画面；重新打开此项即可查看。",
   },
   en: {
@@ -17,7 +17,7 @@ export const strings = {
     locked: "Locked until", readBack: "Read back", yes: "proven", notYet: "not yet", uploader: "Sent by",
     playable: "playable", working: "in work", failed: "failed", stored: "stored", salvaged: "Salvaged: ",
     empty: "There are no items yet.", gone: "Sign in first.", trouble: "The server does not answer. Try again in a moment.",
-    by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", still: "Take a still", stillAt: "Still at",
+    by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", recovered: "Recovered pictures (not the original)", still: "Take a still", stillAt: "Still at",
     stillAsked: "The still is being taken from the original; open the item again to see it.",
   },
 };

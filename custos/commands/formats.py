@@ -50,7 +50,7 @@ def _values() -> str:
     from transcode.findings import MOST_MARKS
     from transcode.pictures import MOST_PIXELS, SIDES
     from transcode.presentation import MOST_RUNS
-    from transcode.profiles import PREVIEWS, PROXY, SOFTWARE
+    from transcode.profiles import ENCODERS, PREVIEWS, PROXY
     from transcode.routes import MOST_TRACKS
 
     rates = ", ".join(f"{rate:,}" for rate in PROXY.audio_sample_rates)
@@ -61,7 +61,9 @@ def _values() -> str:
             f"rate factor {PROXY.constant_rate_factor}, preset {PROXY.preset}, {PROXY.b_frames} B-frames; "
             f"a keyframe at least every {PROXY.keyframe_every} s"
         ),
-        "encoder": f"`{SOFTWARE.name}`",
+        "encoder": "the first of "
+        + ", ".join(f"`{one.name}`" for one in ENCODERS)
+        + " that encodes a trial picture (`media.encoder`)",
         f"encoded sound (`{PROXY.name}`)": (
             f"AAC, {PROXY.audio_rate // 1000} kbit/s, {' or '.join(PROXY.audio_layouts)}; "
             f"the nearest of {rates} Hz"
