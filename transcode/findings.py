@@ -1,8 +1,8 @@
 """What ffmpeg's filters printed while a recording went by, as marks on its time line.
 
 Pure. The filters write `metadata=mode=print` files: a line with the frame's time, then one `key=value` line.
-Invariants: times are whole microseconds from the start of the recording as ffmpeg decodes it, ascending and inside the length
-where that is known; whatever cannot be read is left out, never guessed.
+Invariants: times are whole microseconds from the start of the recording as ffmpeg decodes it, ascending and
+inside the length where that is known; whatever cannot be read is left out, never guessed.
 """
 
 from __future__ import annotations
