@@ -72,9 +72,15 @@ def shift_us(original: Times, shown: Times) -> int:
         # The end as well: at a steady rate a whole frame too far fits the beginning just as well.
         return sum(_nearest(there, at + shift) is not None for at in tried)
 
+    def places_off(shift: int) -> int:
+        # A whole frame too far fits as well where the first frame was stretched: then counting decides.
+        number = min(1, len(shown.ticks) - 1)
+        index = _nearest(there, shown.micros(shown.ticks[number]) + shift)
+        return len(there) if index is None else abs(index - number)
+
     # Not from the first frame alone: muxers stretch it to the beginning of the sound.
     candidates = {at - one for one in first[:3] for at in there[:_FIRST_CANDIDATES]}
-    return max(sorted(candidates), key=lambda shift: (partners(shift), -abs(shift)))
+    return max(sorted(candidates), key=lambda shift: (partners(shift), -places_off(shift), -abs(shift)))
 
 
 def _nearest(sorted_us: Sequence[int], at_us: int, start: int = 0) -> int | None:

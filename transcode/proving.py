@@ -20,6 +20,7 @@ from transcode import commands, presentation
 from transcode.bench import Bench, Bounds, Program, failure
 from transcode.containers import Container
 from transcode.edit_lists import edit_lists
+from transcode.making import ffmpeg_version
 from transcode.outputs import fresh, opened_plain
 from transcode.probe import Inside
 from transcode.routes import Decision, Stream, streams_of
@@ -114,13 +115,14 @@ class Prover:
             "map": None
             if ours.times is None or theirs.times is None
             else await asyncio.to_thread(presentation.matched, ours.times, theirs.times),
-            "wall_clock": _wall_clock(description),
+            "wall_clock": _wall_clock(description, theirs.times),
         }
         path = await asyncio.to_thread(fresh, workdir) / PRESENTATION_NAME
         await asyncio.to_thread(path.write_bytes, canonical(found))
         progress(1000)
         provenance: dict[str, Json] = {
             "tool": "ffmpeg",
+            "version": await ffmpeg_version(self._bench, self._ffmpeg),
             "arguments": list(ours.argv[1:]),
             "arguments_for_the_copy": list(theirs.argv[1:]),
             "normalisation": rule.words,
@@ -212,14 +214,18 @@ def _edit_lists(original: Path) -> Json:
     ]
 
 
-def _wall_clock(description: Mapping[str, Json]) -> list[Json]:
-    """What the file's own clocks say of the moment at which the shown time is zero; none is preferred."""
+def _wall_clock(description: Mapping[str, Json], shown: presentation.Times | None) -> list[Json]:
+    """What the file's clocks say of the start, beside the time at which its first frame is shown.
+
+    Clocks that do not say what they mark are among them, and still say so; none is preferred.
+    """
+    begins_us = 0 if shown is None else shown.micros(shown.ticks[0])
     facts = description.get("facts")
     clocks = facts.get("clocks") if isinstance(facts, Mapping) else None
     if not isinstance(clocks, Sequence) or isinstance(clocks, str):
         return []
     return [
-        {**clock, "shown_us": 0}
+        {**clock, "shown_us": begins_us}
         for clock in clocks
-        if isinstance(clock, Mapping) and clock.get("marks") == "start"
+        if isinstance(clock, Mapping) and clock.get("marks") in ("start", "unknown")
     ]

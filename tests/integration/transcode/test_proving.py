@@ -49,8 +49,22 @@ async def test_from_a_transport_stream_equal_after_what_is_stated(
     assert [one["equal"] for one in found["streams"]] == [True, True]
     assert "coded slices" in found["normalisation"]
     assert "ADTS" in found["normalisation"]
+    assert (found["map"]["shown_without_original"], found["map"]["original_not_shown"]) == (0, 0)
     run = found["map"]["runs"][-1]
     assert run["original"] - run["shown"] > 100 * 90_000
+
+
+async def test_clocks_stand_beside_the_first_frame(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:
+    dated = tmp_path / "dated.ts"
+    ffmpeg("-i", str(clip), "-c", "copy", "-output_ts_offset", "5", str(dated))
+    said = await tools.describe(dated, "", "20260314_101500_0001.ts")
+    shown, *_ = await tools.make_playable(dated, said.as_json(), tmp_path, lambda _: None)
+    made = await tools.prove(dated, shown.path, said.as_json(), tmp_path, lambda _: None)
+    found = json.loads(made.path.read_bytes())
+    (clock,) = found["wall_clock"]
+    assert (clock["value"], clock["marks"]) == ("20260314_101500", "start")
+    first = found["map"]["runs"][0]["shown"] * 1_000_000 // 90_000
+    assert clock["shown_us"] == first
 
 
 async def test_a_changed_copy_is_told(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_a_first_frame_that_was_stretched_is_still_the_first() -> None:
     assert (found["shown_without_original"], found["original_not_shown"]) == (0, 0)
 
 
+def test_a_stretched_first_frame_is_told_from_a_missing_last_one() -> None:
+    shown = Times(1, 90_000, [0, *range(5_690, 5_690 + 299 * 3_600, 3_600)])
+    found = matched(Times(1, 90_000, range(450_000, 450_000 + 300 * 3_600, 3_600)), shown)
+    assert [run["frames"] for run in found["runs"]] == [1, 299]  # type: ignore[union-attr,index,call-overload]
+    assert (found["shown_without_original"], found["original_not_shown"]) == (0, 0)
+
+
 @pytest.mark.parametrize(("shown_us", "tick"), [(0, 900_000), (1_000_000, 990_000), (33_333, 903_000)])
 def test_a_shown_time_leads_back_to_the_original(shown_us: int, tick: int) -> None:
     found = matched(
