@@ -23,7 +23,7 @@ from evidence.ports.objects import StagedWriter, Staging
 from ingest.hashing import RunningFixity
 
 #: Large blocks mean fewer hops between loop and thread; all uploads together hold no more than this, twice.
-_BLOCKS_BYTES = 32 << 20
+_BLOCKS_BYTES = 16 << 20
 _LARGEST_BLOCK = 4 << 20
 _SMALLEST_BLOCK = 256 << 10
 _SYNC_SECONDS = 2.0
