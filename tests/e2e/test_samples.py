@@ -15,7 +15,8 @@ import pytest
 from evidence.agents import Role
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.integration.transcode.test_samples import ROUTES, rows
-from tests.serving import PASSWORD, SAMPLES, Tree
+from tests.places import SAMPLES
+from tests.serving.tree import PASSWORD, Tree
 
 #: What ffprobe says of their length or streams is not so; the pages of each say why.
 _LIARS = {

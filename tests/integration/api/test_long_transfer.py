@@ -12,7 +12,7 @@ from evidence.agents import Role
 from evidence.errors import EventNotWritten
 from retrieval.reading import Reading
 from retrieval.viewings import OpenViewing, ViewingDesk
-from tests.serving import Inside
+from tests.serving.inside import Inside
 
 SIZE = 3 << 20
 

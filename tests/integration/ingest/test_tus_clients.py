@@ -15,7 +15,9 @@ from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 
 from evidence.agents import Role
 from tests.integration.ingest.cutting import CuttingProxy
-from tests.serving import ROOT, Client, Tree, statement, tus_path
+from tests.places import ROOT
+from tests.serving.client import Client, statement, tus_path
+from tests.serving.tree import Tree
 
 NODE = ROOT / "tests" / "e2e" / "node"
 SIZE = 6_000_000

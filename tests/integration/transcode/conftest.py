@@ -9,14 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.media import ffmpeg
+from tests.places import SAMPLES
 from transcode.tools import SandboxedTools
-
-SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "samples"
-
-
-def ffmpeg(*arguments: str) -> None:
-    """Run the machine's own ffmpeg, outside of any sandbox, on files of ours."""
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True, capture_output=True)
 
 
 def ffprobe(path: Path, *arguments: str) -> dict[str, Any]:

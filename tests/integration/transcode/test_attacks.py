@@ -20,7 +20,7 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made
-from tests.integration.transcode.conftest import ffmpeg
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 #: However it is attacked, no stage of a file this small takes longer, beside other work on two cores.

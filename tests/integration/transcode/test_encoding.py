@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.transcode.conftest import ffmpeg, ffprobe, sample
+from tests.integration.transcode.conftest import ffprobe, sample
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from evidence.canonical import canonical
 from evidence.ports.media import Description
-from tests.integration.transcode.conftest import ffmpeg, sample
+from tests.integration.transcode.conftest import sample
+from tests.media import ffmpeg
 from transcode.positions import geojson
 from transcode.tools import SandboxedTools
 

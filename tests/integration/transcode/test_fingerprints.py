@@ -13,7 +13,9 @@ from evidence.copies import CopyMatch, Fingerprint, FingerprintKind, Mark
 from evidence.errors import StageFailed
 from evidence.ids import new_id
 from storage.fingerprints.index import DiskFingerprintIndex
-from tests.integration.transcode.conftest import SAMPLES, ffmpeg, sample
+from tests.integration.transcode.conftest import sample
+from tests.media import ffmpeg
+from tests.places import SAMPLES
 from transcode.bench import Bench, Program
 from transcode.fingerprints import CLOSELY_UP_TO_MS, Fingerprinter
 from transcode.probe import look_inside

@@ -13,7 +13,7 @@ import pytest
 
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
-from tests.integration.transcode.conftest import ffmpeg
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 

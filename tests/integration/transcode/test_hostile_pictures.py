@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from evidence.errors import StageFailed
-from tests.integration.transcode.conftest import ffmpeg
+from tests.media import ffmpeg
 from transcode import pictures as module
 from transcode.bench import Bench, Bounds, Program
 from transcode.pictures import Pictures

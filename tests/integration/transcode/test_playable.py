@@ -13,7 +13,8 @@ from PIL import Image
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg, ffprobe, sample
+from tests.integration.transcode.conftest import ffprobe, sample
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 

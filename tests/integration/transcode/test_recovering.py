@@ -12,7 +12,8 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg, ffprobe, sample
+from tests.integration.transcode.conftest import ffprobe, sample
+from tests.media import ffmpeg
 from transcode.bench import Bench, Program
 from transcode.recovering import Recoverer
 from transcode.tools import SandboxedTools

@@ -11,7 +11,8 @@ from PIL import Image, ImageChops
 
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg, sample
+from tests.integration.transcode.conftest import sample
+from tests.media import ffmpeg
 from transcode.presentation import Times
 from transcode.stills import frame_at
 from transcode.tools import SandboxedTools
