@@ -20,6 +20,7 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made
+from tests.integration.transcode.conftest import BOTH_WAYS
 from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
@@ -36,17 +37,6 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     yield
     assert list(temporary.iterdir()) == []
-
-
-@pytest.fixture
-def tools(request: pytest.FixtureRequest) -> SandboxedTools:
-    """With the sandbox where it is allowed, else with limits only, as tests that need both ask for."""
-    return SandboxedTools("prefer", bwrap=getattr(request, "param", "bwrap"))
-
-
-BOTH = pytest.mark.parametrize(
-    "tools", ["bwrap", "no-such-bwrap"], indirect=True, ids=["sandbox", "limits only"]
-)
 
 
 async def treated(tools: SandboxedTools, original: Path, work: Path) -> tuple[Description, list[Made]]:
@@ -132,7 +122,7 @@ def _scripts(target: str) -> dict[str, str]:
 KINDS = list(_scripts(""))
 
 
-@BOTH
+@BOTH_WAYS
 async def test_no_script_reads_another_item_or_calls_anybody(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -315,7 +305,7 @@ def _peak_from_now() -> Callable[[], int]:
     return lambda: most() - before
 
 
-@BOTH
+@BOTH_WAYS
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_a_bomb_takes_neither_memory_nor_time(
     tools: SandboxedTools, clip: Path, tmp_path: Path, kind: str
