@@ -293,6 +293,11 @@ BOMBS = [
 ]  # fmt: skip
 
 
+#: What exiftool is not done with before its deadline, whatever that is; the other tools need a second.
+_ENDLESS = {"10,000 tracks"}
+_SHORT_S = 10.0
+
+
 def _peak_from_now() -> Callable[[], int]:
     """How many bytes of memory this process has taken at most since, beyond what it has now."""
 
@@ -308,10 +313,12 @@ def _peak_from_now() -> Callable[[], int]:
 @BOTH_WAYS
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_a_bomb_takes_neither_memory_nor_time(
-    tools: SandboxedTools, clip: Path, tmp_path: Path, kind: str
+    tools: SandboxedTools, bwrap: str, clip: Path, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "bomb.mp4"
     path.write_bytes(_bombs(clip)[kind])
+    if kind in _ENDLESS:
+        tools = SandboxedTools("prefer", bwrap=bwrap, wall_floor_s=_SHORT_S)
     grown, begun = _peak_from_now(), time.monotonic()
     said, made = await treated(tools, path, tmp_path)
     assert time.monotonic() - begun < PATIENCE_S
