@@ -23,13 +23,14 @@ from transcode.pictures import Pictures
 from transcode.probe import look_inside
 from transcode.tools import SandboxedTools
 
-_WITHIN_S = 20.0
+#: Every deadline is shorter; beside other work a run may come near it.
+_WITHIN_S = 90.0
 
 
 @pytest.fixture
 def bench(bwrap: str) -> Bench:
     """Where Pillow is run, in the way that the test asks for."""
-    return Bench("prefer", bwrap, 15.0)
+    return Bench("prefer", bwrap, 30.0)
 
 
 async def _fault(pictures: Pictures, original: Path, workdir: Path) -> StageFailed:

@@ -93,7 +93,7 @@ async def test_of_an_encoded_recording_the_original_frame_is_taken_whole(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.avi"
-    ffmpeg("-i", str(steady), "-vf", "scale=1920:1080", "-c:v", "mpeg4", "-q:v", "3", str(old))
+    ffmpeg("-i", str(steady), "-t", "5", "-vf", "scale=1920:1080", "-c:v", "mpeg4", "-q:v", "3", str(old))
     made = await _still(tools, old, 4_000_000, tmp_path)
     assert (made.layout["width"], made.layout["height"]) == (1920, 1080)
     assert _is_frame(made.path, old, 100, tmp_path)
