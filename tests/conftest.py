@@ -10,7 +10,6 @@ _FIRST = (
     "tests/fault/test_fuzz.py",
     "tests/integration/transcode/test_attacks.py",
     "tests/fault/test_kill_at_every_step.py",
-    "tests/integration/transcode/test_fingerprints.py",
     "tests/integration/demo/test_demo.py",
 )
 
