@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 SEED ?= 20260101
+JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -p randomly --randomly-seed=$(SEED)
 DEMO_OPTIONS := $(if $(filter 1,$(EXIT)),--exit) $(if $(SIZE),--size $(SIZE))
 
@@ -10,7 +11,7 @@ DEMO_OPTIONS := $(if $(filter 1,$(EXIT)),--exit) $(if $(SIZE),--size $(SIZE))
 
 help:
 	@echo 'make demo       a Custos with made-up recordings, to look at (EXIT=1: check and leave; SIZE=full)'
-	@echo 'make test       lint, then every test but the long ones (SEED=n: another order)'
+	@echo 'make test       lint, then every test but the long ones (SEED=n: another order; JOBS=n: so many at once)'
 	@echo 'make test-long  the long ones'
 	@echo 'make bench      the benchmarks'
 	@echo 'make lint       style, types, import contracts'
@@ -32,7 +33,7 @@ lint:
 	$(BIN)/lint-imports
 
 test: lint
-	$(PYTEST) -m 'not long'
+	$(PYTEST) -m 'not long' -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-long:
 	@deploy/setup.sh test

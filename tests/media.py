@@ -6,6 +6,11 @@ import subprocess
 from pathlib import Path
 
 
+def ffmpeg(*arguments: str) -> None:
+    """Run the machine's own ffmpeg, outside of any sandbox, on files of ours."""
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True, capture_output=True)
+
+
 def make_clip(path: Path, *, seconds: float = 2, size: str = "320x240", bitrate: str | None = None) -> Path:
     """An H.264/AAC recording with a moving picture and a tone."""
     rate = (

@@ -19,7 +19,7 @@ from evidence.ids import new_id
 from storage.fingerprints import index as index_module
 from storage.fingerprints.index import DiskFingerprintIndex
 from tests.fingerprints import copied, recording
-from tests.serving import ROOT
+from tests.places import ROOT
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KINDS = list(FingerprintKind)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from evidence.agents import Role
-from tests.serving import PASSWORD, ROOT, SAMPLES, Tree
+from tests.places import ROOT, SAMPLES
+from tests.serving.tree import PASSWORD, Tree
 
 NODE = ROOT / "tests" / "e2e" / "node"
 REAL = ("sample-5s.mp4", "rotate-bbb.mp4", "opencv-cup.mp4")

@@ -1,4 +1,7 @@
-"""Every shared sample ends as was found out by hand, and what can be played plays in headless Chromium."""
+"""Every shared sample ends as was found out by hand; what can be played plays in headless Chromium.
+
+And copies of samples are found in the index that the server made of them, and nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,13 @@ from typing import Any
 import pytest
 
 from evidence.agents import Role
+from evidence.copies import FingerprintKind
+from tests.archive import Archive
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.integration.transcode.test_samples import ROUTES, rows
-from tests.serving import PASSWORD, SAMPLES, Tree
+from tests.media import ffmpeg
+from tests.places import SAMPLES
+from tests.serving.tree import PASSWORD, Tree
 
 #: What ffprobe says of their length or streams is not so; the pages of each say why.
 _LIARS = {
@@ -46,17 +53,22 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def shown(tree: Tree) -> Shown:
-    """All samples taken in, then played one after another; the page lists the newest fifty."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("there is no chromium on this machine; `deploy/setup.sh test` installs it")
+def items(tree: Tree) -> Mapping[str, Any]:
+    """All samples taken in, and no work on them left; each by its file."""
     sender = tree.client(Role.SUPERVISOR)
     kept = {
         row["file"]: sender.kept((SAMPLES / row["file"]).read_bytes(), name_of(row["file"]), device="CAM-S")
         for row in sorted(rows(), key=lambda row: row["route"] != "none")
     }
-    items = {file: sender.settled(item) for file, item in kept.items()}
+    return {file: sender.settled(item) for file, item in kept.items()}
+
+
+@pytest.fixture(scope="module")
+def shown(tree: Tree, items: Mapping[str, Any]) -> Shown:
+    """What is playable played, one after another; the page lists the newest fifty."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("there is no chromium on this machine; `deploy/setup.sh test` installs it")
     with chromium_profile() as profile:
         job = {
             "url": tree.url,
@@ -124,3 +136,54 @@ def test_a_sample_ends_as_expected(shown: Shown, row: dict[str, str]) -> None:
         assert played["soundBytes"] > 0
     if "flagged" in row["note"]:
         assert item["warnings"]
+
+
+#: Of a sample: its length in seconds.
+_COPIED = {
+    "video/vtest.avi": 79,
+    "video/sample-5s.mp4": 5.7,
+    "video/opencv-box.mp4": 15,
+    "gps/gopro-max-heromode.mp4": 10,
+    "audio/silero-test.wav": 60,
+    "audio/asterisk-demo-instruct.wav": 73,
+}
+_SILENT = {"video/vtest.avi", "video/sample-5s.mp4"}
+#: Two encodings of one film.
+_TRUE_COPIES = {frozenset(("video/bbb_2500ms.ts", "video/hevc.ts"))}
+_X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-crf", "32")
+
+
+@pytest.fixture
+def archive(tree: Tree, items: Mapping[str, Any], tmp_path: Path) -> Archive:
+    """The index that the server has made of the samples."""
+    names = {item["id"]: file for file, item in items.items()}
+    return Archive(tree.data / "fingerprints", tmp_path, names)
+
+
+async def test_samples_are_no_copies_of_each_other(archive: Archive) -> None:
+    assert await archive.among_themselves() <= _TRUE_COPIES
+
+
+def _copies(file: str) -> Mapping[str, tuple[str, ...]]:
+    """Names of copies to make of a sample, and how."""
+    third = str(_COPIED[file] / 3)
+    picture = {
+        "smaller.mp4": (*_X264, "-vf", "scale=-2:360", "-c:a", "aac", "-b:a", "48k"),
+        "third.mkv": ("-ss", third, "-t", third, *_X264),
+    }
+    sound = {"sound.mp3": ("-vn", "-b:a", "64k")}
+    return {**({} if file.startswith("audio") else picture), **({} if file in _SILENT else sound)}
+
+
+@pytest.mark.parametrize("file", _COPIED)
+async def test_copies_of_a_sample_are_found_and_nothing_else(
+    archive: Archive, tmp_path: Path, file: str
+) -> None:
+    for copy, options in _copies(file).items():
+        path = tmp_path / copy
+        ffmpeg("-i", str(SAMPLES / file), *options, str(path))
+        found = await archive.copies_of(path)
+        assert {name for name, _ in found} == {file}, copy
+        wanted = FingerprintKind.AUDIO if copy == "sound.mp3" else FingerprintKind.VIDEO
+        assert wanted in {kind for _, kind in found}, copy
+        assert min(match.score for match in found.values()) >= 600

@@ -12,8 +12,8 @@ from custos.wiring import Services, open_services
 from evidence.agents import Agent
 from evidence.errors import Invalid
 from evidence.jobs import JobState, Stage
-from tests import serving
 from tests.fault.scenario import Bell, metadata, pieces, settings_for, somebody, work
+from tests.serving.client import statement
 
 DATA = b"the bytes of a recording" * 1000
 
@@ -55,7 +55,7 @@ async def test_a_read_back_that_does_not_match_is_an_alarm_and_completes_nothing
         assert [(alarm.kind, alarm.subject) for alarm in alarms] == [("read-back-mismatch", view.item.id)]
         receipt = await services.uploads.receipt(agent, upload)
         assert receipt is not None
-        assert serving.statement(receipt)["read_back"] is None
+        assert statement(receipt)["read_back"] is None
         history = await services.reading.history(agent, view.item.id)
         assert {line.event["type"] for line in history} >= {"item.read-back", "alarm.raised", "stage.failed"}
 
@@ -76,7 +76,7 @@ async def test_bytes_sent_again_are_not_joined_to_a_copy_that_is_damaged(tmp_pat
         assert upload.item_id != first.item.id
         receipt = await services.uploads.receipt(agent, again)
         assert receipt is not None
-        assert serving.statement(receipt)["read_back"] is not None
+        assert statement(receipt)["read_back"] is not None
         alarms = await services.catalogue.read(lambda tx: tx.oversight.alarms())
         assert [alarm.kind for alarm in alarms] == ["stored-copy-wrong"]
 

@@ -12,7 +12,8 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from tests.fault.mutations import mutated
-from tests.serving import SAMPLES, ffmpeg
+from tests.media import ffmpeg
+from tests.places import SAMPLES
 from transcode.tools import SandboxedTools
 
 _SEED = 20260101

@@ -17,8 +17,11 @@ import redis
 
 from clients.verifier.receipt import verify_receipt
 from evidence.agents import Role
-from tests import serving
 from tests.media import make_clip
+from tests.serving.client import Client, statement
+from tests.serving.settings import custos_environment
+from tests.serving.tree import PASSWORD, Tree, custos, free_port, serving
+from tests.serving.waiting import eventually
 
 SEED = 20261122
 PIECE = 300_000
@@ -27,16 +30,16 @@ PIECE = 300_000
 @contextmanager
 def a_tree(base: Path) -> Any:
     """A `custos serve` of one's own, to be killed in parts."""
-    data, log, port = base / "data", base / "serve.log", serving.free_port()
-    environment = serving.custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error")
+    data, log, port = base / "data", base / "serve.log", free_port()
+    environment = custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error")
     tokens = {}
-    serving.custos(
+    custos(
         environment, "user", "add", "li", "--role", "supervisor", "--unit", "north", "--password-stdin",
-        typed=serving.PASSWORD + "\n",
+        typed=PASSWORD + "\n",
     )  # fmt: skip
-    tokens[Role.SUPERVISOR, "north"] = serving.custos(environment, "token", "create", "li")
-    with serving.serving(environment, log) as pid:
-        yield serving.Tree(f"http://127.0.0.1:{port}", data, tokens), pid
+    tokens[Role.SUPERVISOR, "north"] = custos(environment, "token", "create", "li")
+    with serving(environment, log) as pid:
+        yield Tree(f"http://127.0.0.1:{port}", data, tokens), pid
 
 
 def children(pid: int) -> list[int]:
@@ -54,12 +57,12 @@ def part(pid: int, word: str) -> int | None:
 
 def strike(pid: int, word: str) -> None:
     """SIGKILL one part, once it is there."""
-    found = serving.eventually(lambda: part(pid, word), f"{word} is running")
+    found = eventually(lambda: part(pid, word), f"{word} is running")
     with suppress(ProcessLookupError):
         kill(found, signal.SIGKILL)
 
 
-def send_stubbornly(client: serving.Client, clip: bytes, name: str) -> str:
+def send_stubbornly(client: Client, clip: bytes, name: str) -> str:
     """As a docking station does: whatever happens, ask where the upload stands and go on."""
     upload: str | None = None
 
@@ -77,10 +80,10 @@ def send_stubbornly(client: serving.Client, clip: bytes, name: str) -> str:
             return None
         return upload
 
-    return serving.eventually(attempt, f"{name} is sent")
+    return eventually(attempt, f"{name} is sent")
 
 
-def receipt_of(client: serving.Client, upload: str) -> str:
+def receipt_of(client: Client, upload: str) -> str:
     """The completed receipt, however often the server dies meanwhile."""
 
     def look() -> str | None:
@@ -88,11 +91,11 @@ def receipt_of(client: serving.Client, upload: str) -> str:
             answer = client.get(f"{upload}/receipt")
         except (OSError, HTTPException):
             return None
-        if answer.status != 200 or not serving.statement(answer.body.decode())["read_back"]:
+        if answer.status != 200 or not statement(answer.body.decode())["read_back"]:
             return None
         return answer.body.decode()
 
-    return serving.eventually(look, "there is a completed receipt")
+    return eventually(look, "there is a completed receipt")
 
 
 def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:

@@ -1,7 +1,7 @@
-"""A running Custos: see `tests.serving`."""
+"""A running Custos: see `tests.serving.fixtures`."""
 
 from __future__ import annotations
 
-from tests import serving
+from tests.serving import fixtures
 
-pytest_configure = serving.register
+pytest_configure = fixtures.register

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evidence.agents import Role
-from tests.serving import Inside, ffmpeg
+from tests.media import ffmpeg
+from tests.serving.inside import Inside
 
 
 def test_a_copy_made_smaller_is_found_and_on_record(inside: Inside, tmp_path: Path) -> None:

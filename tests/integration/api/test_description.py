@@ -20,7 +20,8 @@ from api.openapi import document
 from api.routes import ROUTES
 from custos import __version__
 from evidence.agents import Role
-from tests.serving import Client, Inside, served_inside
+from tests.serving.client import Client
+from tests.serving.inside import Inside, served_inside
 
 CHECKS = [
     not_a_server_error,

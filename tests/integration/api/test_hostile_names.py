@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evidence.agents import Role
-from tests.serving import Inside
+from tests.serving.inside import Inside
 
 NAMES = {
     "newline": "a\nb.mp4",

@@ -12,7 +12,8 @@ import random
 import pytest
 
 from evidence.agents import Role
-from tests.serving import Client, Inside
+from tests.serving.client import Client
+from tests.serving.inside import Inside
 
 SIZE = 300_000
 DATA = random.Random("original").randbytes(SIZE)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from evidence.agents import Role
-from tests.serving import Client, Tree
+from tests.serving.client import Client
+from tests.serving.tree import Tree
 
 STAGES = {"commit", "read-back", "describe", "playable", "preview", "prove", "fingerprint"}
 

@@ -13,7 +13,9 @@ import pytest
 from evidence.agents import Role
 from evidence.errors import EventNotWritten, Unavailable
 from evidence.events import EventDraft
-from tests.serving import Answer, Client, Inside, eventually
+from tests.serving.client import Answer, Client
+from tests.serving.inside import Inside
+from tests.serving.waiting import eventually
 
 BIG = 64 << 20
 MEDIA = ("original", "playlist.m3u8", "playable.mp4", "poster.jpg")

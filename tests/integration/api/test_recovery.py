@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from evidence.agents import Role
-from tests.serving import Client, Inside, ffmpeg
+from tests.media import ffmpeg
+from tests.serving.client import Client
+from tests.serving.inside import Inside
 
 
 def _camera(path: Path, seconds: int) -> bytes:

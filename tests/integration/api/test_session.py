@@ -9,7 +9,9 @@ from http.cookies import SimpleCookie
 import pytest
 
 from evidence.agents import Role
-from tests.serving import PASSWORD, Answer, Client, Inside
+from tests.serving.client import Answer, Client
+from tests.serving.inside import Inside
+from tests.serving.tree import PASSWORD
 
 JSON = {"Content-Type": "application/json"}
 

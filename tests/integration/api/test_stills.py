@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from evidence.agents import Role
-from tests.serving import Client, Inside
+from tests.serving.client import Client
+from tests.serving.inside import Inside
 
 
 @pytest.fixture(scope="module")

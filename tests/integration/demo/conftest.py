@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from clients.demo.caller import Caller, caller
 from clients.demo.programs import run
-from clients.demo.server import Account, Custos, account, free_port
+from clients.demo.server import Account, Custos, account
+from tests.serving.tree import free_port
 
 UNIT = "市容执法一大队"
 
@@ -45,7 +46,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 async def custos(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Custos]:
     """A server with a data directory of its own."""
     data = tmp_path_factory.mktemp("served") / "data"
-    one = Custos((sys.executable, "-m", "custos"), (), data, free_port(None))
+    one = Custos((sys.executable, "-m", "custos"), (), data, free_port())
     one.prepare()
     async with one.serving():
         yield one

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
+
+from clients.demo.server import DEFAULT_PORT
+from clients.demo.server import free_port as port_for
+from tests.serving.tree import free_port
 
 _SOON_SECONDS = 240.0
 
 
 async def _demo(data: Path, *arguments: str) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "custos", "demo", "--data", str(data), *arguments,
+        sys.executable, "-m", "custos", "demo", "--data", str(data), "--port", str(free_port()), *arguments,
         # A setting of somebody else's server, which is none of the demonstration's business.
         env={**os.environ, "CUSTOS_DATA": "/nowhere"}, cwd=Path(__file__).parents[3],
         stdout=PIPE, stderr=PIPE,
@@ -91,3 +97,14 @@ async def test_a_directory_with_something_in_it_is_refused(tmp_path: Path) -> No
     status, output = await _rest(await _demo(tmp_path, "--exit"))
     assert status == 1
     assert "is not empty. Name a directory that does not exist yet." in output
+
+
+def test_without_a_wish_a_taken_port_is_passed_over() -> None:
+    with socket.socket() as taken:
+        # Whoever has it already does as well.
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", DEFAULT_PORT))
+            taken.listen()
+        assert port_for(None) not in (0, DEFAULT_PORT)
+    wish = free_port()
+    assert port_for(wish) == wish

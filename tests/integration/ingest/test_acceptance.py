@@ -12,7 +12,9 @@ import pytest
 
 from clients.verifier.receipt import NotVerified, verify_receipt
 from evidence.agents import Role
-from tests.serving import TUS, Client, Inside, Tree, statement
+from tests.serving.client import TUS, Client, statement
+from tests.serving.inside import Inside
+from tests.serving.tree import Tree
 
 JSON = {"Content-Type": "application/json"}
 
@@ -25,11 +27,6 @@ def some_bytes(size: int, seed: int) -> bytes:
 def sha256(data: bytes) -> str:
     """Lower-case hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-@pytest.fixture
-def station(inside: Inside) -> Client:
-    return inside.client(Role.STATION)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from evidence.agents import Role
-from tests.serving import TUS, Inside, served_inside
+from tests.serving.client import TUS
+from tests.serving.inside import Inside, served_inside
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.media import ffmpeg
+from tests.places import SAMPLES
+from transcode.sandbox import Sandbox
 from transcode.tools import SandboxedTools
-
-SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "samples"
-
-
-def ffmpeg(*arguments: str) -> None:
-    """Run the machine's own ffmpeg, outside of any sandbox, on files of ours."""
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True, capture_output=True)
 
 
 def ffprobe(path: Path, *arguments: str) -> dict[str, Any]:
@@ -36,16 +32,31 @@ def sample(name: str) -> Path:
     return path
 
 
-@pytest.fixture(params=["sandbox", "limits only"])
-def tools(request: pytest.FixtureRequest) -> SandboxedTools:
-    """Both ways that tools are run; the first is skipped where bubblewrap is not allowed."""
-    if request.param == "limits only":
-        return SandboxedTools("prefer", bwrap="no-such-bwrap")
-    made = SandboxedTools("require")
-    in_force, words = made.protection()
-    if not in_force:
+#: In the sandbox, and with limits only: tests of an attack or a limit, and one at least of each kind of run.
+#: What is read and made is the same in both, so all else is tried once.
+BOTH_WAYS = pytest.mark.parametrize("bwrap", ["sandbox", "limits only"], indirect=True)
+
+
+@pytest.fixture
+def bwrap(request: pytest.FixtureRequest) -> str:
+    """The program that shuts tools in, or the name of none.
+
+    Left to itself a test has the sandbox where this machine allows it, and limits only where it does not.
+    What asks for the sandbox is skipped there, and says why.
+    """
+    way = getattr(request, "param", None)
+    if way == "limits only":
+        return "no-such-bwrap"
+    in_force, words = Sandbox("require").protection()
+    if way == "sandbox" and not in_force:
         pytest.skip(words)
-    return made
+    return "bwrap"
+
+
+@pytest.fixture
+def tools(bwrap: str) -> SandboxedTools:
+    """The tools, run in the way that the test asks for."""
+    return SandboxedTools("prefer", bwrap=bwrap)
 
 
 @pytest.fixture(scope="session")

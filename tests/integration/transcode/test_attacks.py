@@ -20,7 +20,8 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made
-from tests.integration.transcode.conftest import ffmpeg
+from tests.integration.transcode.conftest import BOTH_WAYS
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 #: However it is attacked, no stage of a file this small takes longer, beside other work on two cores.
@@ -36,17 +37,6 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     yield
     assert list(temporary.iterdir()) == []
-
-
-@pytest.fixture
-def tools(request: pytest.FixtureRequest) -> SandboxedTools:
-    """With the sandbox where it is allowed, else with limits only, as tests that need both ask for."""
-    return SandboxedTools("prefer", bwrap=getattr(request, "param", "bwrap"))
-
-
-BOTH = pytest.mark.parametrize(
-    "tools", ["bwrap", "no-such-bwrap"], indirect=True, ids=["sandbox", "limits only"]
-)
 
 
 async def treated(tools: SandboxedTools, original: Path, work: Path) -> tuple[Description, list[Made]]:
@@ -132,7 +122,7 @@ def _scripts(target: str) -> dict[str, str]:
 KINDS = list(_scripts(""))
 
 
-@BOTH
+@BOTH_WAYS
 async def test_no_script_reads_another_item_or_calls_anybody(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -303,6 +293,11 @@ BOMBS = [
 ]  # fmt: skip
 
 
+#: What exiftool is not done with before its deadline, whatever that is; the other tools need a second.
+_ENDLESS = {"10,000 tracks"}
+_SHORT_S = 10.0
+
+
 def _peak_from_now() -> Callable[[], int]:
     """How many bytes of memory this process has taken at most since, beyond what it has now."""
 
@@ -315,13 +310,15 @@ def _peak_from_now() -> Callable[[], int]:
     return lambda: most() - before
 
 
-@BOTH
+@BOTH_WAYS
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_a_bomb_takes_neither_memory_nor_time(
-    tools: SandboxedTools, clip: Path, tmp_path: Path, kind: str
+    tools: SandboxedTools, bwrap: str, clip: Path, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "bomb.mp4"
     path.write_bytes(_bombs(clip)[kind])
+    if kind in _ENDLESS:
+        tools = SandboxedTools("prefer", bwrap=bwrap, wall_floor_s=_SHORT_S)
     grown, begun = _peak_from_now(), time.monotonic()
     said, made = await treated(tools, path, tmp_path)
     assert time.monotonic() - begun < PATIENCE_S

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.transcode.conftest import ffmpeg
+from tests.media import ffmpeg
 from transcode.bench import Bench, Program
 from transcode.encoders import EncoderChoice, trial_argv
 from transcode.profiles import ENCODERS, SOFTWARE, Encoder

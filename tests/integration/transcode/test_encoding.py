@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.transcode.conftest import ffmpeg, ffprobe, sample
+from tests.integration.transcode.conftest import BOTH_WAYS, ffprobe, sample
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 
@@ -63,6 +64,7 @@ async def test_video_and_sound_of_an_old_camera(
     assert heard[-1] == 1000
 
 
+@BOTH_WAYS
 async def test_frames_stay_where_a_variable_rate_put_them(tools: SandboxedTools, tmp_path: Path) -> None:
     source = tmp_path / "vfr.mkv"
     ffmpeg(
@@ -88,6 +90,7 @@ async def test_a_recording_on_its_side_is_turned_upright(
     assert "side_data_list" not in video
 
 
+@BOTH_WAYS
 async def test_h264_stays_as_it_is_beside_sound_that_cannot(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from evidence.canonical import canonical
 from evidence.ports.media import Description
-from tests.integration.transcode.conftest import ffmpeg, sample
+from tests.integration.transcode.conftest import BOTH_WAYS, sample
+from tests.media import ffmpeg
 from transcode.positions import geojson
 from transcode.tools import SandboxedTools
 
@@ -37,6 +38,7 @@ def best_tools() -> SandboxedTools:
     return SandboxedTools("prefer")
 
 
+@BOTH_WAYS
 async def test_the_clock_of_a_film_and_the_one_in_its_name(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:

@@ -1,78 +1,30 @@
-"""Copies of real and of generated media are found and strangers are not, with ffmpeg and the index."""
+"""Copies of generated media are found and strangers are not, with ffmpeg and the index.
+
+Those of real media: see `tests/e2e/test_samples.py`.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from evidence.copies import CopyMatch, Fingerprint, FingerprintKind, Mark
+from evidence.copies import FingerprintKind
 from evidence.errors import StageFailed
-from evidence.ids import new_id
-from storage.fingerprints.index import DiskFingerprintIndex
-from tests.integration.transcode.conftest import SAMPLES, ffmpeg, sample
+from tests.archive import Archive, taken
+from tests.media import ffmpeg
 from transcode.bench import Bench, Program
-from transcode.fingerprints import CLOSELY_UP_TO_MS, Fingerprinter
+from transcode.fingerprints import Fingerprinter
 from transcode.probe import look_inside
 from transcode.tools import SandboxedTools
 
 VIDEO, AUDIO = FingerprintKind.VIDEO, FingerprintKind.AUDIO
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
-
-Marks = Mapping[FingerprintKind, Sequence[Mark]]
-
-
-async def taken(path: Path, workdir: Path, closely_up_to_ms: int = CLOSELY_UP_TO_MS) -> Marks:
-    """The marks of a file, as a worker would take them."""
-    said = await SandboxedTools("prefer").describe(path, "", "")
-    with path.open("rb") as file:
-        inside = look_inside(file)
-    bench = Bench("prefer", "bwrap", 30.0)
-    fingerprinter = Fingerprinter(bench, Program.found("ffmpeg"), closely_up_to_ms)
-    return await fingerprinter.take(path, inside, said.as_json(), workdir)
-
-
-class Archive:
-    """An index, and the names of what was put into it."""
-
-    def __init__(self, workdir: Path) -> None:
-        self._workdir = workdir
-        self._index = DiskFingerprintIndex(workdir / "index")
-        self._names: dict[str, str] = {}
-
-    async def add(self, path: Path, closely_up_to_ms: int = CLOSELY_UP_TO_MS) -> None:
-        item_id = new_id(NOW)
-        self._names[item_id] = path.name
-        for kind, marks in (await taken(path, self._workdir, closely_up_to_ms)).items():
-            await self._index.put(Fingerprint(item_id, kind, marks))
-
-    async def copies_of(self, path: Path) -> dict[tuple[str, FingerprintKind], CopyMatch]:
-        return await self.like(await taken(path, self._workdir))
-
-    async def like(self, marks: Marks) -> dict[tuple[str, FingerprintKind], CopyMatch]:
-        found = {}
-        for kind, row in marks.items():
-            for match in await self._index.matches(Fingerprint(new_id(NOW), kind, row), 100):
-                found[self._names[match.item_id], kind] = match
-        return found
-
-    async def among_themselves(self) -> set[frozenset[str]]:
-        pairs = set()
-        for item_id, kind in itertools.product(self._names, FingerprintKind):
-            asked = await self._index.of(item_id, kind)
-            if asked is not None:
-                for match in await self._index.matches(asked, 100):
-                    pairs.add(frozenset((self._names[item_id], self._names[match.item_id])))
-        return pairs
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path)
+    return Archive(tmp_path / "index", tmp_path)
 
 
 #: Pictures and sounds that are all different; a scene of noise that drifts and turns is much like a street.
@@ -183,48 +135,3 @@ async def test_a_machine_at_fault_may_try_again(clip: Path, tmp_path: Path) -> N
     with pytest.raises(StageFailed) as caught:
         await fingerprinter.take(clip, inside, said.as_json(), tmp_path)
     assert (caught.value.code, caught.value.final) == ("tool-missing", False)
-
-
-#: Of a sample: its length in seconds.
-_COPIED = {
-    "video/vtest.avi": 79,
-    "video/sample-5s.mp4": 5.7,
-    "video/opencv-box.mp4": 15,
-    "gps/gopro-max-heromode.mp4": 10,
-    "audio/silero-test.wav": 60,
-    "audio/asterisk-demo-instruct.wav": 73,
-}
-#: Two encodings of one film.
-_TRUE_COPIES = {frozenset(("bbb_2500ms.ts", "hevc.ts"))}
-
-
-def _all_recordings() -> list[Path]:
-    folders = ("video", "gps", "audio", "malformed")
-    return sorted(path for folder in folders for path in (SAMPLES / folder).glob("*") if path.is_file())
-
-
-@pytest.mark.skipif(
-    not SAMPLES.exists(), reason=f"the shared samples are not beside this checkout ({SAMPLES})"
-)
-async def test_copies_of_the_samples_are_found_and_nothing_else(archive: Archive, tmp_path: Path) -> None:
-    for path in _all_recordings():
-        await archive.add(path)
-    assert await archive.among_themselves() <= _TRUE_COPIES
-    for name, seconds in _COPIED.items():
-        source = sample(name)
-        for copy, options in {
-            "smaller.mp4": (*_X264, "-crf", "32", "-vf", "scale=-2:360", "-c:a", "aac", "-b:a", "48k"),
-            "third.mkv": ("-ss", f"{seconds / 3}", "-t", f"{seconds / 3}", *_X264, "-crf", "32"),
-            "sound.mp3": ("-vn", "-b:a", "64k"),
-        }.items():
-            kinds = {AUDIO} if name.startswith("audio") or copy == "sound.mp3" else {VIDEO}
-            if copy == "sound.mp3" and name in ("video/vtest.avi", "video/sample-5s.mp4"):
-                continue
-            if name.startswith("audio") and copy != "sound.mp3":
-                continue
-            path = tmp_path / copy
-            ffmpeg("-i", str(source), *options, str(path))
-            found = await archive.copies_of(path)
-            assert {found_name for found_name, _ in found} == {source.name}, (name, copy)
-            assert kinds <= {kind for _, kind in found}, (name, copy)
-            assert min(match.score for match in found.values()) >= 600

@@ -13,23 +13,17 @@ from PIL import Image, ImageCms, ImageDraw
 
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import sample
+from tests.integration.transcode.conftest import BOTH_WAYS, sample
 from transcode.bench import Bench
 from transcode.pictures import Pictures
 from transcode.probe import look_inside
 from transcode.tools import SandboxedTools
 
 
-@pytest.fixture(params=["sandbox", "limits only"])
-def pictures(request: pytest.FixtureRequest) -> Pictures:
-    """Both ways that Pillow is run; the first is skipped where bubblewrap is not allowed."""
-    if request.param == "limits only":
-        return Pictures(Bench("prefer", "no-such-bwrap", 30.0))
-    bench = Bench("require", "bwrap", 30.0)
-    in_force, words = bench.sandbox.protection()
-    if not in_force:
-        pytest.skip(words)
-    return Pictures(bench)
+@pytest.fixture
+def pictures(bwrap: str) -> Pictures:
+    """Pillow, run in the way that the test asks for."""
+    return Pictures(Bench("prefer", bwrap, 30.0))
 
 
 async def _made(pictures: Pictures, original: Path, workdir: Path) -> Sequence[Made]:
@@ -77,6 +71,7 @@ def _quarters(width: int = 96, height: int = 64) -> Image.Image:
     return image
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "GIF", "WEBP", "BMP", "AVIF"])
 async def test_every_form_is_drawn(pictures: Pictures, tmp_path: Path, form: str) -> None:
     original = tmp_path / "picture.txt"
@@ -134,6 +129,7 @@ def _heif_enc(source: Path, target: Path, *options: str) -> None:
         pytest.skip("heif-enc (Debian: libheif-examples) is not installed")
 
 
+@BOTH_WAYS
 async def test_a_heic_is_a_picture(tools: SandboxedTools, pictures: Pictures, tmp_path: Path) -> None:
     plain, original = tmp_path / "plain.png", tmp_path / "photo.heic"
     _quarters().save(plain)
@@ -232,6 +228,7 @@ async def test_a_colour_profile_is_applied(pictures: Pictures, tmp_path: Path) -
     assert preview.provenance["icc"] == "unusable"
 
 
+@BOTH_WAYS
 async def test_of_many_frames_the_first(tools: SandboxedTools, pictures: Pictures, tmp_path: Path) -> None:
     original = tmp_path / "moving.gif"
     _quarters().save(original, save_all=True, append_images=[Image.new("RGB", (96, 64), "black")] * 3)
@@ -245,6 +242,7 @@ def _pdf(path: Path) -> None:
     pages[0].save(path, "PDF", save_all=True, append_images=pages[1:])
 
 
+@BOTH_WAYS
 async def test_the_first_page_of_a_document(pictures: Pictures, tmp_path: Path) -> None:
     original = tmp_path / "document"
     _pdf(original)
@@ -258,6 +256,7 @@ async def test_the_first_page_of_a_document(pictures: Pictures, tmp_path: Path) 
     assert await _colours(pictures, original, tmp_path) == (RED, GREEN, BLUE, WHITE)
 
 
+@BOTH_WAYS
 async def test_an_ofd_is_a_document_without_a_picture(
     tools: SandboxedTools, pictures: Pictures, tmp_path: Path
 ) -> None:

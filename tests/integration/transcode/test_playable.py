@@ -13,7 +13,8 @@ from PIL import Image
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg, ffprobe, sample
+from tests.integration.transcode.conftest import BOTH_WAYS, ffprobe, sample
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 
@@ -58,6 +59,7 @@ def _rotation(path: Path) -> int:
     return int(stream["side_data_list"][0]["rotation"])
 
 
+@BOTH_WAYS
 async def test_the_streams_are_equal_and_the_layout_is_enough(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -75,6 +77,7 @@ async def test_the_streams_are_equal_and_the_layout_is_enough(
     assert _hashes(playlist, 0, 1) == _hashes(clip, 0, 1)
 
 
+@BOTH_WAYS
 async def test_provenance_names_the_arguments_inside(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -136,6 +139,7 @@ async def test_what_has_nothing_to_play_is_refused_for_good(tools: SandboxedTool
     assert (caught.value.code, caught.value.final) == ("nothing-to-play", True)
 
 
+@BOTH_WAYS
 async def test_what_progress_raises_ends_the_run(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:
     class Lost(Exception):
         pass

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg
+from tests.integration.transcode.conftest import BOTH_WAYS
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 
@@ -30,6 +31,7 @@ async def _size(tools: SandboxedTools, original: Path, workdir: Path) -> tuple[i
         return image.size
 
 
+@BOTH_WAYS
 async def test_a_small_recording_is_not_enlarged(tools: SandboxedTools, clip: Path, tmp_path: Path) -> None:
     assert await _size(tools, clip, tmp_path) == (320, 180)
 
@@ -79,6 +81,7 @@ async def _analysed(made: Sequence[Made]) -> dict[str, Any]:
     return found
 
 
+@BOTH_WAYS
 async def test_one_decode_finds_what_happens(tools: SandboxedTools, eventful: Path, tmp_path: Path) -> None:
     said = await tools.describe(eventful, "video/mp4", "")
     assert said.route == "transcode"
@@ -116,6 +119,7 @@ async def test_the_sheet_shows_each_time_where_it_says(
             assert (tile.getextrema()[1] < 40) == (7_900_000 < at_us < 10_900_000)
 
 
+@BOTH_WAYS
 async def test_what_plays_as_it_is_is_looked_at_without_decoding_it_all(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +136,7 @@ async def test_what_plays_as_it_is_is_looked_at_without_decoding_it_all(
     assert times == [n * 2_000_000 for n in range(6)]
 
 
+@BOTH_WAYS
 async def test_sound_alone_has_a_waveform(tools: SandboxedTools, sound: Path, tmp_path: Path) -> None:
     said = await tools.describe(sound, "audio/mp4", "")
     made = await tools.make_previews(sound, said.as_json(), tmp_path, lambda _: None)
@@ -161,6 +166,7 @@ async def test_every_track_can_be_chosen(tools: SandboxedTools, clip: Path, tmp_
         assert one.layout["duration_us"] == pytest.approx(12_000_000, abs=150_000)
 
 
+@BOTH_WAYS
 async def test_a_picture_is_drawn_small(tools: SandboxedTools, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.new("RGB", (3200, 2400), "red").save(photo)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.transcode.conftest import ffmpeg, sample
+from tests.integration.transcode.conftest import sample
+from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
 

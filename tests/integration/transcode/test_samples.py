@@ -7,7 +7,8 @@ import csv
 import pytest
 
 from evidence.canonical import canonical
-from tests.integration.transcode.conftest import SAMPLES, sample
+from tests.integration.transcode.conftest import sample
+from tests.places import SAMPLES
 from transcode.tools import SandboxedTools
 
 ROUTES = {

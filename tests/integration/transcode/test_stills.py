@@ -11,7 +11,8 @@ from PIL import Image, ImageChops
 
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import ffmpeg, sample
+from tests.integration.transcode.conftest import sample
+from tests.media import ffmpeg
 from transcode.presentation import Times
 from transcode.stills import frame_at
 from transcode.tools import SandboxedTools
@@ -92,7 +93,7 @@ async def test_of_an_encoded_recording_the_original_frame_is_taken_whole(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.avi"
-    ffmpeg("-i", str(steady), "-vf", "scale=1920:1080", "-c:v", "mpeg4", "-q:v", "3", str(old))
+    ffmpeg("-i", str(steady), "-t", "5", "-vf", "scale=1920:1080", "-c:v", "mpeg4", "-q:v", "3", str(old))
     made = await _still(tools, old, 4_000_000, tmp_path)
     assert (made.layout["width"], made.layout["height"]) == (1920, 1080)
     assert _is_frame(made.path, old, 100, tmp_path)

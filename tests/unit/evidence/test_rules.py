@@ -33,7 +33,9 @@ def test_uuid7_is_one_and_sorts_by_time(at: datetime, entropy: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "../../etc/passwd", new_id(NOW).upper(), new_id(NOW) + "\n", "{" + new_id(NOW)]
+    "text",
+    ["", "../../etc/passwd", new_id(NOW).upper(), new_id(NOW) + "\n", "{" + new_id(NOW)],
+    ids=["empty", "a path", "capitals", "a line feed", "a brace"],
 )
 def test_other_spellings_are_no_identifiers(text: str) -> None:
     assert not is_id(text)

@@ -1,0 +1,138 @@
+"""The server alone, in this process, with a doorbell that does every job before it returns.
+
+Once an upload is answered, all that follows from it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from api.app import make_app, make_runner
+from custos.clock import SystemClock
+from custos.settings import Settings
+from custos.wiring import Services, open_services
+from evidence.agents import Role
+from evidence.jobs import Job
+from tests.serving.client import Client
+from tests.serving.settings import settings_for
+from tests.serving.waiting import PATIENCE_SECONDS
+
+T = TypeVar("T")
+
+
+class InlineBell:
+    """Does each job before it returns."""
+
+    def __init__(self) -> None:
+        self.services: Services | None = None
+        #: While False, jobs are left as rows.
+        self.answers = True
+
+    async def ring(self, jobs: Sequence[Job]) -> None:
+        """Run them one after another."""
+        if self.services is None or not self.answers:
+            return
+        for job in jobs:
+            await self.services.work.run(job.id)
+
+
+@dataclass
+class Inside:
+    """The server alone, on a thread of this process."""
+
+    url: str
+    data: Path
+    services: Services
+    bell: InlineBell
+    loop: asyncio.AbstractEventLoop
+    _made: dict[tuple[Role, str], Client] = field(default_factory=dict)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the server's loop."""
+        waiting: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
+        return waiting.result(PATIENCE_SECONDS)
+
+    def client(self, role: Role, unit: str = "north") -> Client:
+        """Somebody of that role and unit, the same one each time."""
+        if (role, unit) not in self._made:
+            self._made[role, unit] = self.another(role, unit)
+        return self._made[role, unit]
+
+    def another(self, role: Role, unit: str = "north") -> Client:
+        """Somebody new of that role and unit."""
+        name = f"{role.value}-{unit}-{os.urandom(4).hex()}"
+        accounts = self.services.accounts
+        self.do(accounts.add(name, name, role, unit, None))
+        return Client(self.url, self.do(accounts.create_token(name, "tests")))
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Every event of a type, oldest first, each with its detail."""
+
+        def look(tx: Any) -> list[dict[str, Any]]:
+            rows = tx.connection.exec_driver_sql(
+                "SELECT events.data, event_bodies.detail FROM events"
+                " JOIN event_bodies ON event_bodies.event_id = events.id ORDER BY events.at, events.id"
+            ).all()
+            found = [{**json.loads(data), "detail": json.loads(detail)} for data, detail in rows]
+            return [event for event in found if event["type"] == kind]
+
+        return self.do(self.services.catalogue.read(look))
+
+
+@asynccontextmanager
+async def _served(settings: Settings) -> AsyncIterator[tuple[str, Services, InlineBell]]:
+    bell = InlineBell()
+    async with open_services(settings, bell, "api") as services:
+        bell.services = services
+        runner = make_runner(make_app(settings, services, SystemClock()))
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            port = runner.addresses[0][1]
+            yield f"http://127.0.0.1:{port}", services, bell
+        finally:
+            await runner.cleanup()
+
+
+@contextmanager
+def served_inside(data: Path, **ingest: Any) -> Iterator[Inside]:
+    """The server alone, with these limits on uploads."""
+    settings = settings_for(data, **ingest)
+    started: Future[Inside] = Future()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with _served(settings) as (url, services, bell):
+            started.set_result(Inside(url, data, services, bell, loop))
+            await stop.wait()
+
+    def live() -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(run())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=live, name="inside")
+    thread.start()
+    try:
+        yield started.result(PATIENCE_SECONDS)
+    finally:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()

@@ -1,0 +1,35 @@
+"""What a Custos under test is told: an environment for processes of its own, settings for one inside this."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from custos.settings import ApiSettings, IngestSettings, MediaSettings, ProtectionSettings, Settings
+
+RESERVE_BYTES = 1 << 20
+
+
+def custos_environment(data: Path, **settings: str) -> dict[str, str]:
+    """This environment with exactly these settings."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOS_")}
+    return {
+        **plain,
+        "CUSTOS_DATA": str(data),
+        "CUSTOS_PROTECTION__IMMUTABLE": "false",
+        "CUSTOS_INGEST__RESERVE_BYTES": str(RESERVE_BYTES),
+        "CUSTOS_MEDIA__SANDBOX": "prefer",
+        **settings,
+    }
+
+
+def settings_for(data: Path, **ingest: Any) -> Settings:
+    """The same for one inside this process, with these limits on uploads."""
+    return Settings(
+        data=data,
+        api=ApiSettings(),
+        ingest=IngestSettings(**{"reserve_bytes": RESERVE_BYTES, **ingest}),
+        media=MediaSettings(sandbox="prefer"),
+        protection=ProtectionSettings(immutable=False),
+    )
