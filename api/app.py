@@ -56,8 +56,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            response = problem(_plain(error))
-            response.set_status(error.status)
+            response = problem(_plain(error), error.status)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 from api.schemas import Problem
@@ -49,10 +51,13 @@ def status_of(error: CustosError) -> int:
     return next((status for kind, status, _ in _BY_KIND if isinstance(error, kind)), 500)
 
 
-def problem(error: CustosError) -> web.Response:
-    """The answer to a request that ended in `error`."""
-    status = status_of(error)
-    title = next((title for kind, _, title in _BY_KIND if isinstance(error, kind)), "Error")
+def problem(error: CustosError, status: int | None = None) -> web.Response:
+    """The answer to a request that ended in `error`, with the error's own status if none is given."""
+    if status is None:
+        status = status_of(error)
+        title = next((title for kind, _, title in _BY_KIND if isinstance(error, kind)), "Error")
+    else:
+        title = HTTPStatus(status).phrase.capitalize()
     body = Problem(
         type=f"urn:custos:error:{error.code}",
         title=title,

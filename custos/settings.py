@@ -149,6 +149,20 @@ class MediaSettings(_Section):
         "a whole number of minutes, 0 or more",
         ge=0,
     )
+    parts_over_seconds: int = _setting(
+        600,
+        "A recording that is longer and has to be encoded is made playable in parts: by all workers at once, "
+        "to be watched from its beginning while the rest is made.",
+        "a whole number of seconds, 1 or more",
+        ge=1,
+    )
+    part_seconds: int = _setting(
+        120,
+        "How long such a part is at least. What a worker was at when it was killed is all that is lost; what "
+        "is short waits no longer than for one part.",
+        "a whole number of seconds, 1 or more",
+        ge=1,
+    )
 
 
 class ProtectionSettings(_Section):

@@ -6,26 +6,40 @@ Every step may run twice and in several processes at once.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
+from evidence.events import EventDraft, EventType, Subject
+from evidence.items import Rendition
+from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
+from evidence.ports.objects import ObjectStore
 from evidence.retention import EXTEND_WITHIN
 from ingest.uploads import Uploads
 from retrieval.viewings import ViewingDesk
 
 _log = logging.getLogger(__name__)
+#: Recordings whose parts go in one sweep.
+_AT_ONCE = 10
 
 
 class Sweep:
     """One pass over everything that time or a crash can leave behind."""
 
     def __init__(
-        self, catalogue: Catalogue, clock: Clock, work: JobRunner, uploads: Uploads, desk: ViewingDesk
+        self,
+        catalogue: Catalogue,
+        store: ObjectStore,
+        clock: Clock,
+        work: JobRunner,
+        uploads: Uploads,
+        desk: ViewingDesk,
     ) -> None:
         self._catalogue = catalogue
+        self._store = store
         self._clock = clock
         self._work = work
         self._uploads = uploads
@@ -40,6 +54,7 @@ class Sweep:
             self._uploads.discard_orphans,
             self._desk.close_abandoned,
             self._watch_locks,
+            self._discard_parts,
         ):
             try:
                 await step()
@@ -64,5 +79,37 @@ class Sweep:
                     ),
                     item.id,
                 )
+
+        await self._catalogue.write(note)
+
+    async def _discard_parts(self) -> None:
+        """Parts of recordings that are whole by now. The bytes go first: what is left is found again."""
+        now = self._clock.now()
+        for item_id in await self._catalogue.read(lambda tx: tx.parts.joined(now - PARTS_KEPT, _AT_ONCE)):
+            await self._discard(item_id, now)
+
+    async def _discard(self, item_id: str, now: datetime) -> None:
+        def of_parts(tx: Transaction) -> list[Rendition]:
+            kinds = {part.kind for part in tx.parts.of_item(item_id)}
+            return [one for one in tx.items.renditions(item_id) if one.kind in kinds]
+
+        parts = await self._catalogue.read(of_parts)
+        for part in parts:
+            await self._store.discard_rendition(part.key)
+
+        def note(tx: Transaction) -> None:
+            for part in parts:
+                tx.items.drop_rendition(part.id)
+                tx.events.append(
+                    EventDraft(
+                        EventType.RENDITION_DISCARDED,
+                        None,
+                        now,
+                        (Subject("item", item_id),),
+                        digests={"sha256": part.sha256},
+                        detail={"rendition": part.id, "kind": part.kind},
+                    )
+                )
+            tx.parts.forget(item_id)
 
         await self._catalogue.write(note)

@@ -38,7 +38,9 @@ from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.staging import StagingDirectory
 from transcode.fingerprint_stage import FingerprintStage
-from transcode.stages import DescribeStage, PlayableStage, PreviewStage, ProveStage, RecoverStage, StillStage
+from transcode.playable_stages import PartStage, PlayableStage, TracksStage
+from transcode.spreading import Spread
+from transcode.stages import DescribeStage, PreviewStage, ProveStage, RecoverStage, StillStage
 from transcode.tools import SandboxedTools
 
 
@@ -78,6 +80,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             SandboxedTools,
             settings.media.sandbox,
             encoder=settings.media.encoder,
+            spread=Spread(settings.media.parts_over_seconds * 1000, settings.media.part_seconds * 1000),
             closely_up_to_ms=settings.media.fingerprint_closely_minutes * 60_000,
         )
     )
@@ -98,6 +101,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
             Stage.DESCRIBE: DescribeStage(store, tools, clock),
             Stage.PLAYABLE: PlayableStage(store, tools, clock, settings.work_directory),
+            Stage.PART: PartStage(store, tools, clock, settings.work_directory),
+            Stage.TRACKS: TracksStage(store, tools, clock, settings.work_directory),
             Stage.PREVIEW: PreviewStage(store, tools, clock, settings.work_directory),
             Stage.FINGERPRINT: FingerprintStage(
                 tools.take_fingerprints, store, index, settings.work_directory
@@ -119,7 +124,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,
                 work,
-                Sweep(catalogue, clock, work, uploads, desk),
+                Sweep(catalogue, store, clock, work, uploads, desk),
                 signer,
             )
         finally:

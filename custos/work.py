@@ -18,10 +18,17 @@ from evidence.jobs import HEARTBEAT, MAX_ATTEMPTS, RINGS, Job, Stage, backoff
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.doorbell import Doorbell
-from evidence.ports.work import StageWork
+from evidence.ports.work import GivesUp, StageWork
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+#: What a stage's subject is called in events, where it is not an item.
+_SUBJECTS = {
+    Stage.COMMIT: "upload",
+    Stage.STILL: "still",
+    Stage.RECOVER: "recovery",
+    Stage.PART: "part",
+}
 
 
 class JobLease:
@@ -31,7 +38,7 @@ class JobLease:
         self._catalogue = catalogue
         self._clock = clock
         self.job = job
-        self._progress = 0
+        self._progress = job.progress
 
     def progress(self, permille: int) -> None:
         """Note progress for the next heartbeat."""
@@ -58,6 +65,17 @@ class JobLease:
             result = work(tx)
             tx.jobs.finish(self.job.id, self.job.fence, self._clock.now())
             return result
+
+        return await self._catalogue.write(fenced)
+
+    async def wait(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and let the job wait."""
+
+        def fenced(tx: Transaction) -> T:
+            tx.jobs.guard(self.job.id, self.job.fence)
+            tx.jobs.wait(self.job.id, self.job.fence, self._clock.now())
+            # Last: it may find that there is nothing left to wait for.
+            return work(tx)
 
         return await self._catalogue.write(fenced)
 
@@ -154,6 +172,8 @@ class JobRunner:
             "job %s (%s) attempt %d: %s%s", job.id, job.stage, job.attempts, error, ", final" if final else ""
         )
 
+        stage = self._stages[job.stage]
+
         def note(tx: Transaction) -> None:
             tx.jobs.fail(
                 job.id, job.fence, code=error.code, message=error.message, retry_at=retry_at, now=now
@@ -169,6 +189,8 @@ class JobRunner:
                         detail={"stage": job.stage.value, "code": error.code, "message": error.message},
                     )
                 )
+                if isinstance(stage, GivesUp):
+                    stage.given_up(tx, job, error.message)
 
         with suppress(LeaseLost):
             await self._catalogue.write(note)
@@ -176,7 +198,7 @@ class JobRunner:
 
 def _subject(job: Job) -> Subject:
     return Subject(
-        {Stage.COMMIT: "upload", Stage.STILL: "still", Stage.RECOVER: "recovery"}.get(job.stage, "item"),
+        _SUBJECTS.get(job.stage, "item"),
         job.subject,
     )
 

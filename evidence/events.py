@@ -40,6 +40,7 @@ class EventType(StrEnum):
     ITEM_READ_BACK = "item.read-back"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
+    RENDITION_DISCARDED = "rendition.discarded"
     STILL_ASKED = "still.asked"
     RECOVERY_ASKED = "recovery.asked"
     STAGE_FAILED = "stage.failed"
@@ -76,6 +77,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_READ_BACK: "fixity check",
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
+    EventType.RENDITION_DISCARDED: "deletion",
     EventType.STILL_ASKED: None,
     EventType.RECOVERY_ASKED: None,
     EventType.STAGE_FAILED: None,

@@ -25,6 +25,8 @@ _TELLING = 20
 ANSWER_WITHIN = timedelta(seconds=10)
 #: How many waiting rows are rung for at once.
 RINGS = 200
+#: How many parts of long recordings are made at once: what is short must not stand behind them.
+PARTS_AT_ONCE = 4
 
 
 class Stage(StrEnum):
@@ -39,6 +41,8 @@ class Stage(StrEnum):
     FINGERPRINT = "fingerprint"
     STILL = "still"
     RECOVER = "recover"
+    PART = "part"
+    TRACKS = "tracks"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
@@ -49,6 +53,8 @@ URGENCY = (
     Stage.PLAYABLE,
     Stage.READ_BACK,
     Stage.PREVIEW,
+    Stage.PART,
+    Stage.TRACKS,
     Stage.RECOVER,
     Stage.PROVE,
     Stage.FINGERPRINT,
@@ -56,17 +62,24 @@ URGENCY = (
 
 
 class JobState(StrEnum):
-    """queued → running → done | queued again | failed; failed → queued by a person's retry."""
+    """queued → running → done | queued again | failed | waiting; failed → queued by a person's retry.
+
+    A waiting job has handed its work to others; the last of them queues it again.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stage of one subject: for COMMIT an upload, for STILL and RECOVER what was asked, else an item."""
+    """One stage of one subject.
+
+    For COMMIT that is an upload, for STILL and RECOVER what was asked, for PART the part, else an item.
+    """
 
     id: str
     stage: Stage
@@ -86,8 +99,9 @@ class Job:
 
 
 def time_left(job: Job) -> timedelta | None:
-    """How long a running job still takes if it goes on as it did; None while that cannot be said."""
-    if job.state is not JobState.RUNNING or job.started_at is None or job.progress < _TELLING:
+    """How long a job still takes if it goes on as it did; None while that cannot be said."""
+    at_work = job.state in (JobState.RUNNING, JobState.WAITING)
+    if not at_work or job.started_at is None or job.progress < _TELLING:
         return None
     taken = job.updated_at - job.started_at
     return taken * (1000 - job.progress) / job.progress if taken > timedelta(0) else None
@@ -118,4 +132,21 @@ def needs_ringing(
     """Whether the sweep rings for this row: claimable, and not rung a moment ago."""
     return is_claimable(state, not_before, lease_until, now) and (
         rung_at is None or not is_live(rung_at + ANSWER_WITHIN, now, ANSWER_WITHIN)
+    )
+
+
+def is_answered(
+    state: JobState,
+    not_before: datetime,
+    lease_until: datetime | None,
+    rung_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Whether somebody is at it, or was rung for it a moment ago."""
+    if state is JobState.RUNNING:
+        return not is_claimable(state, not_before, lease_until, now)
+    return (
+        state is JobState.QUEUED
+        and rung_at is not None
+        and is_live(rung_at + ANSWER_WITHIN, now, ANSWER_WITHIN)
     )

@@ -33,3 +33,8 @@ def rendition_key(item_id: str, rendition_id: str, name: str) -> str:
 def is_key(key: str) -> bool:
     """Whether `key` is a relative path of plain names, safe on any store."""
     return all(_NAME.fullmatch(part) for part in key.split("/"))
+
+
+def is_rendition(key: str) -> bool:
+    """Whether something that can be made again lies under `key`."""
+    return is_key(key) and key.startswith("renditions/")

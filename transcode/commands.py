@@ -48,6 +48,15 @@ def probe_argv(program: str, places: Places, container: Container | None) -> lis
     return [*argv, f"file:{places.original}"]
 
 
+def packet_list_argv(program: str, places: Places, container: Container | None) -> list[str]:
+    """ffprobe: `stream,pts,dts,flags` of every packet, a line each, in the order of storage."""
+    argv = [program, "-hide_banner", "-loglevel", _LOGLEVEL, "-print_format", "csv=p=0"]
+    argv += ["-show_entries", "packet=stream_index,pts,dts,flags"]
+    for name, value in _input_options(container).items():
+        argv += ["-f" if name == "format" else f"-{name}", value]
+    return [*argv, f"file:{places.original}"]
+
+
 STREAMS_NAME = "streams.txt"
 PACKETS_NAME = "packets.txt"
 

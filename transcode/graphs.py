@@ -7,9 +7,9 @@ ffmpeg write, under a name from here. What filters find is printed into text fil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import ffmpeg
@@ -21,7 +21,6 @@ from transcode.routes import Decision, Track
 from transcode.sandbox import Places
 
 PLAYABLE_NAME = "playable.mp4"
-RECOVERED_NAME = "recovered.mp4"
 POSTER_NAME = "poster.jpg"
 SPRITE_NAME = "sprite.jpg"
 #: What filters print, by the names that `transcode.findings` knows.
@@ -32,8 +31,6 @@ PRINTED = (
 
 #: A fragment of a sound recording; a video is cut at its keyframes.
 _AUDIO_FRAGMENT_US = 4_000_000
-#: A track's clock has at least so many ticks a second.
-_FINE_TICKS = 10_000
 #: Containers whose AAC has ADTS headers, which MP4 does not hold.
 _ADTS_IN = frozenset({"mpegts", "aac", "mpeg"})
 
@@ -116,42 +113,22 @@ def make_argv(
     return argv
 
 
-def recovered_argv(
-    program: str, places: Places, rate: Fraction, *, encoded: bool, encoder: Encoder, profile: Profile = PROXY
+def track_argv(
+    program: str,
+    places: Places,
+    container: Container | None,
+    decision: Decision,
+    track: Track,
+    encoder: Encoder,
+    profile: Profile = PROXY,
 ) -> list[str]:
-    """ffmpeg: an H.264 stream in fragmented MP4, each picture as long as `rate` says.
-
-    A stream holds no times: it may be copied only if its pictures are stored as they are shown. What is
-    copied has its keyframes decoded beside it, so that errors are counted.
-    """
-    more = {} if encoded else {"skip_frame:v": "nokey"}
-    source = ffmpeg.input(
-        f"file:{places.original}",
-        protocol_whitelist="file",
-        format_whitelist="h264",
-        format="h264",
-        r=f"{rate.numerator}/{rate.denominator}",
-        **more,
-    )
-    timed: dict[str, object] = {}
-    if not encoded:
-        # Else the stream's own claim of a rate comes first, and a picture is counted in whole microseconds.
-        finer = -(-_FINE_TICKS // rate.numerator)
-        ticks = rate.denominator * finer
-        timed["video_track_timescale"] = rate.numerator * finer
-        timed["bsf:v"] = f"setts=ts=N*{ticks}:duration={ticks}"
-    shown = source["0"]
-    if encoded:
-        each = f"{rate.denominator}/{rate.numerator}"
-        shown = shown.filter("settb", "1/90000").filter("setpts", f"round(N*{each}/TB)")
-    picture = (0, not encoded)
-    outputs = [
-        _fragmented({"0": shown}, places, RECOVERED_NAME, None, picture, None, encoder, profile, **timed)
-    ]
-    if not encoded:
-        outputs.append(_nowhere(source["0"]))
+    """ffmpeg: one further track of `decision` alone."""
+    sound = None if decision.audio is None else (decision.audio, not decision.encodes_audio)
+    source = input_of(places, container)
     argv: list[str] = ffmpeg.compile(
-        ffmpeg.merge_outputs(*outputs), cmd=ffmpeg_argv(program, progress=True), overwrite_output=True
+        _track(source, places, container, track, sound, encoder, profile),
+        cmd=ffmpeg_argv(program, progress=True),
+        overwrite_output=True,
     )
     return argv
 
@@ -168,9 +145,7 @@ def _shown(
     picture = None if decision.video is None else (decision.video, not decision.encodes_video)
     outputs = []
     if sound is not None or picture is not None:
-        outputs.append(
-            _fragmented(source, places, PLAYABLE_NAME, container, picture, sound, encoder, profile)
-        )
+        outputs.append(fragmented(source, places, PLAYABLE_NAME, container, picture, sound, encoder, profile))
     for track in decision.tracks:
         outputs.append(_track(source, places, container, track, sound, encoder, profile))
     return outputs
@@ -188,10 +163,10 @@ def _track(
     """A further picture with the sound that is shown, or a further sound alone."""
     own = (track.index, track.copied)
     picture, heard = (own, sound) if track.kind == "video" else (None, own)
-    return _fragmented(source, places, track_name(track.index), container, picture, heard, encoder, profile)
+    return fragmented(source, places, track_name(track.index), container, picture, heard, encoder, profile)
 
 
-def _fragmented(
+def fragmented(
     source: Any,
     places: Places,
     name: str,
@@ -200,17 +175,20 @@ def _fragmented(
     sound: tuple[int, bool] | None,
     encoder: Encoder,
     profile: Profile,
-    **more: object,
+    *,
+    absolute: bool = False,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> Any:
     """One fragmented MP4 of at most one picture and one sound, each (stream, whether it is copied).
 
-    `more` are further output options.
+    With `absolute` fragments say the times that the packets have, else they count from zero. `more` are
+    further output options, which go before those from here.
     """
-    options: dict[str, object] = {"format": "mp4", "map_metadata": 0, "write_tmcd": 0, **more}
+    options: dict[str, object] = {"format": "mp4", "map_metadata": 0, "write_tmcd": 0}
     streams: list[Any] = []
     if picture is not None:
         stream = source[str(picture[0])]
-        streams.append(stream if picture[1] else _scaled(stream, profile.longest_side))
+        streams.append(stream if picture[1] else scaled(stream, profile.longest_side))
         options |= {"c:v": "copy"} if picture[1] else _video_options(encoder, profile)
     if sound is not None:
         stream = source[str(sound[0])]
@@ -226,7 +204,9 @@ def _fragmented(
         options["movflags"] = f"{options['movflags']}+frag_keyframe"
     else:
         options["frag_duration"] = _AUDIO_FRAGMENT_US
-    return ffmpeg.output(*streams, f"file:{places.out}/{name}", **options)
+    if absolute:
+        options |= {"movflags": f"{options['movflags']}+frag_discont", "use_editlist": 1}
+    return ffmpeg.output(*streams, f"file:{places.out}/{name}", **(options | dict(more)))
 
 
 def _video_options(encoder: Encoder, profile: Profile) -> dict[str, object]:
@@ -249,7 +229,7 @@ def _resampled(sound: Any, profile: Profile) -> Any:
     )
 
 
-def _scaled(picture: Any, longest_side: int) -> Any:
+def scaled(picture: Any, longest_side: int) -> Any:
     """Square pixels, even sides, none longer than `longest_side`, never enlarged."""
     shown_width = "iw*max(0.25,min(4,sar))"
     factor = f"min(1,{longest_side}/max({shown_width},ih))"
@@ -323,7 +303,8 @@ def _printing(stream: Any, places: Places, prints: Sequence[tuple[str, str]], ki
     return stream
 
 
-def _nowhere(stream: Any) -> Any:
+def nowhere(stream: Any) -> Any:
+    """An output that only has the stream decoded."""
     return ffmpeg.output(stream, "-", format="null")
 
 
@@ -362,7 +343,7 @@ def _pictures(picture: Any, places: Places, previews: Previews) -> list[Any]:
     return [
         ffmpeg.output(poster, f"file:{places.out}/{POSTER_NAME}", **jpeg_options()),
         ffmpeg.output(sheet, f"file:{places.out}/{SPRITE_NAME}", **jpeg_options()),
-        _nowhere(_printing(marks, places, prints)),
+        nowhere(_printing(marks, places, prints)),
     ]
 
 
@@ -385,7 +366,7 @@ def _sounds(sound: Any, places: Places, previews: Previews, rate_hz: int) -> lis
         )
     )
     return [
-        _nowhere(_printing(stream, places, prints, "ametadata"))
+        nowhere(_printing(stream, places, prints, "ametadata"))
         for stream, prints in (
             (loud, [("r128.I", "loudness")]),
             (silent, [("silence_start", "silence-starts"), ("silence_end", "silence-ends")]),

@@ -9,45 +9,41 @@ saw them inside the sandbox.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evidence.canonical import Json
 from evidence.errors import StageFailed
 from evidence.ports.media import Made, Progress
 from transcode import graphs, probe, products
-from transcode.bench import Bench, Bounds, Program, failure
+from transcode.bench import Bounds, failure
 from transcode.containers import Container
-from transcode.describing import OutTime
 from transcode.encoders import EncoderChoice
 from transcode.graphs import Previews
-from transcode.outputs import fresh
 from transcode.probe import Inside
 from transcode.process import Finished
-from transcode.profiles import PREVIEWS, PROXY, SOFTWARE, Encoder
+from transcode.profiles import PREVIEWS, SOFTWARE, Encoder
 from transcode.routes import PLAYABLE_ROUTES, Decision, decide, streams_of
-from transcode.sandbox import INSIDE, Places
+from transcode.runs import MEMORY, SLACK, Argv, Runs, encoded_of, told_until
+from transcode.sandbox import Places
 
-Argv = Callable[[str, Places], Sequence[str]]
 
-_MEMORY = 4 << 30
-_VERSION_CAP = 1 << 16
-_SLACK = 64 << 20
-#: Seconds of a slow machine for a second of 4K.
-ENCODING_TIME = 20
-ENCODED_BYTES_PER_S = 4 << 20
-#: Where nothing could be measured.
-_ASSUMED_LENGTH_MS = 600_000
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What is asked of one run."""
+
+    decision: Decision
+    previews: Previews | None
+    encoder: Encoder
 
 
 class Maker:
-    """`MediaTools.make_playable` and `make_previews` for recordings."""
+    """`MediaTools.make_playable`, `make_track` and `make_previews` for recordings."""
 
-    def __init__(self, bench: Bench, ffmpeg: Program, choice: EncoderChoice) -> None:
-        self._bench = bench
-        self._ffmpeg = ffmpeg
+    def __init__(self, runs: Runs, choice: EncoderChoice) -> None:
+        self._runs = runs
         self._choice = choice
-        self._version: str | None = None
 
     async def playable(
         self,
@@ -61,45 +57,68 @@ class Maker:
         decision = decided(description, inside.container)
         if decision.route not in PLAYABLE_ROUTES:
             raise _nothing_to_play(decision)
-        length = _length(description)
+        length = length_of(description)
         previews = _previews(decision, length, every_frame=True) if decision.decodes_all else None
-        rate = _sample_rate(description, decision.audio)
-
-        def with_encoder(encoder: Encoder) -> Argv:
-            def argv(program: str, places: Places) -> Sequence[str]:
-                return graphs.make_argv(
-                    program,
-                    places,
-                    inside.container,
-                    decision=decision,
-                    previews=previews,
-                    encoder=encoder,
-                    audio_rate_hz=rate,
-                )
-
-            return argv
-
-        bounds, told = self._bounds(decision, inside.size, length), _told(progress, length)
         encoder = await self._choice.encoder() if decision.encodes_pictures else SOFTWARE
-        argv = with_encoder(encoder)
-        out, finished = await self._run(argv, bounds, original, workdir, told, encoder.devices)
-        if not finished.worked and encoder is not SOFTWARE:
-            # It could do one picture; what it cannot do with this recording, the processor can.
-            argv = with_encoder(SOFTWARE)
-            out, finished = await self._run(argv, bounds, original, workdir, told)
-        about = await self._provenance(argv("ffmpeg", INSIDE), finished, decision)
-        about["encoded"] = {"video": decision.encodes_video, "audio": decision.encodes_audio}
-        about["flaws_in_source"] = flaws_of(description)
+        asked = _Attempt(decision, previews, encoder)
+        told = told_until(progress, length)
+        while True:
+            argv = _argv(asked, inside.container, _sample_rate(description, decision.audio))
+            bounds = self._bounds(asked.decision, inside.size, length)
+            out, finished = await self._runs.run(
+                argv, bounds, original, workdir, told, devices=asked.encoder.devices
+            )
+            less = None if finished.worked else _less(asked, finished)
+            if less is None:
+                break
+            asked = less
         if not finished.worked:
-            raise failure(self._ffmpeg, finished)
+            raise failure(self._runs.ffmpeg, finished)
+        about = await self._runs.provenance(argv, finished, asked.decision)
+        about |= encoded_of(decision, flaws_of(description))
         shown = await asyncio.to_thread(products.playable_in, out, about)
-        made = [shown, *await asyncio.to_thread(products.tracks_in, out, decision, about)]
-        if previews is not None:
+        made = [shown, *await asyncio.to_thread(products.tracks_in, out, asked.decision, about)]
+        if asked.previews is not None:
             length_us = shown.layout["duration_us"]
             assert isinstance(length_us, int)
-            made += await asyncio.to_thread(products.previews_in, out, previews, length_us, about)
+            made += await asyncio.to_thread(products.previews_in, out, asked.previews, length_us, about)
         progress(1000)
         return made
+
+    async def track(
+        self,
+        original: Path,
+        inside: Inside,
+        description: Mapping[str, Json],
+        number: int,
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """A further stream by itself; see the port."""
+        decision = decided(description, inside.container)
+        track = next((one for one in decision.tracks if one.index == number), None)
+        if track is None:
+            raise StageFailed("no-track", f"Stream {number} of this recording cannot be chosen.", final=True)
+        encoder = await self._choice.encoder() if track.kind == "video" and not track.copied else SOFTWARE
+        # The sound goes with a further picture; that picture is all that is made.
+        alone = replace(decision, video=None, tracks=(track,))
+        length = length_of(description)
+
+        def argv(program: str, places: Places) -> Sequence[str]:
+            return graphs.track_argv(program, places, inside.container, alone, track, encoder)
+
+        out, finished = await self._runs.run(
+            argv,
+            self._bounds(alone, inside.size, length),
+            original,
+            workdir,
+            told_until(progress, length),
+            devices=encoder.devices,
+        )
+        if not finished.worked:
+            raise failure(self._runs.ffmpeg, finished)
+        about = await self._runs.provenance(argv, finished, decision)
+        return await asyncio.to_thread(products.track_in, out, track, about)
 
     async def previews(
         self,
@@ -113,7 +132,7 @@ class Maker:
         decision = decided(description, inside.container)
         if decision.route not in PLAYABLE_ROUTES or not decision.selected:
             raise StageFailed("no-picture", "There is no picture in this item to show.", final=True)
-        length = _length(description)
+        length = length_of(description)
         previews = _previews(decision, length, every_frame=False)
         rate = _sample_rate(description, decision.audio)
 
@@ -128,9 +147,9 @@ class Maker:
                 audio_rate_hz=rate,
             )
 
-        bounds = Bounds(self._bench.wall_s(inside.size, length), _MEMORY, 0, file_size=_SLACK)
-        out, finished = await self._run(argv, bounds, original, workdir, _told(progress, length))
-        about = await self._provenance(argv("ffmpeg", INSIDE), finished, decision)
+        bounds = Bounds(self._runs.bench.wall_s(inside.size, length), MEMORY, 0, file_size=SLACK)
+        out, finished = await self._runs.run(argv, bounds, original, workdir, told_until(progress, length))
+        about = await self._runs.provenance(argv, finished, decision)
         length_us = None if length is None else length * 1000
         made = await asyncio.to_thread(products.previews_in, out, previews, length_us, about)
         if decision.video is not None and all(one.kind != "poster" for one in made):
@@ -138,7 +157,7 @@ class Maker:
             made += [] if poster is None else [poster]
         if not made:
             if not finished.worked:
-                raise failure(self._ffmpeg, finished)
+                raise failure(self._runs.ffmpeg, finished)
             raise StageFailed("no-picture", "Nothing of this recording can be decoded.", final=True)
         progress(1000)
         return made
@@ -149,75 +168,47 @@ class Maker:
         """A poster where no keyframe comes late enough: any frame after a tenth, else the first."""
         assert decision.video is not None
         video = decision.video
-        bounds = Bounds(self._bench.wall_s(inside.size), _MEMORY, 0, file_size=_SLACK)
+        bounds = Bounds(self._runs.bench.wall_s(inside.size), MEMORY, 0, file_size=SLACK)
         for at_ms in (length_ms // 10, 0):
 
             def argv(program: str, places: Places, at_ms: int = at_ms) -> Sequence[str]:
                 return graphs.poster_argv(program, places, inside.container, video=video, at_ms=at_ms)
 
-            out, finished = await self._run(argv, bounds, original, workdir, None)
-            about = await self._provenance(argv("ffmpeg", INSIDE), finished, decision)
+            out, finished = await self._runs.run(argv, bounds, original, workdir)
+            about = await self._runs.provenance(argv, finished, decision)
             poster = await asyncio.to_thread(products.poster_in, out, PREVIEWS.poster_side, about)
             if poster is not None or finished.ended_by != "itself":
                 return poster
         return None
 
-    async def _run(
-        self,
-        argv: Argv,
-        bounds: Bounds,
-        original: Path,
-        workdir: Path,
-        told: OutTime | None,
-        devices: Sequence[str] = (),
-    ) -> tuple[Path, Finished]:
-        out = await asyncio.to_thread(fresh, workdir)
-        finished = await self._bench.run(
-            self._ffmpeg,
-            argv,
-            bounds,
-            original=original,
-            out=out,
-            on_line=None if told is None else told.line,
-            devices=devices,
-        )
-        return out, finished
-
     def _bounds(self, decision: Decision, size: int, length_ms: int | None) -> Bounds:
-        wall_s, file_size = self._bench.wall_s(size, length_ms), 2 * size + _SLACK
-        seconds = (_ASSUMED_LENGTH_MS if length_ms is None else length_ms) / 1000
-        pictures = decision.encodes_pictures
-        wall_s += seconds * ENCODING_TIME * pictures
-        if pictures or decision.encodes_audio or any(not track.copied for track in decision.tracks):
-            file_size += int(seconds * ENCODED_BYTES_PER_S)
-        return Bounds(wall_s, _MEMORY, 0, file_size=file_size)
-
-    async def _provenance(
-        self, argv: Sequence[str], finished: Finished, decision: Decision
-    ) -> dict[str, Json]:
-        if self._version is None:
-            self._version = await ffmpeg_version(self._bench, self._ffmpeg)
-        return {
-            "tool": "ffmpeg",
-            "version": self._version,
-            "arguments": list(argv[1:]),
-            "selected": list(decision.selected),
-            "not_shown": list(decision.not_shown),
-            "profile": PROXY.name if decision.encodes_video or decision.encodes_audio else None,
-            "errors": finished.stderr_lines,
-            "sandboxed": self._bench.sandbox.in_force,
-        }
+        sound = decision.encodes_audio or any(not track.copied for track in decision.tracks)
+        return self._runs.bounds(size, length_ms, pictures=decision.encodes_pictures, sound=sound)
 
 
-async def ffmpeg_version(bench: Bench, ffmpeg: Program) -> str:
-    """What ffmpeg calls itself, "unknown" if it does not say."""
-    finished = await bench.run(
-        ffmpeg,
-        lambda program, _: [program, "-version"],
-        Bounds(bench.wall_s(0), _MEMORY, _VERSION_CAP),
-    )
-    words = finished.stdout.decode("utf-8", "replace").split(maxsplit=3)
-    return words[2] if words[:2] == ["ffmpeg", "version"] and len(words) > 2 else "unknown"
+def _argv(asked: _Attempt, container: Container | None, rate_hz: int) -> Argv:
+    def argv(program: str, places: Places) -> Sequence[str]:
+        return graphs.make_argv(
+            program,
+            places,
+            container,
+            decision=asked.decision,
+            previews=asked.previews,
+            encoder=asked.encoder,
+            audio_rate_hz=rate_hz,
+        )
+
+    return argv
+
+
+def _less(asked: _Attempt, finished: Finished) -> _Attempt | None:
+    """What to ask after a run that failed: the playable copy must not fail for what is made beside it."""
+    if asked.encoder is not SOFTWARE:
+        # It could do one picture; what it cannot do with this recording, the processor can.
+        return replace(asked, encoder=SOFTWARE)
+    if finished.ended_by == "itself" and (asked.decision.tracks or asked.previews is not None):
+        return replace(asked, decision=replace(asked.decision, tracks=()), previews=None)
+    return None
 
 
 def decided(description: Mapping[str, Json], container: Container | None) -> Decision:
@@ -260,14 +251,7 @@ def _sample_rate(description: Mapping[str, Json], stream: int | None) -> int:
     return 48_000
 
 
-def _length(description: Mapping[str, Json]) -> int | None:
+def length_of(description: Mapping[str, Json]) -> int | None:
+    """Milliseconds as measured, None where they are not known or not believable."""
     length = description.get("duration_ms")
     return length if isinstance(length, int) and 0 < length <= probe.LONGEST_MS else None
-
-
-def _told(progress: Progress, length_ms: int | None) -> OutTime:
-    def on_time(at_ms: int) -> None:
-        if length_ms:
-            progress(min(999, at_ms * 1000 // length_ms))
-
-    return OutTime(on_time)

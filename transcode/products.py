@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -27,7 +28,7 @@ from transcode.graphs import (
     track_name,
 )
 from transcode.outputs import opened_plain
-from transcode.routes import Decision
+from transcode.routes import Decision, Track, track_kind
 
 #: A printed file that is longer is read this far: marks are capped anyhow.
 _PRINTED_BYTES = 16 << 20
@@ -40,20 +41,18 @@ def playable_in(out: Path, provenance: Mapping[str, Json]) -> Made:
 
 
 def tracks_in(out: Path, decision: Decision, provenance: Mapping[str, Json]) -> list[Made]:
-    """The further tracks that came out whole."""
+    """The further tracks that came out whole; what is missing has to be made by itself."""
     made = []
     for track in decision.tracks:
-        try:
-            made.append(
-                fragmented_in(
-                    out / track_name(track.index),
-                    f"track-{track.index}",
-                    {**provenance, "track": track.index, "encoded": not track.copied},
-                )
-            )
-        except StageFailed:
-            continue
+        with suppress(StageFailed):
+            made.append(track_in(out, track, provenance))
     return made
+
+
+def track_in(out: Path, track: Track, provenance: Mapping[str, Json]) -> Made:
+    """A further track; raises StageFailed, final, if nothing in it can be played."""
+    about = {**provenance, "track": track.index, "encoded": not track.copied}
+    return fragmented_in(out / track_name(track.index), track_kind(track.index), about)
 
 
 def previews_in(

@@ -20,10 +20,10 @@ from transcode import commands, presentation
 from transcode.bench import Bench, Bounds, Program, failure
 from transcode.containers import Container
 from transcode.edit_lists import edit_lists
-from transcode.making import ffmpeg_version
 from transcode.outputs import fresh, opened_plain
 from transcode.probe import Inside
 from transcode.routes import Decision, Stream, streams_of
+from transcode.runs import ffmpeg_version
 from transcode.sandbox import INSIDE, Places
 
 PRESENTATION_NAME = "presentation.json"

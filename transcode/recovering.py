@@ -16,13 +16,13 @@ from pathlib import Path
 from evidence.canonical import Json
 from evidence.errors import StageFailed
 from evidence.ports.media import Made, Progress
-from transcode import graphs, products, recovery, siblings
+from transcode import products, recovery, recovery_graph, siblings
 from transcode.bench import Bench, Bounds, Program, failure
-from transcode.making import ENCODED_BYTES_PER_S, ENCODING_TIME, ffmpeg_version
 from transcode.outputs import fresh
 from transcode.process import Finished
 from transcode.profiles import PROXY, SOFTWARE, Encoder
 from transcode.recovery import Recovered
+from transcode.runs import ENCODED_BYTES_PER_S, ENCODING_TIME, ffmpeg_version
 from transcode.sandbox import INSIDE, Places
 from transcode.siblings import Parameters
 
@@ -54,7 +54,7 @@ class Recoverer:
         out = await asyncio.to_thread(fresh, workdir)
 
         def argv(program: str, places: Places) -> Sequence[str]:
-            return graphs.recovered_argv(
+            return recovery_graph.recovered_argv(
                 program, places, known.frame_rate, encoded=found.reordered, encoder=self._encoder
             )
 
@@ -76,7 +76,7 @@ class Recoverer:
             )
         about = await self._provenance(argv("ffmpeg", INSIDE), finished, known, found, sha256)
         made = await asyncio.to_thread(
-            products.fragmented_in, out / graphs.RECOVERED_NAME, "recovered", about
+            products.fragmented_in, out / recovery_graph.RECOVERED_NAME, "recovered", about
         )
         progress(1000)
         return made

@@ -36,6 +36,11 @@ class Track:
     copied: bool
 
 
+def track_kind(index: int) -> str:
+    """The kind of the rendition of a further track."""
+    return f"track-{index}"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The route, why in words, and the streams it shows; `not_shown` are all the others.

@@ -36,11 +36,20 @@ from transcode.routes import PLAYABLE_ROUTES
 _UNDRAWN = frozenset({"application/ofd"})
 
 
-async def _item(lease: Lease, item_id: str) -> Item:
+async def item_of(lease: Lease, item_id: str) -> Item:
+    """The item; raises StageFailed, final, if the catalogue does not know it."""
     item = await lease.read(lambda tx: tx.items.get(item_id))
     if item is None:
         raise StageFailed("no-item", "The item of this job is not in the catalogue.", final=True)
     return item
+
+
+async def description_of(lease: Lease, item: Item) -> Mapping[str, Json]:
+    """What was found out about the item; raises StageFailed while that is nothing."""
+    description = await lease.read(lambda tx: tx.items.description(item.id))
+    if description is None:
+        raise StageFailed("not-described", "The item has not been described yet.")
+    return description
 
 
 class DescribeStage:
@@ -53,7 +62,7 @@ class DescribeStage:
 
     async def run(self, lease: Lease) -> None:
         """Describe the item and queue what its route asks for."""
-        item = await _item(lease, lease.job.subject)
+        item = await item_of(lease, lease.job.subject)
         async with self._store.local_path(item.key) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
         follow_on = stages_after(description, item.media_type)
@@ -94,46 +103,14 @@ def stages_after(description: Description, media_type: str) -> tuple[Stage, ...]
     return (Stage.PLAYABLE, *previews, Stage.FINGERPRINT)
 
 
-class RenditionStage(ABC):
-    """`evidence.ports.work.StageWork` for what makes renditions; each kind of work says how."""
+class MakingStage:
+    """What stages need that make renditions: a place to make them in, and the store to put them into."""
 
     def __init__(self, store: ObjectStore, tools: MediaTools, clock: Clock, work: Path) -> None:
         self._store = store
         self._tools = tools
         self._clock = clock
         self._work = work
-
-    async def run(self, lease: Lease) -> None:
-        """Make the renditions, store them, put them on record together."""
-        item = await _item(lease, await self._item_id(lease))
-        description = await lease.read(lambda tx: tx.items.description(item.id))
-        if description is None:
-            raise StageFailed("not-described", "The item has not been described yet.")
-        async with self._workdir() as workdir:
-            async with self._store.local_path(item.key) as original:
-                made = await self._make(lease, item, original, description, workdir)
-            renditions = [await self._stored(lease, item, one) for one in made]
-
-        def complete(tx: Transaction) -> None:
-            for rendition in renditions:
-                tx.items.put_rendition(rendition)
-                tx.events.append(made_event(item, rendition))
-            self._follow(tx, item)
-
-        await lease.finish(complete)
-
-    @abstractmethod
-    async def _make(
-        self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
-    ) -> Sequence[Made]:
-        """Make them in `workdir`."""
-
-    async def _item_id(self, lease: Lease) -> str:
-        """Whose renditions they are."""
-        return lease.job.subject
-
-    def _follow(self, tx: Transaction, item: Item) -> None:  # noqa: B027  most have nothing to queue
-        """Queue what can be done once this is."""
 
     async def _stored(self, lease: Lease, item: Item, made: Made) -> Rendition:
         size, sha256 = await asyncio.to_thread(_measure, made.path)
@@ -163,16 +140,45 @@ class RenditionStage(ABC):
             await asyncio.to_thread(shutil.rmtree, path)
 
 
-class PlayableStage(RenditionStage):
-    """The playable copy, and what the same decode gives."""
+class RenditionStage(MakingStage, ABC):
+    """`evidence.ports.work.StageWork` for what makes renditions together; each kind of work says how."""
 
+    async def run(self, lease: Lease) -> None:
+        """Make the renditions, store them, put them on record together."""
+        item = await item_of(lease, await self._item_id(lease))
+        description = await description_of(lease, item)
+        async with self._workdir() as workdir:
+            async with self._store.local_path(item.key) as original:
+                made = await self._make(lease, item, original, description, workdir)
+            renditions = [await self._stored(lease, item, one) for one in made]
+
+        def complete(tx: Transaction) -> None:
+            for rendition in renditions:
+                tx.items.put_rendition(rendition)
+                tx.events.append(made_event(item, rendition))
+            self._follow(tx, lease, item, description, renditions)
+
+        await lease.finish(complete)
+
+    @abstractmethod
     async def _make(
         self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
     ) -> Sequence[Made]:
-        return await self._tools.make_playable(original, description, workdir, lease.progress)
+        """Make them in `workdir`."""
 
-    def _follow(self, tx: Transaction, item: Item) -> None:
-        tx.jobs.add(Stage.PROVE, item.id, item.unit, self._clock.now(), again=True)
+    async def _item_id(self, lease: Lease) -> str:
+        """Whose renditions they are."""
+        return lease.job.subject
+
+    def _follow(
+        self,
+        tx: Transaction,
+        lease: Lease,
+        item: Item,
+        description: Mapping[str, Json],
+        made: Sequence[Rendition],
+    ) -> None:
+        """In the transaction that puts them on record: what else follows."""
 
 
 class PreviewStage(RenditionStage):
@@ -230,7 +236,7 @@ class RecoverStage(RenditionStage):
     async def _make(
         self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
     ) -> Sequence[Made]:
-        sibling = await _item(lease, (await self._recovery(lease)).sibling_id)
+        sibling = await item_of(lease, (await self._recovery(lease)).sibling_id)
         async with self._store.local_path(sibling.key) as whole:
             made = await self._tools.recover(original, whole, workdir, lease.progress)
         about: dict[str, Json] = {"item_sha256": item.sha256, "sibling": sibling.id}

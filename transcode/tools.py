@@ -14,7 +14,7 @@ from pathlib import Path
 from evidence.canonical import Json
 from evidence.copies import FingerprintKind, Mark
 from evidence.errors import StageFailed
-from evidence.ports.media import Description, Made, Progress
+from evidence.ports.media import Description, Made, PlannedPart, Progress
 from transcode.bench import Bench, Program
 from transcode.describing import Describer
 from transcode.encoders import EncoderChoice, Wanted
@@ -24,7 +24,9 @@ from transcode.pictures import Pictures
 from transcode.probe import Inside, look_inside
 from transcode.proving import Prover
 from transcode.recovering import Recoverer
+from transcode.runs import Runs
 from transcode.sandbox import Policy
+from transcode.spreading import Spread, Spreader
 from transcode.stills import StillTaker
 
 
@@ -32,7 +34,8 @@ class SandboxedTools:
     """See `evidence.ports.media.MediaTools`. Making one runs the sandbox once, to see that it works.
 
     `policy` "require" refuses to start a tool without the sandbox, "prefer" goes on with limits only.
-    `wall_floor_s` is the least time that any run is given; size and length add to it.
+    `wall_floor_s` is the least time that any run is given; size and length add to it. `spread` says which
+    recordings are made in parts.
     """
 
     def __init__(
@@ -46,13 +49,16 @@ class SandboxedTools:
         wall_floor_s: float = 30.0,
         closely_up_to_ms: int = CLOSELY_UP_TO_MS,
         encoder: Wanted = "auto",
+        spread: Spread | None = None,
     ) -> None:
         self._bench = Bench(policy, bwrap, wall_floor_s)
         ffmpeg_program = Program.found(ffmpeg)
-        self._describer = Describer(
-            self._bench, Program.found(ffprobe), ffmpeg_program, Program.found(exiftool)
-        )
-        self._maker = Maker(self._bench, ffmpeg_program, EncoderChoice(self._bench, ffmpeg_program, encoder))
+        ffprobe_program = Program.found(ffprobe)
+        runs = Runs(self._bench, ffmpeg_program)
+        choice = EncoderChoice(self._bench, ffmpeg_program, encoder)
+        self._describer = Describer(self._bench, ffprobe_program, ffmpeg_program, Program.found(exiftool))
+        self._maker = Maker(runs, choice)
+        self._spreader = Spreader(runs, ffprobe_program, choice, spread or Spread())
         self._prover = Prover(self._bench, ffmpeg_program)
         self._recoverer = Recoverer(self._bench, ffmpeg_program)
         self._stills = StillTaker(self._bench, ffmpeg_program, self._prover)
@@ -82,6 +88,48 @@ class SandboxedTools:
         """
         path, inside = await _looked_into(original)
         return await self._maker.playable(path, inside, description, workdir, progress)
+
+    async def make_track(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        track: int,
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """One further track in a new directory below `workdir`; see the port."""
+        path, inside = await _looked_into(original)
+        return await self._maker.track(path, inside, description, track, workdir, progress)
+
+    async def plan_parts(self, original: Path, description: Mapping[str, Json]) -> Sequence[PlannedPart]:
+        """How a long recording is cut; see the port."""
+        path, inside = await _looked_into(original)
+        return await self._spreader.plan(path, inside, description)
+
+    async def make_part(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        number: int,
+        how: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """One part in a new directory below `workdir`; see the port."""
+        path, inside = await _looked_into(original)
+        return await self._spreader.part(path, inside, description, number, how, workdir, progress)
+
+    async def join_parts(
+        self,
+        original: Path,
+        parts: Sequence[Path],
+        description: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """All parts in one, in a new directory below `workdir`; see the port."""
+        path, inside = await _looked_into(original)
+        return await self._spreader.join(path, inside, parts, description, workdir, progress)
 
     async def prove(
         self,

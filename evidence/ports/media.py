@@ -65,6 +65,16 @@ class Made:
     layout: Mapping[str, Json]
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """What `evidence.parts.Part` is before it has a row: number, microseconds of shown time, and how."""
+
+    number: int
+    begins_us: int
+    ends_us: int
+    how: Mapping[str, Json]
+
+
 class MediaTools(Protocol):
     """Every method raises StageFailed: `final` when the file is at fault, not when the machine is."""
 
@@ -92,6 +102,48 @@ class MediaTools(Protocol):
         For a recording as far as it has picture and sound: "poster" (an upright JPEG of at most 640 pixels
         a side), "sprite", "analysis". For a picture or document that can be drawn: "poster" and "preview"
         (an upright JPEG of at most 2,560 pixels a side).
+        """
+        ...
+
+    async def make_track(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        track: int,
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """ "track-{track}": a further stream that can be chosen, by itself. Final code: "no-track"."""
+        ...
+
+    async def plan_parts(self, original: Path, description: Mapping[str, Json]) -> Sequence[PlannedPart]:
+        """The parts in which a long recording is to be made playable; empty if it is to be made whole."""
+        ...
+
+    async def make_part(
+        self,
+        original: Path,
+        description: Mapping[str, Json],
+        number: int,
+        how: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """ "part-{number}": fragmented MP4 whose times are those of the whole."""
+        ...
+
+    async def join_parts(
+        self,
+        original: Path,
+        parts: Sequence[Path],
+        description: Mapping[str, Json],
+        workdir: Path,
+        progress: Progress,
+    ) -> Made:
+        """ "playable" from all parts of its picture in the order of their numbers.
+
+        Its sound is taken from the original again, its times are those of a copy made in one go. Final
+        code: "parts-differ".
         """
         ...
 

@@ -75,6 +75,14 @@ class ObjectStore(Protocol):
         """Move `source` to `key`, unlocked; replaces what is there. Durable on return; repeatable."""
         ...
 
+    async def discard_rendition(self, key: str) -> None:
+        """Remove a rendition that can be made again; nothing happens if it is gone already.
+
+        Durable on return; repeatable. Raises Conflict("locked") if it was ever locked, whatever the date:
+        that one was disclosed. ValueError if the key is not a rendition's.
+        """
+        ...
+
     def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
         """The object's bytes as a seekable binary file; raises NotStored."""
         ...

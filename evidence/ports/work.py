@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from evidence.jobs import Job
 from evidence.ports.catalogue import Transaction
@@ -33,6 +33,19 @@ class Lease(Protocol):
 
     async def finish(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` and mark the job done, in one transaction."""
+        ...
+
+    async def wait(self, work: Callable[[Transaction], T]) -> T:
+        """Let the job wait for what `work`, run in the same transaction, hands on to others."""
+        ...
+
+
+@runtime_checkable
+class GivesUp(Protocol):
+    """A stage that has something to put right when its job has failed for good."""
+
+    def given_up(self, tx: Transaction, job: Job, reason: str) -> None:
+        """In the transaction that notes the failure; `reason` is for a person."""
         ...
 
 

@@ -13,6 +13,7 @@ from evidence.agents import Agent, AgentKind, Credential, Role
 from evidence.canonical import Json, canonical
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Submission, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
+from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, JobChange, StoredReceipt
 from evidence.timekeeping import from_micros, to_micros
 
@@ -192,6 +193,20 @@ def recovery(row: RowMapping) -> Recovery:
         sibling_id=row["sibling_id"],
         agent_id=row["agent_id"],
         asked_at=from_micros(row["asked_at"]),
+    )
+
+
+def part(row: RowMapping) -> Part:
+    """A row of `parts`."""
+    return Part(
+        id=row["id"],
+        item_id=row["item_id"],
+        number=row["number"],
+        begins_us=row["begins_us"],
+        ends_us=row["ends_us"],
+        how=load(row["how"]),
+        made_at=maybe_time(row["made_at"]),
+        given_up=row["given_up"],
     )
 
 

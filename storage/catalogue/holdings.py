@@ -177,3 +177,7 @@ class SqlItems:
             .first()
         )
         return None if row is None else codec.rendition(row)
+
+    def drop_rendition(self, rendition_id: str) -> None:
+        """Forget a rendition."""
+        self._connection.execute(delete(renditions).where(renditions.c.id == rendition_id))

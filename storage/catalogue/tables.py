@@ -180,6 +180,20 @@ recoveries = Table(
     Column("asked_at", BigInteger, nullable=False),
 )
 
+parts = Table(
+    "parts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("begins_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("made_at", BigInteger),
+    Column("given_up", Text),
+    UniqueConstraint("item_id", "number"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

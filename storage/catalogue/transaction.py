@@ -8,6 +8,7 @@ from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
+from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.work import SqlJobs
 
@@ -20,6 +21,7 @@ class SqlTransaction:
         self.agents = SqlAgents(connection)
         self.uploads = SqlUploads(connection)
         self.items = SqlItems(connection)
+        self.parts = SqlParts(connection)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

@@ -10,7 +10,17 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
-from evidence.jobs import LEASE, URGENCY, Job, JobState, Stage, is_claimable, needs_ringing
+from evidence.jobs import (
+    LEASE,
+    PARTS_AT_ONCE,
+    URGENCY,
+    Job,
+    JobState,
+    Stage,
+    is_answered,
+    is_claimable,
+    needs_ringing,
+)
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
@@ -106,7 +116,8 @@ class SqlJobs:
             attempts=job.attempts + 1,
             lease_until=to_micros(now + LEASE),
             started_at=to_micros(now),
-            progress=0,
+            # What a killed attempt had done is not known; what others did for a waiting job is.
+            progress=job.progress if job.state is JobState.QUEUED else 0,
             code=None,
             message=None,
         )
@@ -126,6 +137,39 @@ class SqlJobs:
         """Extend the lease and note the progress (0..1000)."""
         self.guard(job_id, fence)
         self._set(job_id, now, lease_until=to_micros(now + LEASE), progress=progress)
+
+    def wait(self, job_id: str, fence: int, now: datetime) -> None:
+        """Let the job wait for others."""
+        self.guard(job_id, fence)
+        self._set(job_id, now, state=JobState.WAITING.value, lease_until=None)
+
+    def tell(self, stage: Stage, subject: str, progress: int, now: datetime) -> None:
+        """Note how far a waiting job's others are."""
+        job_id = self._waiting(stage, subject)
+        if job_id is not None:
+            self._set(job_id, now, progress=progress)
+
+    def resume(self, stage: Stage, subject: str, now: datetime) -> None:
+        """Queue a waiting job, its attempts counted from zero."""
+        job_id = self._waiting(stage, subject)
+        if job_id is not None:
+            self._set(
+                job_id,
+                now,
+                state=JobState.QUEUED.value,
+                attempts=0,
+                not_before=to_micros(now),
+                rung_at=None,
+            )
+
+    def _waiting(self, stage: Stage, subject: str) -> str | None:
+        return self._connection.execute(
+            select(jobs.c.id).where(
+                jobs.c.subject == subject,
+                jobs.c.stage == stage.value,
+                jobs.c.state == JobState.WAITING.value,
+            )
+        ).scalar()
 
     def finish(self, job_id: str, fence: int, now: datetime) -> None:
         """The stage's result is in this transaction."""
@@ -151,6 +195,7 @@ class SqlJobs:
             state=state.value,
             lease_until=None,
             rung_at=None,
+            progress=0,
             not_before=to_micros(retry_at or now),
             code=code,
             message=message,
@@ -181,14 +226,22 @@ class SqlJobs:
         rows = self._connection.execute(
             select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.id)
         ).mappings()
-        due = []
-        for row in rows:
-            job = codec.job(row)
-            rung_at = codec.maybe_time(row["rung_at"])
-            if needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
-                due.append(job)
-                if len(due) == limit:
-                    break
+        waiting = [(codec.job(row), codec.maybe_time(row["rung_at"])) for row in rows]
+        parts = sum(
+            job.stage is Stage.PART and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
+            for job, rung_at in waiting
+        )
+        due: list[Job] = []
+        for job, rung_at in waiting:
+            if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
+                continue
+            if job.stage is Stage.PART:
+                parts += 1
+                if parts > PARTS_AT_ONCE:
+                    continue
+            due.append(job)
+            if len(due) == limit:
+                break
         self._connection.execute(
             update(jobs).where(jobs.c.id.in_([job.id for job in due])).values(rung_at=to_micros(now))
         )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evidence.errors import Conflict, Unavailable
-from evidence.keys import is_key
+from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat
 from evidence.timekeeping import from_micros, to_micros
 from storage.objects.disk import (
@@ -67,6 +67,10 @@ class FilesystemStore:
     async def put_rendition(self, key: str, source: Path) -> ObjectStat:
         """See the port."""
         return await asyncio.to_thread(self._put_rendition, key, source)
+
+    async def discard_rendition(self, key: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._discard_rendition, key)
 
     @asynccontextmanager
     async def open(self, key: str) -> AsyncIterator[BinaryIO]:
@@ -195,6 +199,20 @@ class FilesystemStore:
         except OSError as error:
             raise storage_error(error) from error
         return self._stat(key)
+
+    def _discard_rendition(self, key: str) -> None:
+        path = self._path(key)
+        if not is_rendition(key):
+            raise ValueError("not a rendition's key")
+        if (self._locks / key).exists():
+            raise Conflict("locked", "This rendition is locked like an original: it was disclosed.")
+        try:
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise storage_error(error) from error
 
     def _lock(self, key: str, until: datetime) -> None:
         directory = self._locks / key

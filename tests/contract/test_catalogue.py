@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,10 @@ from evidence.agents import Agent, AgentKind, Role
 from evidence.errors import Conflict, LeaseLost, Unavailable
 from evidence.events import EventDraft, EventType, Subject, parse_event
 from evidence.ids import new_id, new_pseudonym
-from evidence.items import Item, Still, Submission, Upload, UploadState
-from evidence.jobs import LEASE, URGENCY, JobState, Stage
+from evidence.items import Item, Rendition, Still, Submission, Upload, UploadState
+from evidence.jobs import LEASE, PARTS_AT_ONCE, URGENCY, Job, JobState, Stage
 from evidence.keys import original_key
+from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 
@@ -63,6 +64,12 @@ def an_item(tx: Transaction, **changes: object) -> Item:
     item = replace(item, **changes)  # type: ignore[arg-type]
     tx.items.add(item)
     return item
+
+
+def a_rendition(item: Item, kind: str) -> Rendition:
+    return Rendition(
+        new_id(NOW), item.id, kind, f"renditions/{item.id}/{kind}", "video/mp4", 1, "ab" * 32, NOW, {}, {}
+    )
 
 
 async def test_events_recorded_together_are_numbered_without_a_hole(catalogue: SqlCatalogue) -> None:
@@ -224,8 +231,94 @@ async def test_rings_are_marked_and_repeated(catalogue: SqlCatalogue) -> None:
 async def test_the_most_urgent_is_rung_for_first(catalogue: SqlCatalogue) -> None:
     for stage in reversed(URGENCY):
         await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
-    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9))
+    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, len(URGENCY)))
     assert tuple(job.stage for job in rung) == URGENCY
+
+
+async def test_only_so_many_parts_are_rung_for_that_the_rest_is_not_kept_waiting(
+    catalogue: SqlCatalogue,
+) -> None:
+    for _ in range(PARTS_AT_ONCE + 2):
+        await catalogue.write(lambda tx: tx.jobs.add(Stage.PART, new_id(NOW), "u", NOW))
+
+    async def ring() -> list[Job]:
+        return list(await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 99)))
+
+    first = await ring()
+    assert len(first) == PARTS_AT_ONCE
+    await catalogue.write(lambda tx: tx.jobs.claim(first[0].id, NOW))
+    assert await ring() == []
+    await catalogue.write(lambda tx: tx.jobs.finish(first[0].id, first[0].fence + 1, NOW))
+    (next_one,) = await ring()
+    assert next_one.id not in {job.id for job in first}
+
+
+async def test_a_job_waits_for_others_and_goes_on(catalogue: SqlCatalogue) -> None:
+    subject = new_id(NOW)
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.PLAYABLE, subject, "u", NOW))
+    job = await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW))
+    assert job is not None
+    with pytest.raises(LeaseLost):
+        await catalogue.write(lambda tx: tx.jobs.wait(job_id, job.fence + 1, NOW))
+    for too_early in (
+        lambda tx: tx.jobs.tell(Stage.PLAYABLE, subject, 400, NOW),
+        lambda tx: tx.jobs.resume(Stage.PLAYABLE, subject, NOW),
+    ):
+        await catalogue.write(too_early)
+        assert await catalogue.read(lambda tx: tx.jobs.get(job_id)) == job
+    await catalogue.write(lambda tx: tx.jobs.wait(job_id, job.fence, NOW))
+    much_later = NOW + timedelta(days=1)
+    assert await catalogue.write(lambda tx: tx.jobs.to_ring(much_later, 9)) == []
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, much_later)) is None
+    await catalogue.write(lambda tx: tx.jobs.tell(Stage.PLAYABLE, subject, 400, much_later))
+    await catalogue.write(lambda tx: tx.jobs.resume(Stage.PLAYABLE, subject, much_later))
+    assert [job.id for job in await catalogue.write(lambda tx: tx.jobs.to_ring(much_later, 9))] == [job_id]
+    again = await catalogue.write(lambda tx: tx.jobs.claim(job_id, much_later))
+    assert again is not None
+    assert (again.progress, again.attempts) == (400, 1)
+
+
+async def test_parts_are_planned_once_and_forgotten_together(catalogue: SqlCatalogue) -> None:
+    item, other = [await catalogue.write(an_item) for _ in range(2)]
+
+    def some(item_id: str, numbers: Sequence[int]) -> list[Part]:
+        return [Part(new_id(NOW), item_id, n, n * 10, n * 10 + 10, {"seek_us": None}) for n in numbers]
+
+    planned, theirs = some(item.id, [0, 1, 2]), some(other.id, [1])
+    await catalogue.write(lambda tx: tx.parts.plan(list(reversed(planned))))
+    await catalogue.write(lambda tx: tx.parts.plan(some(item.id, [0, 1])))
+    await catalogue.write(lambda tx: tx.parts.plan(theirs))
+    assert await catalogue.read(lambda tx: tx.parts.of_item(item.id)) == planned
+    await catalogue.write(lambda tx: tx.parts.made(planned[1].id, NOW))
+    await catalogue.write(lambda tx: tx.parts.give_up(planned[2].id, "words"))
+    assert await catalogue.read(lambda tx: tx.parts.get(planned[1].id)) == replace(planned[1], made_at=NOW)
+    found = await catalogue.read(lambda tx: tx.parts.of_items([item.id, other.id, new_id(NOW)]))
+    assert found == {
+        item.id: [planned[0], replace(planned[1], made_at=NOW), replace(planned[2], given_up="words")],
+        other.id: theirs,
+    }
+    await catalogue.write(lambda tx: tx.parts.forget(item.id))
+    assert await catalogue.read(lambda tx: tx.parts.get(planned[0].id)) is None
+    assert await catalogue.read(lambda tx: tx.parts.of_item(other.id)) == theirs
+
+
+async def test_recordings_are_joined_once_their_copy_is_there(catalogue: SqlCatalogue) -> None:
+    items = [await catalogue.write(an_item) for _ in range(3)]
+    for item in items[:2]:
+        part = Part(new_id(NOW), item.id, 1, 0, 10, {})
+        await catalogue.write(lambda tx, part=part: tx.parts.plan([part]))
+    made = a_rendition(items[0], "playable")
+    await catalogue.write(lambda tx: tx.items.put_rendition(made))
+    await catalogue.write(lambda tx: tx.items.put_rendition(a_rendition(items[1], "part-1")))
+    await catalogue.write(lambda tx: tx.items.put_rendition(a_rendition(items[2], "playable")))
+
+    async def joined(before: datetime) -> list[str]:
+        return list(await catalogue.read(lambda tx: tx.parts.joined(before, 9)))
+
+    assert await joined(NOW) == []
+    assert await joined(NOW + timedelta(seconds=1)) == [items[0].id]
+    await catalogue.write(lambda tx: tx.items.drop_rendition(made.id))
+    assert await joined(NOW + timedelta(seconds=1)) == []
 
 
 async def test_pages_follow_each_other_within_unit_and_owner(catalogue: SqlCatalogue) -> None:

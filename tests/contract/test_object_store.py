@@ -126,6 +126,30 @@ async def test_a_rendition_is_unlocked_and_replaced(store: ObjectStore, tmp_path
             assert file.read() == content
 
 
+async def test_only_what_can_be_made_again_is_discarded(
+    store: ObjectStore, staged: Path, tmp_path: Path
+) -> None:
+    original = a_key()
+    await commit(store, original, staged)
+    with pytest.raises(ValueError, match="rendition"):
+        await store.discard_rendition(original)
+    made, disclosed = (f"renditions/{new_id(NOW)}/{new_id(NOW)}/part.mp4" for _ in range(2))
+    for key in (made, disclosed):
+        source = tmp_path / "made"
+        source.write_bytes(b"one")
+        await store.put_rendition(key, source)
+    await store.extend_lock(disclosed, NOW)
+    with pytest.raises(Conflict) as error:
+        await store.discard_rendition(disclosed)
+    assert error.value.code == "locked"
+    for _ in range(2):
+        await store.discard_rendition(made)
+        with pytest.raises(NotStored):
+            await store.stat(made)
+    assert (await store.stat(disclosed)).size == 3
+    assert (await store.stat(original)).size == len(DATA)
+
+
 async def test_a_read_back_reads_every_byte(store: ObjectStore, staged: Path) -> None:
     key = a_key()
     await commit(store, key, staged)

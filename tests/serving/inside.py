@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from custos.clock import SystemClock
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Role
-from evidence.jobs import Job
+from evidence.jobs import Job, JobState, Stage
 from tests.serving.client import Client
 from tests.serving.settings import settings_for
 from tests.serving.waiting import PATIENCE_SECONDS
@@ -57,6 +57,20 @@ class Inside:
     bell: InlineBell
     loop: asyncio.AbstractEventLoop
     _made: dict[tuple[Role, str], Client] = field(default_factory=dict)
+
+    def run(self, *stages: Stage) -> list[Job]:
+        """Do every queued job of these stages, and what follows in them; the jobs as they are then."""
+        done: dict[str, None] = {}
+        while queued := [job for job in self.jobs(*stages) if job.state is JobState.QUEUED]:
+            for job in queued:
+                self.do(self.services.work.run(job.id))
+                done[job.id] = None
+        return [job for job in self.jobs(*stages) if job.id in done]
+
+    def jobs(self, *stages: Stage) -> list[Job]:
+        """All jobs of these stages, oldest first."""
+        found = self.do(self.services.catalogue.read(lambda tx: tx.jobs.listed(None, 1000)))
+        return [job for job in sorted(found, key=lambda job: job.id) if job.stage in stages]
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's loop."""
@@ -107,9 +121,9 @@ async def _served(settings: Settings) -> AsyncIterator[tuple[str, Services, Inli
 
 
 @contextmanager
-def served_inside(data: Path, **ingest: Any) -> Iterator[Inside]:
-    """The server alone, with these limits on uploads."""
-    settings = settings_for(data, **ingest)
+def served_inside(data: Path, media: Mapping[str, Any] | None = None, **ingest: Any) -> Iterator[Inside]:
+    """The server alone, with these settings of what is made and these limits on uploads."""
+    settings = settings_for(data, media, **ingest)
     started: Future[Inside] = Future()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

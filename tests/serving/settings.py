@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ def custos_environment(data: Path, **settings: str) -> dict[str, str]:
     }
 
 
-def settings_for(data: Path, **ingest: Any) -> Settings:
-    """The same for one inside this process, with these limits on uploads."""
+def settings_for(data: Path, media: Mapping[str, Any] | None = None, **ingest: Any) -> Settings:
+    """The same for one inside this process, with these settings of what is made and these upload limits."""
     return Settings(
         data=data,
         api=ApiSettings(),
         ingest=IngestSettings(**{"reserve_bytes": RESERVE_BYTES, **ingest}),
-        media=MediaSettings(sandbox="prefer"),
+        media=MediaSettings(**{"sandbox": "prefer", **(media or {})}),
         protection=ProtectionSettings(immutable=False),
     )

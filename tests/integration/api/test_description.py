@@ -124,9 +124,11 @@ def test_the_page_runs_only_its_own_scripts(inside: Inside) -> None:
 def test_nothing_but_the_page_is_served(inside: Inside, path: str) -> None:
     answer = Client(inside.url).get(path)
     assert (answer.status, answer.code) == (404, "not-found")
+    assert (answer.json()["status"], answer.json()["title"]) == (404, "Not found")
 
 
 def test_an_unknown_method_is_a_problem_too(inside: Inside) -> None:
     answer = Client(inside.url).ask("PUT", "/items", b"")
     assert (answer.status, answer.code) == (405, "no-such-method")
+    assert answer.json()["status"] == 405
     assert "GET" in answer.headers["Allow"]
