@@ -22,10 +22,11 @@ from api.schemas import JobOut, RecoveryWanted, StillOut, StillWanted
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
 from evidence.items import Rendition
+from evidence.parts import SOUND, part_kind
 from evidence.ranges import ByteRange
-from retrieval.playlist import media_playlist
+from retrieval import playlist as playlists
 from retrieval.ranges import Unsatisfiable, parse_range
-from retrieval.reading import Content
+from retrieval.reading import Content, Growing
 from retrieval.thumbnails import thumbnail_track
 from retrieval.viewings import OpenViewing
 
@@ -235,7 +236,7 @@ async def ask_recovery(request: web.Request) -> web.Response:
 async def recovered_playlist(request: web.Request) -> web.Response:
     """The HLS playlist over what was recovered; opens the viewing that its segments use."""
     rendition = await _entered(request, "recovered")
-    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
+    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
 
 
 async def still(request: web.Request) -> web.StreamResponse:
@@ -256,13 +257,44 @@ def of_kind(kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def playlist(request: web.Request) -> web.Response:
     """The HLS playlist over the playable rendition; opens the viewing that its segments use."""
     rendition = await _entered(request, "playable")
-    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
+    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
 
 
 async def track_playlist(request: web.Request) -> web.Response:
     """The HLS playlist over a further track; opens the viewing that its segments use."""
     rendition = await _entered(request, _track(request))
-    return _text(media_playlist(rendition.layout, "playable.mp4"), "application/vnd.apple.mpegurl")
+    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
+
+
+async def growing_playlist(request: web.Request) -> web.Response:
+    """Where picture and sound are of a recording that is still being made; opens a viewing."""
+    made, _ = await _grown(request, part_kind(1))
+    return _hls(playlists.growing_master(made.picture[0].layout, sound=made.sound is not None))
+
+
+async def growing_picture(request: web.Request) -> web.Response:
+    """The HLS playlist over the parts of the picture that are made by now."""
+    made, _ = await _grown(request, part_kind(1))
+    served = [(f"{part.kind}.mp4", part.layout) for part in made.picture]
+    return _hls(playlists.growing_playlist(served, until_us=made.until_us))
+
+
+async def growing_sound(request: web.Request) -> web.Response:
+    """The HLS playlist over the sound, as far as there is a picture to it."""
+    made, sound = await _grown(request, part_kind(SOUND))
+    return _hls(playlists.growing_playlist([(f"{sound.kind}.mp4", sound.layout)], until_us=made.until_us))
+
+
+async def part(request: web.Request) -> web.StreamResponse:
+    """A part of a recording that is still being made, for byte ranges."""
+    return await _serve(request, f"part-{request.match_info['number']}")
+
+
+async def _grown(request: web.Request, entered: str) -> tuple[Growing, Rendition]:
+    """What is made by now, and the rendition of kind `entered` of which a viewing is on record then."""
+    agent = await agent_of(request)
+    made = await services(request).reading.growing(agent, request.match_info["item"])
+    return made, await _entered(request, entered)
 
 
 async def thumbnails(request: web.Request) -> web.Response:
@@ -284,6 +316,10 @@ async def _entered(request: web.Request, name: str) -> Rendition:
     entered = await reading.enter(agent, content, (0, content.size), _purpose(request))
     await services(request).desk.leave(entered, done=False)
     return content.rendition
+
+
+def _hls(text: str) -> web.Response:
+    return _text(text, "application/vnd.apple.mpegurl")
 
 
 def _text(text: str, media_type: str) -> web.Response:

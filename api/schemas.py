@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evidence.items import Upload
 from evidence.jobs import Job, time_left
+from evidence.parts import playable_parts
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_text
 from retrieval.copies import FoundCopy
@@ -146,7 +147,10 @@ class RenditionOut(BaseModel):
 
 
 class ItemOut(BaseModel):
-    """One original and what is known of it."""
+    """One original and what is known of it.
+
+    `playable_until_ms` is how far a recording can be played that is still being made; null for all others.
+    """
 
     id: str
     upload: str
@@ -163,6 +167,7 @@ class ItemOut(BaseModel):
     locked_until: str
     read_back: dict[str, Any] | None
     playable: bool
+    playable_until_ms: int | None
     route: str | None
     reason: str | None
     duration_ms: int | None
@@ -174,6 +179,8 @@ class ItemOut(BaseModel):
     def of(cls, view: ItemView) -> ItemOut:
         """From the domain."""
         item = view.item
+        playable = any(rendition.kind == "playable" for rendition in view.renditions)
+        ready = () if playable else playable_parts(view.parts)
         summary: dict[str, Any] = dict(item.summary or {})
         return cls(
             id=item.id,
@@ -190,7 +197,8 @@ class ItemOut(BaseModel):
             committed_at=to_text(item.committed_at),
             locked_until=to_text(item.locked_until),
             read_back=None if item.read_back is None else dict(item.read_back),
-            playable=any(rendition.kind == "playable" for rendition in view.renditions),
+            playable=playable,
+            playable_until_ms=ready[-1].ends_us // 1000 if ready else None,
             route=summary.get("route"),
             reason=summary.get("reason"),
             duration_ms=summary.get("duration_ms"),

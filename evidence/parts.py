@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from evidence.canonical import Json
 
@@ -54,3 +55,11 @@ def is_settled(parts: Sequence[Part]) -> bool:
 def progress(parts: Sequence[Part]) -> int:
     """How far all are together, in permille of the whole way."""
     return ALL_MADE * sum(part.made_at is not None for part in parts) // max(1, len(parts))
+
+
+def playable_parts(parts: Sequence[Part]) -> Sequence[Part]:
+    """What of the picture can be played by now: without a gap from its beginning, once the sound is there."""
+    if any(part.number == SOUND and part.made_at is None for part in parts):
+        return ()
+    picture = sorted((part for part in parts if part.number != SOUND), key=lambda part: part.number)
+    return tuple(takewhile(lambda part: part.made_at is not None, picture))

@@ -14,6 +14,7 @@ from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id
 from evidence.items import Item, Rendition
 from evidence.jobs import Job, JobState
+from evidence.parts import SOUND, Part, part_kind, playable_parts
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, HistoryEntry, JobChange, Transaction
 from evidence.ports.clock import Clock
@@ -34,6 +35,19 @@ class ItemView:
     jobs: Sequence[Job]
     names: Mapping[str, str]
     description: Mapping[str, Any] | None = None
+    parts: Sequence[Part] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """What is made by now of a recording in parts.
+
+    `until_us` is how far the picture can be played; None once no more will come.
+    """
+
+    picture: Sequence[Rendition]
+    sound: Rendition | None
+    until_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,27 @@ class Reading:
             rendition,
         )
 
+    async def growing(self, agent: Agent, item_id: str) -> Growing:
+        """What can be played of a recording that is still being made; raises Denied, also while nothing can.
+
+        It stays until the parts are discarded, for whoever is at it when the recording is joined.
+        """
+        item = await self._find(agent, item_id, Action.PLAY)
+
+        def look(tx: Transaction) -> Growing:
+            parts = tx.parts.of_item(item.id)
+            ready = playable_parts(parts)
+            made = {one.kind: one for one in tx.items.renditions(item.id)}
+            kinds = [part.kind for part in ready]
+            sound = part_kind(SOUND)
+            if not kinds or not made.keys() >= set(kinds):
+                raise Denied
+            complete = "playable" in made or all(part.made_at for part in parts)
+            until_us = None if complete else ready[-1].ends_us
+            return Growing([made[kind] for kind in kinds], made.get(sound), until_us)
+
+        return await self._catalogue.read(look)
+
     @asynccontextmanager
     async def opened(self, content: Content) -> AsyncIterator[BinaryIO]:
         """The bytes; raises Denied where the store has lost them, which the read-back raises an alarm for."""
@@ -209,7 +244,17 @@ def _views(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
     for job in tx.jobs.of_subjects([item.id for item in items]):
         jobs.setdefault(job.subject, []).append(job)
     names = tx.agents.names(sorted({item.agent_id for item in items}))
-    return [ItemView(item, tx.items.renditions(item.id), jobs.get(item.id, []), names) for item in items]
+    parts = tx.parts.of_items([item.id for item in items])
+    return [
+        ItemView(
+            item,
+            tx.items.renditions(item.id),
+            jobs.get(item.id, []),
+            names,
+            parts=parts.get(item.id, ()),
+        )
+        for item in items
+    ]
 
 
 def _line(entry: HistoryEntry, event: dict[str, Any], names: Mapping[str, str]) -> HistoryLine:

@@ -40,10 +40,21 @@ function element(tag, words, attributes = {}) {
 
 const time = (stamp) => new Date(stamp).toLocaleString(language);
 
+const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
+
+// How far a recording is that is still being made playable, and how long that still takes.
+function making(item) {
+  const job = item.jobs.find(({ stage, state }) => stage === "playable" && ["running", "waiting"].includes(state));
+  if (!job || item.playable) return "";
+  const left = job.seconds_left === null ? "" : ` · ${text("left")} ${Math.ceil(job.seconds_left / 60)} ${text("minutes")}`;
+  const until = item.playable_until_ms === null ? "" : `${text("until")} ${clock(item.playable_until_ms)} · `;
+  return `${until}${Math.floor(job.progress / 10)} %${left}`;
+}
+
 function stateOf(item) {
   if (item.playable) return text("playable");
   if (item.jobs.some((job) => job.state === "failed")) return text("failed");
-  if (item.jobs.some((job) => job.state !== "done")) return text("working");
+  if (item.jobs.some((job) => job.state !== "done")) return `${text("working")} ${making(item)}`.trim();
   return text("stored");
 }
 
@@ -59,6 +70,8 @@ function row(item) {
 
 async function list(before) {
   const page = await ask("/items" + (before ? `?before=${before}` : ""));
+  // What was asked for before somebody signed out is not shown to the next.
+  if ($("main").hidden) return;
   if (!before) $("rows").replaceChildren();
   $("rows").append(...page.items.map(row));
   if (!before && page.items.length === 0) say(text("empty"));
@@ -88,6 +101,8 @@ function play(item, below = "") {
   const still = item.renditions.some(({ kind }) => kind === "preview");
   $("preview").hidden = !still;
   if (still) $("preview").src = `/items/${item.id}/preview.jpg`;
+  const growing = !item.playable && item.playable_until_ms !== null;
+  if (growing && !below) below = "growing/";
   if (!item.playable && !below) return;
   const video = $("player");
   const source = `/items/${item.id}/${below}playlist.m3u8`;
@@ -95,7 +110,8 @@ function play(item, below = "") {
   if (item.renditions.some((rendition) => rendition.kind === "poster")) video.poster = `/items/${item.id}/poster.jpg`;
   else video.removeAttribute("poster");
   if (window.Hls?.isSupported()) {
-    player = new window.Hls();
+    // What grows is not live: it is watched from its beginning.
+    player = new window.Hls({ startPosition: growing ? 0 : -1 });
     player.loadSource(source);
     player.attachMedia(video);
   } else {
@@ -128,7 +144,7 @@ async function show(id) {
   for (const line of $("rows").children) line.setAttribute("aria-selected", String(line.dataset.item === id));
   $("detail").hidden = false;
   $("title").textContent = item.submitted.filename;
-  $("why").textContent = item.salvaged ? text("salvaged") + item.salvaged : item.playable ? "" : item.reason ?? "";
+  $("why").textContent = item.salvaged ? text("salvaged") + item.salvaged : item.playable ? "" : making(item) || (item.reason ?? "");
   $("warnings").replaceChildren(...item.warnings.map((warning) => element("li", warning)));
   const facts = [
     ["uploader", item.agent_name ?? item.agent], ["device", item.submitted.device ?? ""],

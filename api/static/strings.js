@@ -9,6 +9,7 @@ export const strings = {
     empty: "还没有证据材料。", gone: "请先登录。", trouble: "服务器没有应答，请稍后再试。", by: "由",
     noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", recovered: "恢复的画面（非原始文件）", still: "截取当前画面", stillAt: "截图",
     stillAsked: "正在从原始文件截取画面；重新打开此项即可查看。",
+    until: "已可播放至", left: "约剩", minutes: "分钟",
   },
   en: {
     username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
@@ -19,5 +20,6 @@ export const strings = {
     empty: "There are no items yet.", gone: "Sign in first.", trouble: "The server does not answer. Try again in a moment.",
     by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", recovered: "Recovered pictures (not the original)", still: "Take a still", stillAt: "Still at",
     stillAsked: "The still is being taken from the original; open the item again to see it.",
+    until: "can be played up to", left: "about", minutes: "min left",
   },
 };

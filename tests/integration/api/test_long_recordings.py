@@ -100,6 +100,46 @@ def test_it_is_made_in_parts_and_says_of_which(long_server: Inside, tmp_path: Pa
     assert _shown(long_server, item)["duration_ms"] == pytest.approx(14_000, abs=100)
 
 
+def test_what_grows_is_shown_to_whoever_may_see_it_and_on_record(long_server: Inside, tmp_path: Path) -> None:
+    reviewer = long_server.another(Role.REVIEWER)
+    with _by_hand(long_server):
+        item = _planned(long_server, _recording(tmp_path / "long.avi", 320))
+        jobs = {job.subject: job.id for job in long_server.jobs(Stage.PART)}
+        sound, first, second, *_ = (jobs[part.id] for part in _parts(long_server, item))
+        addresses = [f"/items/{item}/growing/{name}.m3u8" for name in ("playlist", "picture", "sound")]
+        for job in (second, first):
+            assert [reviewer.get(address).status for address in addresses] == [404] * 3
+            assert _shown(long_server, item)["playable_until_ms"] is None
+            long_server.do(long_server.services.work.run(job))
+        assert _shown(long_server, item)["playable_until_ms"] is None
+        long_server.do(long_server.services.work.run(sound))
+        until = _shown(long_server, item)["playable_until_ms"]
+        assert until == pytest.approx(6_500, abs=1000)
+        (listed,) = (one for one in reviewer.get("/items").json()["items"] if one["id"] == item)
+        assert listed["playable_until_ms"] == until
+        already = len(long_server.events("viewing.opened"))
+        master, picture, heard = (reviewer.get(address).body.decode() for address in addresses)
+        assert "picture.m3u8" in master
+        assert "sound.m3u8" in master
+        assert picture.count("EXT-X-MAP") == 2
+        assert "ENDLIST" not in picture + heard
+        viewed = [event["detail"]["content"] for event in long_server.events("viewing.opened")[already:]]
+        made = _renditions(long_server, item)
+        assert viewed == [made["part-1"]["id"], made["part-0"]["id"]]
+        part = reviewer.get(f"/items/{item}/growing/part-2.mp4", Range="bytes=0-99")
+        assert (part.status, len(part.body), part.body[4:8]) == (206, 100, b"ftyp")
+        elsewhere = long_server.client(Role.REVIEWER, "south")
+        for address in [*addresses, f"/items/{item}/growing/part-2.mp4"]:
+            assert (elsewhere.get(address).status, elsewhere.get(address).code) == (404, "not-found")
+        assert reviewer.get(f"/items/{item}/growing/part-99.mp4").status == 404
+        assert reviewer.get(f"/items/{item}/growing/part-x.mp4").status == 404
+        long_server.run(Stage.PART)
+        long_server.run(Stage.PLAYABLE)
+    for address in addresses[1:]:
+        assert reviewer.get(address).body.decode().endswith("#EXT-X-ENDLIST\n")
+    assert _shown(long_server, item)["playable_until_ms"] is None
+
+
 def test_a_killed_worker_costs_the_part_that_it_was_at(long_server: Inside, tmp_path: Path) -> None:
     with _by_hand(long_server):
         item = _planned(long_server, _recording(tmp_path / "long.avi", 350))
@@ -144,8 +184,9 @@ def test_what_a_part_cannot_is_made_in_one_go(long_server: Inside, tmp_path: Pat
     *_, last = _parts(long_server, item)
     assert last.given_up is not None
     assert "in one go" in last.given_up
-    events = [event["detail"] for event in long_server.events("stage.failed")]
-    assert [event["code"] for event in events if event["stage"] == "part"] == ["no-entry"]
+    about = {"id": last.id, "kind": "part"}
+    failures = [event for event in long_server.events("stage.failed") if about in event["subjects"]]
+    assert [event["detail"]["code"] for event in failures] == ["no-entry"]
 
 
 def test_parts_go_once_nobody_can_be_watching_them(long_server: Inside, tmp_path: Path) -> None:
