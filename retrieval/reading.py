@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from evidence.access import Viewer
 from evidence.agents import Action, Agent, Resource
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
@@ -89,10 +90,11 @@ class Reading:
         scope = self._authority.scope(agent, Action.LIST_ITEMS)
         if scope is None:
             raise Denied
+        viewer = Viewer.of(agent, scope, self._clock.now())
         page = await self._catalogue.read(
             lambda tx: _views(
                 tx,
-                tx.items.page(unit=scope.unit, agent_id=scope.owner, before=before, limit=PAGE),
+                tx.items.page(viewer, before=before, limit=PAGE),
             )
         )
         await self._record(agent, EventType.LIST_SHOWN, [view.item.id for view in page], {"of": "items"})

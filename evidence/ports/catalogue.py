@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from evidence.access import Viewer
 from evidence.agents import Agent, Credential
 from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
@@ -138,10 +139,8 @@ class Items(Protocol):
         """The item that the same device and unit gave with the same bytes; never an empty one."""
         ...
 
-    def page(
-        self, *, unit: str | None, agent_id: str | None, before: str | None, limit: int
-    ) -> Sequence[Item]:
-        """Newest first; `before` is the last identifier of the page before."""
+    def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
+        """What `viewer` may see, newest first; `before` is the last identifier of the page before."""
         ...
 
     def set_lock(self, item_id: str, locked_until: datetime) -> None: ...

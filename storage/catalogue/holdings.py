@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from evidence.access import Viewer
 from evidence.canonical import Json
 from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
+from storage.catalogue.access import visible_items
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
@@ -48,15 +50,9 @@ class SqlItems:
         )
         return None if row is None else codec.item(row)
 
-    def page(
-        self, *, unit: str | None, agent_id: str | None, before: str | None, limit: int
-    ) -> Sequence[Item]:
+    def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
         """Newest first."""
-        query = select(items).order_by(items.c.id.desc()).limit(limit)
-        if unit is not None:
-            query = query.where(items.c.unit == unit)
-        if agent_id is not None:
-            query = query.where(items.c.agent_id == agent_id)
+        query = select(items).where(visible_items(viewer)).order_by(items.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(items.c.id < before)
         return [codec.item(row) for row in self._connection.execute(query).mappings()]

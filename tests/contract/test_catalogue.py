@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DatabaseError
 
+from evidence.access import Viewer
 from evidence.agents import Agent, AgentKind, Role
 from evidence.errors import Conflict, LeaseLost, Unavailable
 from evidence.events import EventDraft, EventType, Subject, parse_event
@@ -326,9 +327,8 @@ async def test_pages_follow_each_other_within_unit_and_owner(catalogue: SqlCatal
     ids = sorted((item.id for item in items), reverse=True)
 
     async def page(before: str | None, unit: str | None = AGENT.unit, owner: str | None = None) -> list[str]:
-        found = await catalogue.read(
-            lambda tx: tx.items.page(unit=unit, agent_id=owner, before=before, limit=2)
-        )
+        viewer = Viewer(owner or AGENT.id, unit, owner is not None, NOW)
+        found = await catalogue.read(lambda tx: tx.items.page(viewer, before=before, limit=2))
         return [item.id for item in found]
 
     assert await page(None) == ids[:2]

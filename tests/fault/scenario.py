@@ -18,6 +18,7 @@ from clients.verifier.receipt import verify_receipt
 from custos.clock import SystemClock
 from custos.settings import IngestSettings, ProtectionSettings, Settings
 from custos.wiring import Services, open_services
+from evidence.access import Viewer
 from evidence.agents import Agent, Role
 from evidence.events import parse_event
 from evidence.items import UploadState
@@ -162,9 +163,8 @@ async def verify(directory: Path, clip: Path) -> None:
         agent = await somebody(services)
         upload = await services.uploads.find(agent, client.knows["upload"])
         assert upload.state is UploadState.COMMITTED, upload
-        items = await services.catalogue.read(
-            lambda tx: tx.items.page(unit=None, agent_id=None, before=None, limit=9)
-        )
+        everything = Viewer(agent.id, None, False, SystemClock().now())
+        items = await services.catalogue.read(lambda tx: tx.items.page(everything, before=None, limit=9))
         assert [item.id for item in items] == [upload.item_id]
         item = items[0]
         assert item.sha256 == hashlib.sha256(data).hexdigest()
