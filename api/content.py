@@ -71,17 +71,16 @@ def _purpose(request: web.Request) -> str | None:
 class _Transfer:
     """One response body, range by range, under one viewing after another."""
 
-    def __init__(self, request: web.Request, agent: Agent, content: Content, purpose: str | None) -> None:
+    def __init__(self, request: web.Request, agent: Agent, content: Content) -> None:
         self._request = request
         self._agent = agent
         self._content = content
-        self._purpose = purpose
         self._viewing: OpenViewing | None = None
 
     async def enter(self, wanted: ByteRange) -> None:
         """Be on record for `wanted` before any of it leaves."""
         reading = services(self._request).reading
-        self._viewing = await reading.enter(self._agent, self._content, wanted, self._purpose)
+        self._viewing = await reading.enter(self._agent, self._content, wanted)
 
     async def leave(self) -> None:
         """Close what was opened; an original's viewing ends with its answer."""
@@ -116,7 +115,9 @@ class _Transfer:
 
 async def _serve(request: web.Request, name: str) -> web.StreamResponse:
     agent = await agent_of(request)
-    content = await services(request).reading.content(agent, request.match_info["item"], name)
+    content = await services(request).reading.content(
+        agent, request.match_info["item"], name, _purpose(request)
+    )
     headers = _base_headers(content)
     if_range = request.headers.get("If-Range")
     wanted = None
@@ -172,7 +173,7 @@ async def _send(
     parts: Sequence[tuple[bytes, int, int]],
     closing: bytes,
 ) -> web.StreamResponse:
-    transfer = _Transfer(request, agent, content, _purpose(request))
+    transfer = _Transfer(request, agent, content)
     first = min(start for _, start, _ in parts)
     last = max(end for _, _, end in parts)
     async with services(request).reading.opened(content) as file:
@@ -293,7 +294,7 @@ async def part(request: web.Request) -> web.StreamResponse:
 async def _grown(request: web.Request, entered: str) -> tuple[Growing, Rendition]:
     """What is made by now, and the rendition of kind `entered` of which a viewing is on record then."""
     agent = await agent_of(request)
-    made = await services(request).reading.growing(agent, request.match_info["item"])
+    made = await services(request).reading.growing(agent, request.match_info["item"], _purpose(request))
     return made, await _entered(request, entered)
 
 
@@ -311,9 +312,9 @@ async def _entered(request: web.Request, name: str) -> Rendition:
     """The rendition, once a viewing of it is on record."""
     agent = await agent_of(request)
     reading = services(request).reading
-    content = await reading.content(agent, request.match_info["item"], name)
+    content = await reading.content(agent, request.match_info["item"], name, _purpose(request))
     assert content.rendition is not None
-    entered = await reading.enter(agent, content, (0, content.size), _purpose(request))
+    entered = await reading.enter(agent, content, (0, content.size))
     await services(request).desk.leave(entered, done=False)
     return content.rendition
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.routes import Answer, Parameter, Route
+from api.routing import Answer, Parameter, Route
 from api.schemas import Problem
 
 _REASONS = {
@@ -21,6 +21,7 @@ _REASONS = {
     206: "A part of the bytes",
     400: "The request is wrong",
     401: "Sign in first",
+    403: "Say what you look for first",
     404: "Nothing here that you may see",
     409: "Something else is in the way",
     410: "Over",

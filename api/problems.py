@@ -13,6 +13,7 @@ from evidence.errors import (
     Denied,
     Invalid,
     NoSpace,
+    PurposeNeeded,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -35,6 +36,7 @@ _BY_CODE = {
 _BY_KIND: tuple[tuple[type[CustosError], int, str], ...] = (
     (Unauthenticated, 401, "Sign in first"),
     (Denied, 404, "Not found"),
+    (PurposeNeeded, 403, "Purpose needed"),
     (Unsatisfiable, 416, "Range not satisfiable"),
     (Conflict, 409, "Conflict"),
     (TooLarge, 413, "Too large"),

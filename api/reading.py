@@ -36,7 +36,10 @@ async def items(request: web.Request) -> web.Response:
     before = request.query.get("before")
     if before is not None and not is_id(before):
         raise Invalid("bad-cursor", "`before` is not a cursor that this server gave out.")
-    views = await services(request).reading.items(agent, before)
+    mine = request.query.get("mine", "false")
+    if mine not in ("true", "false"):
+        raise Invalid("bad-mine", "`mine` is true or false.")
+    views = await services(request).reading.items(agent, before, mine=mine == "true")
     following = views[-1].item.id if len(views) == PAGE else None
     return respond(ItemPage(items=[ItemOut.of(view) for view in views], next=following))
 

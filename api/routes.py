@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
-
-from aiohttp import web
-from pydantic import BaseModel
-
 from api import content, reading, session, tus, upkeep
+from api.case_routes import CASE_ROUTES
+from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
     AgentOut,
     CopyList,
@@ -27,69 +22,6 @@ from api.schemas import (
     UploadOut,
 )
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One status: a model for JSON, a media type for anything else, neither for no body."""
-
-    model: type[BaseModel] | None = None
-    media_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter or header beyond the path's; `pattern` is what its text must match."""
-
-    name: str
-    place: str
-    required: bool = False
-    pattern: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method on one path. `errors` are the problem statuses beyond 401, 404 and 503."""
-
-    method: str
-    path: str
-    handler: Handler
-    answers: Mapping[int, Answer]
-    body: type[BaseModel] | str | None = None
-    parameters: tuple[Parameter, ...] = ()
-    errors: tuple[int, ...] = ()
-    signed_in: bool = True
-    tag: str = "retrieval"
-    described: bool = True
-
-
-def _header(name: str, pattern: str | None = None, *, required: bool = False) -> Parameter:
-    return Parameter(name, "header", required, pattern)
-
-
-_TUS = _header("Tus-Resumable", "^1\\.0\\.0$", required=True)
-_NUMBER = "^[0-9]{1,18}$"
-_BYTES = {
-    200: Answer(media_type="*/*"),
-    206: Answer(media_type="*/*"),
-}
-_RANGE = (_header("Range"), _header("If-Range"), _header("X-Purpose"))
-_OCTETS = "application/offset+octet-stream"
-_HLS = "application/vnd.apple.mpegurl"
-_EMPTY = Answer()
-
-
-def _bytes(path: str, handler: Handler) -> Route:
-    return Route("GET", path, handler, _BYTES, parameters=_RANGE, errors=(400, 416))
-
-
-def _derived(path: str, handler: Handler, media_type: str) -> Route:
-    """A text that is put together from what was made of the item."""
-    answers = {200: Answer(media_type=media_type)}
-    return Route("GET", path, handler, answers, parameters=(_header("X-Purpose"),), errors=(400,))
-
-
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
@@ -102,19 +34,19 @@ ROUTES: tuple[Route, ...] = (
         tag="session",
     ),
     Route("GET", "/session", session.who, {200: Answer(AgentOut)}, tag="session"),
-    Route("DELETE", "/session", session.sign_out, {204: _EMPTY}, tag="session"),
-    Route("OPTIONS", "/uploads", tus.options, {204: _EMPTY}, signed_in=False, tag="ingest"),
+    Route("DELETE", "/session", session.sign_out, {204: EMPTY}, tag="session"),
+    Route("OPTIONS", "/uploads", tus.options, {204: EMPTY}, signed_in=False, tag="ingest"),
     Route(
         "POST",
         "/uploads",
         tus.create,
-        {201: _EMPTY},
-        _OCTETS,
+        {201: EMPTY},
+        OCTETS,
         (
-            _TUS,
-            _header("Upload-Length", _NUMBER, required=True),
-            _header("Upload-Metadata"),
-            _header("Upload-Checksum"),
+            TUS,
+            header("Upload-Length", NUMBER, required=True),
+            header("Upload-Metadata"),
+            header("Upload-Checksum"),
         ),
         (400, 409, 410, 412, 413, 415, 422, 460, 507),
         tag="ingest",
@@ -123,9 +55,9 @@ ROUTES: tuple[Route, ...] = (
         "HEAD",
         "/uploads/{upload}",
         tus.head,
-        {200: _EMPTY},
+        {200: EMPTY},
         None,
-        (_TUS,),
+        (TUS,),
         (400, 409, 410, 412, 422, 423),
         tag="ingest",
     ),
@@ -133,9 +65,9 @@ ROUTES: tuple[Route, ...] = (
         "PATCH",
         "/uploads/{upload}",
         tus.patch,
-        {204: _EMPTY},
-        _OCTETS,
-        (_TUS, _header("Upload-Offset", _NUMBER, required=True), _header("Upload-Checksum")),
+        {204: EMPTY},
+        OCTETS,
+        (TUS, header("Upload-Offset", NUMBER, required=True), header("Upload-Checksum")),
         (400, 409, 410, 412, 413, 415, 422, 423, 460, 507),
         tag="ingest",
     ),
@@ -143,9 +75,9 @@ ROUTES: tuple[Route, ...] = (
         "DELETE",
         "/uploads/{upload}",
         tus.terminate,
-        {204: _EMPTY},
+        {204: EMPTY},
         None,
-        (_TUS,),
+        (TUS,),
         (400, 410, 412, 423),
         tag="ingest",
     ),
@@ -167,32 +99,38 @@ ROUTES: tuple[Route, ...] = (
         tag="ingest",
     ),
     Route(
-        "GET", "/items", reading.items, {200: Answer(ItemPage)}, None, (Parameter("before", "query"),), (400,)
+        "GET",
+        "/items",
+        reading.items,
+        {200: Answer(ItemPage)},
+        None,
+        (Parameter("before", "query"), Parameter("mine", "query")),
+        (400,),
     ),
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),
-    _bytes("/items/{item}/original", content.original),
-    _derived("/items/{item}/playlist.m3u8", content.playlist, _HLS),
-    _bytes("/items/{item}/playable.mp4", content.playable),
-    _derived("/items/{item}/tracks/{track}/playlist.m3u8", content.track_playlist, _HLS),
-    _bytes("/items/{item}/tracks/{track}/playable.mp4", content.track),
-    _derived("/items/{item}/growing/playlist.m3u8", content.growing_playlist, _HLS),
-    _derived("/items/{item}/growing/picture.m3u8", content.growing_picture, _HLS),
-    _derived("/items/{item}/growing/sound.m3u8", content.growing_sound, _HLS),
-    _bytes("/items/{item}/growing/part-{number}.mp4", content.part),
-    _bytes("/items/{item}/poster.jpg", content.of_kind("poster")),
-    _bytes("/items/{item}/preview.jpg", content.of_kind("preview")),
-    _bytes("/items/{item}/sprite.jpg", content.of_kind("sprite")),
-    _derived("/items/{item}/sprite.vtt", content.thumbnails, "text/vtt"),
-    _bytes("/items/{item}/analysis.json", content.of_kind("analysis")),
+    served("/items/{item}/original", content.original),
+    derived("/items/{item}/playlist.m3u8", content.playlist, HLS),
+    served("/items/{item}/playable.mp4", content.playable),
+    derived("/items/{item}/tracks/{track}/playlist.m3u8", content.track_playlist, HLS),
+    served("/items/{item}/tracks/{track}/playable.mp4", content.track),
+    derived("/items/{item}/growing/playlist.m3u8", content.growing_playlist, HLS),
+    derived("/items/{item}/growing/picture.m3u8", content.growing_picture, HLS),
+    derived("/items/{item}/growing/sound.m3u8", content.growing_sound, HLS),
+    served("/items/{item}/growing/part-{number}.mp4", content.part),
+    served("/items/{item}/poster.jpg", content.of_kind("poster")),
+    served("/items/{item}/preview.jpg", content.of_kind("preview")),
+    served("/items/{item}/sprite.jpg", content.of_kind("sprite")),
+    derived("/items/{item}/sprite.vtt", content.thumbnails, "text/vtt"),
+    served("/items/{item}/analysis.json", content.of_kind("analysis")),
     Route(
         "POST",
         "/items/{item}/stills",
         content.ask_still,
         {202: Answer(StillOut)},
         StillWanted,
-        errors=(400,),
+        errors=(400, 403),
     ),
     Route(
         "POST",
@@ -200,12 +138,12 @@ ROUTES: tuple[Route, ...] = (
         content.ask_recovery,
         {202: Answer(JobOut)},
         RecoveryWanted,
-        errors=(400,),
+        errors=(400, 403),
     ),
-    _derived("/items/{item}/recovered/playlist.m3u8", content.recovered_playlist, _HLS),
-    _bytes("/items/{item}/recovered/playable.mp4", content.of_kind("recovered")),
-    _bytes("/items/{item}/stills/{at_us}.png", content.still),
-    _bytes("/items/{item}/presentation.json", content.of_kind("presentation")),
+    derived("/items/{item}/recovered/playlist.m3u8", content.recovered_playlist, HLS),
+    served("/items/{item}/recovered/playable.mp4", content.of_kind("recovered")),
+    served("/items/{item}/stills/{at_us}.png", content.still),
+    served("/items/{item}/presentation.json", content.of_kind("presentation")),
     Route(
         "GET",
         "/jobs",
@@ -221,10 +159,11 @@ ROUTES: tuple[Route, ...] = (
         "/progress",
         reading.progress,
         {200: Answer(media_type="text/event-stream")},
-        parameters=(_header("Last-Event-ID"), Parameter("after", "query")),
+        parameters=(header("Last-Event-ID"), Parameter("after", "query")),
         errors=(400,),
         tag="work",
     ),
+    *CASE_ROUTES,
     Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
     Route("GET", "/readyz", upkeep.ready, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
     Route(

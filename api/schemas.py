@@ -163,6 +163,7 @@ class ItemOut(BaseModel):
     digests: dict[str, str]
     submitted: dict[str, Any]
     salvaged: str | None
+    restriction: str
     committed_at: str
     locked_until: str
     read_back: dict[str, Any] | None
@@ -194,6 +195,7 @@ class ItemOut(BaseModel):
             digests={"sha256": item.sha256, "crc32": f"{item.crc32:08x}"},
             submitted=dict(item.submission.as_json()),
             salvaged=item.salvaged,
+            restriction=item.restriction,
             committed_at=to_text(item.committed_at),
             locked_until=to_text(item.locked_until),
             read_back=None if item.read_back is None else dict(item.read_back),
@@ -219,16 +221,40 @@ class ItemOut(BaseModel):
         )
 
 
-class ItemDetail(ItemOut):
-    """One item with everything that ffprobe and exiftool said of it; null until it was described."""
+class ItemCaseOut(BaseModel):
+    """A case that an item is linked to."""
 
+    link: str
+    case: str
+    number: str
+    origin: str
+    made_at: str
+
+
+class ItemDetail(ItemOut):
+    """One item with everything that ffprobe and exiftool said of it; null until it was described.
+
+    `cases` are those that it is linked to, as far as whoever asks may see them.
+    """
+
+    cases: list[ItemCaseOut]
     description: dict[str, Any] | None
 
     @classmethod
     def of(cls, view: ItemView) -> ItemDetail:
         """From the domain."""
         described = None if view.description is None else dict(view.description)
-        return cls(**ItemOut.of(view).model_dump(), description=described)
+        cases = [
+            ItemCaseOut(
+                link=link.id,
+                case=case.id,
+                number=case.number,
+                origin=link.origin,
+                made_at=to_text(link.made_at),
+            )
+            for link, case in view.links
+        ]
+        return cls(**ItemOut.of(view).model_dump(), cases=cases, description=described)
 
 
 class ItemPage(BaseModel):

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from cases.files import CaseFiles
+from cases.linking import Linking
+from cases.rights import Rights
 from custody.signing import FileSigner, open_signer
 from custos.clock import SystemClock
 from custos.settings import Settings
@@ -53,6 +56,9 @@ class Services:
     accounts: Accounts
     uploads: Uploads
     reading: Reading
+    case_files: CaseFiles
+    linking: Linking
+    rights: Rights
     copies: CopySearch
     stills: Stills
     recoveries: Recoveries
@@ -119,6 +125,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Accounts(catalogue, clock),
                 uploads,
                 Reading(catalogue, store, authority, clock, desk),
+                CaseFiles(catalogue, authority, clock),
+                Linking(catalogue, authority, clock),
+                Rights(catalogue, authority, clock),
                 CopySearch(catalogue, index, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),

@@ -1,18 +1,38 @@
-"""Who looks, as lists and searches have to know it: every row, count, cursor and suggestion is filtered."""
+"""Who sees what beside what their role says: restrictions, named people, shares, stated purposes. Pure.
+
+Invariants: a restriction is only ever overcome by being named, never by a role or a share; what an item is
+linked to can close it and never opens it; every list, count, cursor and suggestion carries a `Viewer`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 
-from evidence.agents import Agent, Resource
+from evidence.agents import Agent, Resource, Restriction
+
+#: How long a purpose that was stated holds.
+PURPOSE_LASTS = timedelta(hours=1)
+#: The longest that something is shared for at once; longer is asked for again.
+LONGEST_SHARE = timedelta(days=366)
+
+
+class SubjectKind(StrEnum):
+    """What can be restricted and shared."""
+
+    ITEM = "item"
+    CASE = "case"
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Somebody who asks for a list, and how far their role reaches.
 
-    `unit` None: every unit. With `own` only what they sent themselves. `now` decides what has expired.
+    `unit` None: every unit. With `own` only what they sent or opened themselves. What is shared with them
+    or belongs to a case that they are assigned to comes on top; what is sealed only if they are named.
+    `now` decides what has expired.
     """
 
     agent_id: str
@@ -24,3 +44,22 @@ class Viewer:
     def of(cls, agent: Agent, scope: Resource, now: datetime) -> Viewer:
         """From what `Authority.scope` answers."""
         return cls(agent.id, scope.unit, scope.owner is not None, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Somebody may see an item or a case until then, whatever their unit."""
+
+    id: str
+    subject_kind: SubjectKind
+    subject_id: str
+    agent_id: str
+    given_by: str
+    given_at: datetime
+    until: datetime
+    reason: str
+
+
+def strictest(restrictions: Iterable[Restriction]) -> Restriction:
+    """What holds where several do."""
+    return max(restrictions, key=list(Restriction).index, default=Restriction.NONE)

@@ -16,7 +16,7 @@ class AgentKind(StrEnum):
 
 
 class Role(StrEnum):
-    """One role per agent in the spine; unit and case join it later."""
+    """One for each agent; unit and case decide beside it."""
 
     OFFICER = "officer"
     REVIEWER = "reviewer"
@@ -40,6 +40,16 @@ class Action(StrEnum):
     SEE_HISTORY = "see-history"
     SEE_JOBS = "see-jobs"
     RETRY_JOBS = "retry-jobs"
+    OPEN_CASE = "open-case"
+    SEE_CASE = "see-case"
+    CHANGE_CASE = "change-case"
+    ARCHIVE_CASE = "archive-case"
+    LINK = "link"
+    WITHDRAW_LINK = "withdraw-link"
+    ASSIGN = "assign"
+    RESTRICT = "restrict"
+    SHARE = "share"
+    MANAGE_UNITS = "manage-units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +77,29 @@ class Credential:
     expires_at: datetime
 
 
+class Restriction(StrEnum):
+    """How far an item or a case is closed, least first: a purpose is asked for, or people are named."""
+
+    NONE = "none"
+    RESTRICTED = "restricted"
+    SEALED = "sealed"
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an action is asked on: its unit, and for an upload the agent that opened it."""
+    """What an action is asked on, as far as it decides who may.
+
+    `unit` and the units `above` it, next one first; the `owner` sent or opened it. `named`: whoever asks
+    is named on everything that seals it. `shared`: it is shared with them, or an item of a case that they
+    are assigned to. `assigned`: a case that they are assigned to. `purpose` is what they stated that they
+    look for, while that holds.
+    """
 
     unit: str | None = None
     owner: str | None = None
+    above: tuple[str, ...] = ()
+    restriction: Restriction = Restriction.NONE
+    named: bool = False
+    shared: bool = False
+    assigned: bool = False
+    purpose: str | None = None

@@ -4,6 +4,7 @@
     ├── Invalid            the request itself is wrong; sending it again changes nothing
     ├── Unauthenticated    nobody is signed in
     ├── Denied             signed in, but may not, or the thing may not exist (never says which)
+    ├── PurposeNeeded      allowed, but only to whoever says what they look for
     ├── Conflict           right in itself, but not now: another request or state is in the way
     ├── TooLarge           a length or quota would be exceeded
     ├── NoSpace            the free-space reserve would be touched
@@ -41,6 +42,17 @@ class Denied(CustosError):
 
     def __init__(self, message: str = "There is nothing here that you may see.") -> None:
         super().__init__("not-found", message)
+
+
+class PurposeNeeded(CustosError):
+    """The item is restricted: its bytes are for whoever states a purpose."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "purpose-needed",
+            "This is restricted. State what you look for first (POST …/purpose, or the header X-Purpose); it "
+            "goes on record.",
+        )
 
 
 class Conflict(CustosError):

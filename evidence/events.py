@@ -43,6 +43,19 @@ class EventType(StrEnum):
     RENDITION_DISCARDED = "rendition.discarded"
     STILL_ASKED = "still.asked"
     RECOVERY_ASKED = "recovery.asked"
+    CASE_OPENED = "case.opened"
+    CASE_DESCRIBED = "case.described"
+    CASE_MOVED = "case.moved"
+    CASE_SHOWN = "case.shown"
+    LINK_MADE = "link.made"
+    LINK_WITHDRAWN = "link.withdrawn"
+    PERSON_ASSIGNED = "person.assigned"
+    PERSON_DISMISSED = "person.dismissed"
+    RESTRICTION_SET = "restriction.set"
+    SHARE_GIVEN = "share.given"
+    SHARE_WITHDRAWN = "share.withdrawn"
+    PURPOSE_STATED = "purpose.stated"
+    UNIT_PLACED = "unit.placed"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -80,6 +93,19 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.RENDITION_DISCARDED: "deletion",
     EventType.STILL_ASKED: None,
     EventType.RECOVERY_ASKED: None,
+    EventType.CASE_OPENED: None,
+    EventType.CASE_DESCRIBED: None,
+    EventType.CASE_MOVED: None,
+    EventType.CASE_SHOWN: "dissemination",
+    EventType.LINK_MADE: "metadata modification",
+    EventType.LINK_WITHDRAWN: "metadata modification",
+    EventType.PERSON_ASSIGNED: None,
+    EventType.PERSON_DISMISSED: None,
+    EventType.RESTRICTION_SET: "policy assignment",
+    EventType.SHARE_GIVEN: "policy assignment",
+    EventType.SHARE_WITHDRAWN: "policy assignment",
+    EventType.PURPOSE_STATED: None,
+    EventType.UNIT_PLACED: None,
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from evidence.agents import Restriction
 from evidence.canonical import Json
 from evidence.timekeeping import TimeStatement
 
@@ -171,6 +172,8 @@ class Item:
     read_back: Mapping[str, Json] | None = None
     #: The short end of the description: route, reason, duration_ms, warnings; None until described.
     summary: Mapping[str, Json] | None = None
+    #: What holds of its own restriction and of those of the cases that it is linked to.
+    restriction: Restriction = Restriction.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from evidence.ids import new_id
 from evidence.items import Intent, Item, Upload, UploadState
 from evidence.jobs import Stage
 from evidence.keys import manifest_key, original_key
+from evidence.linking import link_as_submitted
 from evidence.manifests import encode_manifest
 from evidence.ports.catalogue import Alarm, StoredReceipt, Transaction
 from evidence.ports.clock import Clock
@@ -179,6 +180,7 @@ class CommitStage:
                 id=intent.event_id,
             )
         )
+        link_as_submitted(tx, item, now)
         tx.jobs.add(Stage.DESCRIBE, item.id, item.unit, now)
         return item
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evidence.agents import Action, Agent, Resource
+from evidence.access import Viewer
+from evidence.agents import Action, Agent
+from evidence.allowed import allowed_item
 from evidence.copies import CopyMatch, FingerprintKind
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
-from evidence.ids import is_id
 from evidence.items import Item
 from evidence.ports.authority import Authority
-from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.catalogue import Catalogue
 from evidence.ports.clock import Clock
 from evidence.ports.copies import FingerprintIndex
 
@@ -53,10 +54,14 @@ class CopySearch:
 
         An item that agrees in picture and in sound is there twice. Raises Denied, EventNotWritten.
         """
-        asked = await self._catalogue.read(lambda tx: tx.items.get(item_id)) if is_id(item_id) else None
-        if asked is None:
+        now = self._clock.now()
+        scope = self._authority.scope(agent, Action.SEE_ITEM)
+        if scope is None:
             raise Denied
-        self._authority.authorize(agent, Action.SEE_ITEM, Resource(asked.unit, asked.agent_id))
+        viewer = Viewer.of(agent, scope, now)
+        await self._catalogue.read(
+            lambda tx: allowed_item(tx, self._authority, agent, Action.SEE_ITEM, item_id, now)
+        )
         compared: list[FingerprintKind] = []
         matches: list[CopyMatch] = []
         for kind in FingerprintKind:
@@ -65,33 +70,20 @@ class CopySearch:
                 compared.append(kind)
                 matches += await self._index.matches(fingerprint, _MOST_ASKED)
         matches.sort(key=lambda match: -match.score)
-        items = await self._catalogue.read(lambda tx: _items(tx, matches))
-        seen = [
-            FoundCopy(items[match.item_id], match)
-            for match in matches
-            if match.item_id in items and self._may_see(agent, items[match.item_id])
-        ][:MOST_SHOWN]
+        # The index may know an item that is not registered, or no longer.
+        items = await self._catalogue.read(
+            lambda tx: tx.items.seen_by(viewer, {match.item_id for match in matches})
+        )
+        seen = [FoundCopy(items[match.item_id], match) for match in matches if match.item_id in items]
+        seen = seen[:MOST_SHOWN]
         shown = {item_id, *(copy.item.id for copy in seen)}
         await self._catalogue.record(
             EventDraft(
                 EventType.LIST_SHOWN,
                 agent.id,
-                self._clock.now(),
+                now,
                 tuple(Subject("item", one) for one in sorted(shown)),
                 detail={"of": "copies", "asked": item_id},
             )
         )
         return Copies(compared, seen)
-
-    def _may_see(self, agent: Agent, item: Item) -> bool:
-        try:
-            self._authority.authorize(agent, Action.SEE_ITEM, Resource(item.unit, item.agent_id))
-        except Denied:
-            return False
-        return True
-
-
-def _items(tx: Transaction, matches: Sequence[CopyMatch]) -> Mapping[str, Item]:
-    """The items that are still there: the index may know one that is not registered, or no longer."""
-    found = {match.item_id: tx.items.get(match.item_id) for match in matches}
-    return {item_id: item for item_id, item in found.items() if item is not None}

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from evidence.access import Viewer
-from evidence.agents import Action, Agent, Resource
+from evidence.agents import Action, Agent, Restriction
+from evidence.allowed import allowed_item
+from evidence.cases import Case, Link
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
-from evidence.ids import is_id
 from evidence.items import Item, Rendition
 from evidence.jobs import Job, JobState
 from evidence.parts import SOUND, Part, part_kind, playable_parts
@@ -37,6 +38,8 @@ class ItemView:
     names: Mapping[str, str]
     description: Mapping[str, Any] | None = None
     parts: Sequence[Part] = ()
+    #: Live links, each with its case, as far as the viewer may see that.
+    links: Sequence[tuple[Link, Case]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Content:
     size: int
     sha256: str
     rendition: Rendition | None
+    #: What the agent says that they look for, or stated before.
+    purpose: str | None
 
 
 class Reading:
@@ -85,12 +90,17 @@ class Reading:
         self._clock = clock
         self.desk = desk
 
-    async def items(self, agent: Agent, before: str | None) -> Sequence[ItemView]:
-        """A page of at most 50 items, newest first; one event names every item shown."""
+    async def items(self, agent: Agent, before: str | None, *, mine: bool = False) -> Sequence[ItemView]:
+        """A page of at most 50 items, newest first, with `mine` only what the agent sent.
+
+        One event names every item shown.
+        """
         scope = self._authority.scope(agent, Action.LIST_ITEMS)
         if scope is None:
             raise Denied
         viewer = Viewer.of(agent, scope, self._clock.now())
+        if mine:
+            viewer = replace(viewer, own=True)
         page = await self._catalogue.read(
             lambda tx: _views(
                 tx,
@@ -102,10 +112,15 @@ class Reading:
 
     async def item(self, agent: Agent, item_id: str) -> ItemView:
         """One item; raises Denied whether it may not be seen or is not there."""
-        found = await self._find(agent, item_id, Action.SEE_ITEM)
-        view = await self._catalogue.read(
-            lambda tx: replace(_views(tx, [found])[0], description=tx.items.description(item_id))
-        )
+        now = self._clock.now()
+        scope = self._authority.scope(agent, Action.SEE_CASE)
+
+        def look(tx: Transaction) -> ItemView:
+            item = allowed_item(tx, self._authority, agent, Action.SEE_ITEM, item_id, now)
+            links = () if scope is None else _links(tx, Viewer.of(agent, scope, now), item_id)
+            return replace(_views(tx, [item])[0], description=tx.items.description(item_id), links=links)
+
+        view = await self._catalogue.read(look)
         await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
         return view
 
@@ -122,33 +137,41 @@ class Reading:
 
         return await self._catalogue.read(lines)
 
-    async def content(self, agent: Agent, item_id: str, name: str) -> Content:
-        """What `name` ("original" or a rendition's kind) of the item is; raises Denied."""
+    async def content(self, agent: Agent, item_id: str, name: str, purpose: str | None) -> Content:
+        """What `name` ("original" or a rendition's kind) of the item is; raises Denied, PurposeNeeded."""
         action = Action.READ_ORIGINAL if name == "original" else Action.PLAY
-        item, rendition = await self._catalogue.read(
-            lambda tx: (tx.items.get(item_id), tx.items.rendition(item_id, name))
-        )
-        item = self._allowed(agent, item, action)
-        if name == "original":
-            return Content(item, name, item.key, item.media_type, item.size, item.sha256, None)
-        if rendition is None:
-            raise Denied
-        return Content(
-            item,
-            rendition.id,
-            rendition.key,
-            rendition.media_type,
-            rendition.size,
-            rendition.sha256,
-            rendition,
-        )
+        now = self._clock.now()
 
-    async def growing(self, agent: Agent, item_id: str) -> Growing:
+        def look(tx: Transaction) -> Content:
+            item = allowed_item(tx, self._authority, agent, action, item_id, now, purpose)
+            said = purpose
+            if said is None and item.restriction is not Restriction.NONE:
+                resource = tx.access.item(item.id, agent.id, now)
+                said = None if resource is None else resource.purpose
+            if name == "original":
+                return Content(item, name, item.key, item.media_type, item.size, item.sha256, None, said)
+            rendition = tx.items.rendition(item_id, name)
+            if rendition is None:
+                raise Denied
+            return Content(
+                item,
+                rendition.id,
+                rendition.key,
+                rendition.media_type,
+                rendition.size,
+                rendition.sha256,
+                rendition,
+                said,
+            )
+
+        return await self._catalogue.read(look)
+
+    async def growing(self, agent: Agent, item_id: str, purpose: str | None) -> Growing:
         """What can be played of a recording that is still being made; raises Denied, also while nothing can.
 
         It stays until the parts are discarded, for whoever is at it when the recording is joined.
         """
-        item = await self._find(agent, item_id, Action.PLAY)
+        item = await self._find(agent, item_id, Action.PLAY, purpose)
 
         def look(tx: Transaction) -> Growing:
             parts = tx.parts.of_item(item.id)
@@ -173,18 +196,15 @@ class Reading:
         except NotStored as error:
             raise Denied from error
 
-    async def enter(
-        self, agent: Agent, content: Content, wanted: ByteRange, purpose: str | None
-    ) -> OpenViewing:
+    async def enter(self, agent: Agent, content: Content, wanted: ByteRange) -> OpenViewing:
         """A viewing of these bytes, on record. Playback permits the rendition, an original what is asked."""
         permitted = wanted if content.rendition is None else (0, content.size)
-        return await self.desk.enter(agent, content.item.id, content.name, wanted, permitted, purpose)
+        return await self.desk.enter(agent, content.item.id, content.name, wanted, permitted, content.purpose)
 
     async def still_allowed(self, agent: Agent, content: Content) -> None:
-        """Ask again in the middle of a long transfer; raises Denied."""
-        await self._find(
-            agent, content.item.id, Action.READ_ORIGINAL if content.rendition is None else Action.PLAY
-        )
+        """Ask again in the middle of a long transfer; raises Denied, PurposeNeeded."""
+        action = Action.READ_ORIGINAL if content.rendition is None else Action.PLAY
+        await self._find(agent, content.item.id, action, content.purpose)
 
     async def begin_progress(self, agent: Agent) -> None:
         """Put on record that the agent watches its unit's progress; raises Denied."""
@@ -197,9 +217,10 @@ class Reading:
         scope = self._authority.scope(agent, Action.SEE_JOBS)
         if scope is None:
             raise Denied
-        changes = await self._catalogue.read(lambda tx: tx.jobs.changes(after, 500))
+        changes, hidden = await self._catalogue.read(lambda tx: _changes(tx, after, agent.id))
         last = changes[-1].seq if changes else after
-        return last, [change for change in changes if scope.unit in (None, change.unit)]
+        shown = [change for change in changes if scope.unit in (None, change.unit)]
+        return last, [change for change in shown if change.subject not in hidden]
 
     async def last_change(self) -> int:
         """Where a listener that asks for nothing earlier begins."""
@@ -210,22 +231,16 @@ class Reading:
         scope = self._authority.scope(agent, Action.SEE_JOBS)
         if scope is None:
             raise Denied
-        found = await self._catalogue.read(lambda tx: tx.jobs.listed(state, 500))
-        shown = [job for job in found if scope.unit in (None, job.unit)]
+        found, hidden = await self._catalogue.read(lambda tx: _listed(tx, state, agent.id))
+        shown = [job for job in found if scope.unit in (None, job.unit) and job.subject not in hidden]
         await self._record(agent, EventType.PROGRESS_SHOWN, [], {})
         return shown
 
-    async def _find(self, agent: Agent, item_id: str, action: Action) -> Item:
-        item = None
-        if is_id(item_id):
-            item = await self._catalogue.read(lambda tx: tx.items.get(item_id))
-        return self._allowed(agent, item, action)
-
-    def _allowed(self, agent: Agent, item: Item | None, action: Action) -> Item:
-        if item is None:
-            raise Denied
-        self._authority.authorize(agent, action, Resource(item.unit, item.agent_id))
-        return item
+    async def _find(self, agent: Agent, item_id: str, action: Action, purpose: str | None = None) -> Item:
+        now = self._clock.now()
+        return await self._catalogue.read(
+            lambda tx: allowed_item(tx, self._authority, agent, action, item_id, now, purpose)
+        )
 
     async def _record(
         self, agent: Agent, kind: EventType, items: Sequence[str], detail: Mapping[str, Any]
@@ -239,6 +254,22 @@ class Reading:
                 detail=detail,
             )
         )
+
+
+def _changes(tx: Transaction, after: int, agent_id: str) -> tuple[Sequence[JobChange], frozenset[str]]:
+    changes = tx.jobs.changes(after, 500)
+    return changes, tx.access.hidden({change.subject for change in changes}, agent_id)
+
+
+def _listed(tx: Transaction, state: JobState | None, agent_id: str) -> tuple[Sequence[Job], frozenset[str]]:
+    found = tx.jobs.listed(state, 500)
+    return found, tx.access.hidden({job.subject for job in found}, agent_id)
+
+
+def _links(tx: Transaction, viewer: Viewer, item_id: str) -> Sequence[tuple[Link, Case]]:
+    live = [made for made in tx.links.of_items([item_id]).get(item_id, ()) if made.withdrawn_at is None]
+    seen = tx.cases.seen_by(viewer, {made.case_id for made in live})
+    return [(made, seen[made.case_id]) for made in live if made.case_id in seen]
 
 
 def _views(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:

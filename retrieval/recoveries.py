@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from evidence.agents import Action, Agent, Resource
-from evidence.errors import Denied, Invalid
+from evidence.agents import Action, Agent
+from evidence.allowed import allowed_item
+from evidence.errors import Invalid
 from evidence.events import EventDraft, EventType, Subject
-from evidence.ids import derived_id, is_id
-from evidence.items import Item, Recovery
+from evidence.ids import derived_id
+from evidence.items import Recovery
 from evidence.jobs import RINGS, Job, JobState, Stage
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
@@ -32,7 +33,10 @@ class Recoveries:
         now = self._clock.now()
 
         def queue(tx: Transaction) -> tuple[Job, list[Job]]:
-            item, sibling = self._allowed(tx, agent, item_id), self._allowed(tx, agent, sibling_id)
+            item, sibling = (
+                allowed_item(tx, self._authority, agent, Action.PLAY, one, now)
+                for one in (item_id, sibling_id)
+            )
             if item.id == sibling.id or tx.items.rendition(item.id, "playable") is not None:
                 raise Invalid(
                     "playable", "Choose a recording that cannot be played, and another one that can be."
@@ -63,10 +67,3 @@ class Recoveries:
         job, waiting = await self._catalogue.write(queue)
         await self._doorbell.ring(waiting)
         return job
-
-    def _allowed(self, tx: Transaction, agent: Agent, item_id: str) -> Item:
-        item = tx.items.get(item_id) if is_id(item_id) else None
-        if item is None:
-            raise Denied
-        self._authority.authorize(agent, Action.PLAY, Resource(item.unit, item.agent_id))
-        return item

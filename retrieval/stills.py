@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evidence.agents import Action, Agent, Resource
-from evidence.errors import Denied, Invalid
+from evidence.agents import Action, Agent
+from evidence.allowed import allowed_item
+from evidence.errors import Invalid
 from evidence.events import EventDraft, EventType, Subject
-from evidence.ids import derived_id, is_id
+from evidence.ids import derived_id
 from evidence.items import Still
 from evidence.jobs import RINGS, Job, Stage
 from evidence.ports.authority import Authority
@@ -47,10 +48,7 @@ class Stills:
         now = self._clock.now()
 
         def queue(tx: Transaction) -> tuple[AskedStill, list[Job]]:
-            item = tx.items.get(item_id) if is_id(item_id) else None
-            if item is None:
-                raise Denied
-            self._authority.authorize(agent, Action.PLAY, Resource(item.unit, item.agent_id))
+            item = allowed_item(tx, self._authority, agent, Action.PLAY, item_id, now)
             if tx.items.rendition(item_id, "playable") is None:
                 raise Invalid("not-playable", "This item cannot be played, so there is no frame to choose.")
             still = Still(derived_id(item_id, f"still {shown_us}"), item_id, agent.id, shown_us, now)

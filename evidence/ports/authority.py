@@ -11,7 +11,10 @@ class Authority(Protocol):
     """Who may do what. An error denies."""
 
     def authorize(self, agent: Agent, action: Action, resource: Resource) -> None:
-        """Return if allowed, else raise Denied, which says nothing about what exists."""
+        """Return if allowed, else raise Denied, which says nothing about what exists.
+
+        PurposeNeeded where the agent is allowed but has not said what they look for.
+        """
         ...
 
     def scope(self, agent: Agent, action: Action) -> Resource | None:

@@ -8,7 +8,7 @@ not await, must not keep the transaction, and may run on another thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -20,6 +20,7 @@ from evidence.events import EventDraft, SealedEvent
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
+from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ranges import ByteRange
 
 T = TypeVar("T")
@@ -141,6 +142,10 @@ class Items(Protocol):
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
         """What `viewer` may see, newest first; `before` is the last identifier of the page before."""
+        ...
+
+    def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:
+        """Those of the items that `viewer` may see."""
         ...
 
     def set_lock(self, item_id: str, locked_until: datetime) -> None: ...
@@ -312,6 +317,14 @@ class Transaction(Protocol):
     def items(self) -> Items: ...
     @property
     def parts(self) -> Parts: ...
+    @property
+    def units(self) -> Units: ...
+    @property
+    def cases(self) -> Cases: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def access(self) -> AccessRows: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

@@ -1,18 +1,299 @@
-"""Which items somebody may see, as a condition that every list, count and search carries."""
+"""Who may see what, as conditions that every list, count and search carries, and as one resource."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, true
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from evidence.access import Viewer
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
+
+from evidence.access import Share, SubjectKind, Viewer, strictest
+from evidence.agents import Resource, Restriction
+from evidence.timekeeping import from_micros, to_micros
+from storage.catalogue.case_tables import (
+    case_people,
+    cases,
+    item_restrictions,
+    links,
+    named_people,
+    purposes,
+    shares,
+)
 from storage.catalogue.tables import items
+from storage.catalogue.units import SqlUnits, is_below
+
+_SEALED = Restriction.SEALED.value
 
 
 def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `items` for what `viewer` may see."""
-    conditions: list[ColumnElement[bool]] = []
-    if viewer.unit is not None:
-        conditions.append(items.c.unit == viewer.unit)
+    shared = _shared(viewer.agent_id, viewer.now)
+    reached = or_(
+        _within(viewer, items.c.unit, items.c.agent_id),
+        items.c.id.in_(shared),
+        items.c.id.in_(
+            select(links.c.item_id).where(
+                links.c.withdrawn_at.is_(None),
+                or_(links.c.case_id.in_(shared), links.c.case_id.in_(_assigned(viewer.agent_id))),
+            )
+        ),
+    )
+    return and_(reached, or_(items.c.restriction != _SEALED, _named_on_item(viewer.agent_id)))
+
+
+def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on `cases` for what `viewer` may see."""
+    reached = or_(
+        _within(viewer, cases.c.unit, cases.c.opened_by),
+        cases.c.id.in_(union(_shared(viewer.agent_id, viewer.now), _assigned(viewer.agent_id))),
+    )
+    return and_(reached, or_(cases.c.restriction != _SEALED, cases.c.id.in_(_named(viewer.agent_id))))
+
+
+def _within(viewer: Viewer, unit: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
     if viewer.own:
-        conditions.append(items.c.agent_id == viewer.agent_id)
-    return and_(true(), *conditions)
+        return owner == viewer.agent_id
+    return true() if viewer.unit is None else is_below(unit, viewer.unit)
+
+
+def _shared(agent_id: str, now: datetime) -> Select[tuple[str]]:
+    return select(shares.c.subject).where(
+        shares.c.agent_id == agent_id, shares.c.until > to_micros(now), shares.c.withdrawn_at.is_(None)
+    )
+
+
+def _assigned(agent_id: str) -> Select[tuple[str]]:
+    return select(case_people.c.case_id).where(case_people.c.agent_id == agent_id)
+
+
+def _named(agent_id: str) -> Select[tuple[str]]:
+    return select(named_people.c.subject).where(named_people.c.agent_id == agent_id)
+
+
+def _named_on_item(agent_id: str) -> ColumnElement[bool]:
+    """Whether the agent is named on the item where it is sealed, and on every case that seals it."""
+    own = exists().where(
+        item_restrictions.c.item_id == items.c.id, item_restrictions.c.restriction == _SEALED
+    )
+    by_case = exists().where(
+        links.c.item_id == items.c.id,
+        links.c.withdrawn_at.is_(None),
+        cases.c.id == links.c.case_id,
+        cases.c.restriction == _SEALED,
+        cases.c.id.not_in(_named(agent_id)),
+    )
+    return and_(or_(not_(own), items.c.id.in_(_named(agent_id))), not_(by_case))
+
+
+class SqlAccess:
+    """`evidence.ports.cases.AccessRows` over SQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def item(self, item_id: str, agent_id: str, now: datetime) -> Resource | None:
+        """The item as it stands to the agent."""
+        by_case = select(links.c.item_id).where(
+            links.c.withdrawn_at.is_(None),
+            or_(links.c.case_id.in_(_shared(agent_id, now)), links.c.case_id.in_(_assigned(agent_id))),
+        )
+        purpose = (
+            select(purposes.c.purpose)
+            .where(
+                purposes.c.item_id == items.c.id,
+                purposes.c.agent_id == agent_id,
+                purposes.c.until > to_micros(now),
+            )
+            .scalar_subquery()
+        )
+        row = (
+            self._connection.execute(
+                select(
+                    items.c.unit,
+                    items.c.agent_id,
+                    items.c.restriction,
+                    _named_on_item(agent_id).label("named"),
+                    or_(items.c.id.in_(_shared(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
+                    purpose.label("purpose"),
+                ).where(items.c.id == item_id)
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        return Resource(
+            row["unit"],
+            row["agent_id"],
+            SqlUnits(self._connection).above(row["unit"]),
+            Restriction(row["restriction"]),
+            bool(row["named"]),
+            bool(row["shared"]),
+            purpose=row["purpose"],
+        )
+
+    def case(self, case_id: str, agent_id: str, now: datetime) -> Resource | None:
+        """The case as it stands to the agent."""
+        row = (
+            self._connection.execute(
+                select(
+                    cases.c.unit,
+                    cases.c.opened_by,
+                    cases.c.restriction,
+                    cases.c.id.in_(_named(agent_id)).label("named"),
+                    cases.c.id.in_(_shared(agent_id, now)).label("shared"),
+                    cases.c.id.in_(_assigned(agent_id)).label("assigned"),
+                ).where(cases.c.id == case_id)
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        return Resource(
+            row["unit"],
+            row["opened_by"],
+            SqlUnits(self._connection).above(row["unit"]),
+            Restriction(row["restriction"]),
+            bool(row["named"]),
+            bool(row["shared"]),
+            bool(row["assigned"]),
+        )
+
+    def hidden(self, subjects: Collection[str], agent_id: str) -> frozenset[str]:
+        """Those of the items and uploads that are sealed and do not name the agent."""
+        if not subjects:
+            return frozenset()
+        rows = self._connection.execute(
+            select(items.c.id, items.c.upload_id).where(
+                or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)),
+                items.c.restriction == _SEALED,
+                not_(_named_on_item(agent_id)),
+            )
+        )
+        return frozenset(one for row in rows for one in row)
+
+    def restrict(
+        self, kind: SubjectKind, subject_id: str, restriction: Restriction, named: Collection[str]
+    ) -> None:
+        """Replace the subject's own restriction and the people that are named on it."""
+        self._connection.execute(delete(named_people).where(named_people.c.subject == subject_id))
+        if named:
+            self._connection.execute(
+                insert(named_people), [{"subject": subject_id, "agent_id": one} for one in sorted(named)]
+            )
+        if kind is SubjectKind.CASE:
+            self._connection.execute(
+                update(cases).where(cases.c.id == subject_id).values(restriction=restriction.value)
+            )
+            touched = self._connection.execute(
+                select(links.c.item_id).where(links.c.case_id == subject_id, links.c.withdrawn_at.is_(None))
+            ).scalars()
+            for item_id in touched.all():
+                follow(self._connection, item_id)
+            return
+        self._connection.execute(delete(item_restrictions).where(item_restrictions.c.item_id == subject_id))
+        self._connection.execute(
+            insert(item_restrictions).values(item_id=subject_id, restriction=restriction.value)
+        )
+        follow(self._connection, subject_id)
+
+    def named(self, subject_id: str) -> Sequence[str]:
+        """Who is named on it."""
+        return list(
+            self._connection.execute(
+                select(named_people.c.agent_id)
+                .where(named_people.c.subject == subject_id)
+                .order_by(named_people.c.agent_id)
+            ).scalars()
+        )
+
+    def share(self, share: Share) -> None:
+        """Note that it is shared."""
+        self._connection.execute(
+            insert(shares).values(
+                id=share.id,
+                subject_kind=share.subject_kind.value,
+                subject=share.subject_id,
+                agent_id=share.agent_id,
+                given_by=share.given_by,
+                given_at=to_micros(share.given_at),
+                until=to_micros(share.until),
+                reason=share.reason,
+            )
+        )
+
+    def get_share(self, share_id: str) -> Share | None:
+        """The share, unless it was withdrawn."""
+        row = (
+            self._connection.execute(
+                select(shares).where(shares.c.id == share_id, shares.c.withdrawn_at.is_(None))
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        return Share(
+            row["id"],
+            SubjectKind(row["subject_kind"]),
+            row["subject"],
+            row["agent_id"],
+            row["given_by"],
+            from_micros(row["given_at"]),
+            from_micros(row["until"]),
+            row["reason"],
+        )
+
+    def withdraw_share(self, share_id: str, at: datetime) -> None:
+        """Note that it is no longer shared."""
+        self._connection.execute(
+            update(shares).where(shares.c.id == share_id).values(withdrawn_at=to_micros(at))
+        )
+
+    def state_purpose(self, item_id: str, agent_id: str, purpose: str, until: datetime) -> None:
+        """Note what the agent looks for, in place of what they stated before."""
+        which = and_(purposes.c.item_id == item_id, purposes.c.agent_id == agent_id)
+        self._connection.execute(delete(purposes).where(which))
+        self._connection.execute(
+            insert(purposes).values(
+                item_id=item_id, agent_id=agent_id, purpose=purpose, until=to_micros(until)
+            )
+        )
+
+
+def follow(connection: Connection, item_id: str) -> None:
+    """Bring up to date what an item's row says of its restrictions and links."""
+    own = connection.execute(
+        select(item_restrictions.c.restriction).where(item_restrictions.c.item_id == item_id)
+    ).scalars()
+    of_cases = connection.execute(
+        select(cases.c.restriction)
+        .join(links, links.c.case_id == cases.c.id)
+        .where(links.c.item_id == item_id, links.c.withdrawn_at.is_(None))
+    ).scalars()
+    found = [Restriction(one) for one in (*own, *of_cases)]
+    live = connection.execute(
+        select(func.count()).where(links.c.item_id == item_id, links.c.withdrawn_at.is_(None))
+    ).scalar_one()
+    connection.execute(
+        update(items)
+        .where(items.c.id == item_id)
+        .values(restriction=strictest(found).value, links=literal(live))
+    )

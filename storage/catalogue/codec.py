@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from evidence.agents import Agent, AgentKind, Credential, Role
+from evidence.agents import Agent, AgentKind, Credential, Restriction, Role
 from evidence.canonical import Json, canonical
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Submission, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
@@ -118,6 +118,7 @@ def item_values(item: Item) -> dict[str, Any]:
         "agent_id": item.agent_id,
         "device": item.submission.device,
         "submission": dump(item.submission.as_json()),
+        "case_number": item.submission.case,
         "kind": item.kind,
         "media_type": item.media_type,
         "size": item.size,
@@ -155,6 +156,7 @@ def item(row: RowMapping) -> Item:
         fully_locked=row["fully_locked"],
         read_back=maybe_load(row["read_back"]),
         summary=maybe_load(row["summary"]),
+        restriction=Restriction(row["restriction"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -56,6 +56,13 @@ class SqlItems:
         if before is not None:
             query = query.where(items.c.id < before)
         return [codec.item(row) for row in self._connection.execute(query).mappings()]
+
+    def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:
+        """Those of the items that `viewer` may see."""
+        rows = self._connection.execute(
+            select(items).where(items.c.id.in_(item_ids), visible_items(viewer))
+        ).mappings()
+        return {row["id"]: codec.item(row) for row in rows}
 
     def set_lock(self, item_id: str, locked_until: datetime) -> None:
         """Note that the store's lock was extended."""

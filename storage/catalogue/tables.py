@@ -30,14 +30,14 @@ metadata = MetaData(
     }
 )
 
-_ID = String(36)
+ID = String(36)
 #: SQLite counts only INTEGER PRIMARY KEY up by itself.
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 
 agents = Table(
     "agents",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("username", String(128), nullable=False, unique=True),
     Column("name", Text, nullable=False),
@@ -62,7 +62,7 @@ credentials = Table(
 uploads = Table(
     "uploads",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("unit", String(128), nullable=False, index=True),
     Column("length", BigInteger, nullable=False),
@@ -75,7 +75,7 @@ uploads = Table(
     Column("salvaged", Text),
     Column("code", String(64)),
     Column("message", Text),
-    Column("item_id", _ID),
+    Column("item_id", ID),
     Column("created_at", BigInteger, nullable=False),
     Column("touched_at", BigInteger, nullable=False),
     Index("ix_uploads_state_touched_at", "state", "touched_at"),
@@ -85,8 +85,8 @@ intents = Table(
     "intents",
     metadata,
     Column("upload_id", ForeignKey("uploads.id"), primary_key=True),
-    Column("item_id", _ID, nullable=False),
-    Column("event_id", _ID, nullable=False),
+    Column("item_id", ID, nullable=False),
+    Column("event_id", ID, nullable=False),
     Column("key", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -102,7 +102,7 @@ receipts = Table(
     metadata,
     Column("seq", _COUNTER, primary_key=True, autoincrement=True),
     Column("upload_id", ForeignKey("uploads.id"), nullable=False, index=True),
-    Column("item_id", _ID, nullable=False, index=True),
+    Column("item_id", ID, nullable=False, index=True),
     Column("jws", Text, nullable=False),
     Column("completed", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -112,12 +112,14 @@ receipts = Table(
 items = Table(
     "items",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("upload_id", ForeignKey("uploads.id"), nullable=False, unique=True),
     Column("unit", String(128), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("device", String(256)),
     Column("submission", Text, nullable=False),
+    #: The case that the submitter named.
+    Column("case_number", Text),
     Column("kind", String(16), nullable=False),
     Column("media_type", String(128), nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -131,6 +133,12 @@ items = Table(
     Column("fully_locked", Boolean, nullable=False),
     Column("read_back", Text),
     Column("summary", Text),
+    #: What holds of its own restriction and of those of the cases that it is linked to.
+    Column("restriction", String(16), nullable=False, server_default="none"),
+    #: How many live links it has.
+    Column("links", Integer, nullable=False, server_default="0"),
+    Index("ix_items_unit_case_number", "unit", "case_number"),
+    Index("ix_items_unit_links_id", "unit", "links", "id"),
     Index("ix_items_unit_id", "unit", "id"),
     Index("ix_items_agent_id_id", "agent_id", "id"),
     Index("ix_items_sha256_device_unit", "sha256", "device", "unit"),
@@ -147,7 +155,7 @@ descriptions = Table(
 renditions = Table(
     "renditions",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("key", Text, nullable=False),
@@ -163,7 +171,7 @@ renditions = Table(
 stills = Table(
     "stills",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("shown_us", BigInteger, nullable=False),
@@ -173,7 +181,7 @@ stills = Table(
 recoveries = Table(
     "recoveries",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("sibling_id", ForeignKey("items.id"), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
@@ -183,7 +191,7 @@ recoveries = Table(
 parts = Table(
     "parts",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("begins_us", BigInteger, nullable=False),
@@ -197,9 +205,9 @@ parts = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("stage", String(32), nullable=False),
-    Column("subject", _ID, nullable=False),
+    Column("subject", ID, nullable=False),
     Column("unit", String(128), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -220,9 +228,9 @@ job_changes = Table(
     "job_changes",
     metadata,
     Column("seq", _COUNTER, primary_key=True, autoincrement=True),
-    Column("job_id", _ID, nullable=False),
+    Column("job_id", ID, nullable=False),
     Column("stage", String(32), nullable=False),
-    Column("subject", _ID, nullable=False),
+    Column("subject", ID, nullable=False),
     Column("unit", String(128), nullable=False),
     Column("state", String(16), nullable=False),
     Column("progress", Integer, nullable=False),
@@ -234,7 +242,7 @@ job_changes = Table(
 emitters = Table(
     "emitters",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("started_at", BigInteger, nullable=False),
     Column("next_n", BigInteger, nullable=False),
 )
@@ -242,7 +250,7 @@ emitters = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("data", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
@@ -259,7 +267,7 @@ event_subjects = Table(
     "event_subjects",
     metadata,
     Column("seq", _COUNTER, primary_key=True, autoincrement=True),
-    Column("subject", _ID, nullable=False),
+    Column("subject", ID, nullable=False),
     Column("event_id", ForeignKey("events.id"), nullable=False),
     Index("ix_event_subjects_subject_seq", "subject", "seq"),
 )
@@ -276,7 +284,7 @@ event_queue = Table(
 viewings = Table(
     "viewings",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("content", String(36), nullable=False),
@@ -285,7 +293,7 @@ viewings = Table(
     Column("purpose", Text),
     Column("opened_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
-    Column("emitter", _ID, nullable=False),
+    Column("emitter", ID, nullable=False),
     Column("closed_at", BigInteger),
     Column("sent", Text),
     Index("ix_viewings_closed_at_expires_at", "closed_at", "expires_at"),

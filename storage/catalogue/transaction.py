@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from storage.catalogue.access import SqlAccess
+from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
 
 
@@ -22,6 +25,10 @@ class SqlTransaction:
         self.uploads = SqlUploads(connection)
         self.items = SqlItems(connection)
         self.parts = SqlParts(connection)
+        self.units = SqlUnits(connection)
+        self.cases = SqlCases(connection)
+        self.links = SqlLinks(connection)
+        self.access = SqlAccess(connection)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

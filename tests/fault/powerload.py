@@ -34,8 +34,8 @@ async def busy(data: Path, notes: Path) -> None:
                     sha256 = hashlib.sha256(content).hexdigest()
                     told.write(json.dumps({"upload": upload.id, "sha256": sha256}) + "\n")
                 for view in (await services.reading.items(agent, None))[:1]:
-                    found = await services.reading.content(agent, view.item.id, "original")
-                    entered = await services.reading.enter(agent, found, (0, found.size), None)
+                    found = await services.reading.content(agent, view.item.id, "original", None)
+                    entered = await services.reading.enter(agent, found, (0, found.size))
                     told.write(json.dumps({"viewing": entered.viewing.id}) + "\n")
                     await services.desk.leave(entered, done=True)
 

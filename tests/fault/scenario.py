@@ -107,9 +107,9 @@ async def live(directory: Path, clip: Path) -> None:
         if receipt is not None:
             client.learn(receipt=receipt)
         for view in await services.reading.items(agent, None):
-            content = await services.reading.content(agent, view.item.id, "original")
+            content = await services.reading.content(agent, view.item.id, "original", None)
             async with services.reading.opened(content) as file:
-                entered = await services.reading.enter(agent, content, (0, content.size), None)
+                entered = await services.reading.enter(agent, content, (0, content.size))
                 client.learn(served=[*client.knows.get("served", ()), entered.viewing.id])
                 entered.note(0, len(file.read(1000)))
                 await services.desk.leave(entered, done=True)

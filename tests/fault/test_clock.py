@@ -40,13 +40,13 @@ async def test_a_viewing_does_not_outlive_its_five_minutes_by_an_hour(tmp_path: 
         await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
         await work(services, bell)
         (view,) = await services.reading.items(agent, None)
-        content = await services.reading.content(agent, view.item.id, "playable")
-        first = await services.reading.enter(agent, content, (0, 10), None)
+        content = await services.reading.content(agent, view.item.id, "playable", None)
+        first = await services.reading.enter(agent, content, (0, 10))
         await services.desk.leave(first, done=False)
-        same = await services.reading.enter(agent, content, (10, 20), None)
+        same = await services.reading.enter(agent, content, (10, 20))
         await services.desk.leave(same, done=False)
         assert same is first
         Shift.forward -= timedelta(hours=1)
-        other = await services.reading.enter(agent, content, (20, 30), None)
+        other = await services.reading.enter(agent, content, (20, 30))
         await services.desk.leave(other, done=False)
         assert other is not first

@@ -98,6 +98,10 @@ class Client:
         """GET; an underscore in a header's name stands for a hyphen."""
         return self.ask("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
 
+    def post(self, path: str, body: object, method: str = "POST") -> Answer:
+        """JSON, by POST or another method."""
+        return self.ask(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
     def dial(self, receive_bytes: int | None = None) -> socket.socket:
         """A bare connection, with a receive buffer of `receive_bytes` if given."""
         line = socket.socket()

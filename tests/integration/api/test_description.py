@@ -50,7 +50,10 @@ def known(described: Inside, clip: Path) -> dict[str, str]:
     """Something that is really there, for each name in a path."""
     sender = described.client(Role.SUPERVISOR)
     item = sender.kept(clip.read_bytes(), "clip.mp4")
-    return {"item": item, "upload": sender.created(1000).rpartition("/")[2]}
+    case = sender.post("/cases", {"number": "known"}).json()["id"]
+    linked = sender.post(f"/cases/{case}/links", {"items": [item]})
+    assert linked.status == 200
+    return {"item": item, "case": case, "upload": sender.created(1000).rpartition("/")[2]}
 
 
 @schemathesis.serializer("application/offset+octet-stream")

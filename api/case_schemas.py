@@ -1,0 +1,263 @@
+"""Cases, links and rights over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.schemas import Body
+from cases.files import CaseView
+from cases.linking import Fate, Waiting
+from evidence.access import Share
+from evidence.agents import Restriction
+from evidence.cases import LONGEST_NUMBER, LONGEST_TEXT, Case, CaseDetail, CaseState
+from evidence.items import Category
+from evidence.timekeeping import to_text
+
+_MOST_FIELDS = 100
+
+
+class CaseDetailBody(Body):
+    """What can be withheld of a case."""
+
+    title: str = Field("", max_length=LONGEST_TEXT)
+    parties: list[str] = Field(default_factory=list, max_length=_MOST_FIELDS)
+    place: str = Field("", max_length=LONGEST_TEXT)
+    fields: dict[str, str] = Field(default_factory=dict, max_length=_MOST_FIELDS)
+
+    def detail(self) -> CaseDetail:
+        """For the domain."""
+        return CaseDetail(self.title, tuple(self.parties), self.place, self.fields)
+
+
+class CaseWanted(Body):
+    """A new case; `unit` is one's own if none is given."""
+
+    number: str = Field(min_length=1, max_length=LONGEST_NUMBER)
+    category: Category = Category.OTHER
+    unit: str | None = Field(None, max_length=128)
+    detail: CaseDetailBody = CaseDetailBody(title="", place="")
+
+
+class MoveWanted(Body):
+    """Into which state, and why; for one that is transferred, to whom."""
+
+    state: CaseState
+    about: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class JoinWanted(Body):
+    """Which case it is joined into, and why."""
+
+    into: str
+    reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class LinksWanted(Body):
+    """Items to be linked; with `preview` it is only said what would become of each."""
+
+    items: list[str] = Field(min_length=1, max_length=500)
+    preview: bool = False
+
+
+class Reason(Body):
+    """Why; it goes on record."""
+
+    reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class PersonWanted(Body):
+    """Somebody's user name."""
+
+    username: str = Field(min_length=1, max_length=128)
+
+
+class RestrictionWanted(Body):
+    """How far something is closed, and to whom it stays open where it is sealed."""
+
+    restriction: Restriction
+    named: list[str] = Field(default_factory=list, max_length=_MOST_FIELDS)
+    reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class ShareWanted(Body):
+    """Who may see it until when, and why."""
+
+    username: str = Field(min_length=1, max_length=128)
+    until: AwareDatetime
+    reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class PurposeWanted(Body):
+    """What one looks for."""
+
+    purpose: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class PurposeOut(BaseModel):
+    """Until when a stated purpose holds."""
+
+    until: str
+
+    @classmethod
+    def of(cls, until: datetime) -> PurposeOut:
+        """From the domain."""
+        return cls(until=to_text(until))
+
+
+class ShareOut(BaseModel):
+    """A share as it was given."""
+
+    id: str
+    until: str
+
+    @classmethod
+    def of(cls, share: Share) -> ShareOut:
+        """From the domain."""
+        return cls(id=share.id, until=to_text(share.until))
+
+
+class CaseDetailOut(BaseModel):
+    """What can be withheld of a case."""
+
+    title: str
+    parties: list[str]
+    place: str
+    fields: dict[str, str]
+
+
+class CaseOut(BaseModel):
+    """One enforcement matter."""
+
+    id: str
+    unit: str
+    number: str
+    category: str
+    state: str
+    restriction: str
+    opened_at: str
+    closed_at: str | None
+    transferred_to: str | None
+    detail: CaseDetailOut
+
+    @classmethod
+    def of(cls, case: Case) -> CaseOut:
+        """From the domain."""
+        detail = case.detail
+        return cls(
+            id=case.id,
+            unit=case.unit,
+            number=case.number,
+            category=case.category,
+            state=case.state,
+            restriction=case.restriction,
+            opened_at=to_text(case.opened_at),
+            closed_at=None if case.closed_at is None else to_text(case.closed_at),
+            transferred_to=case.transferred_to,
+            detail=CaseDetailOut(
+                title=detail.title,
+                parties=list(detail.parties),
+                place=detail.place,
+                fields=dict(detail.fields),
+            ),
+        )
+
+
+class LinkOut(BaseModel):
+    """A link of a case with an item; one that was withdrawn says when and why."""
+
+    id: str
+    item: str
+    filename: str
+    kind: str
+    origin: str
+    made_at: str
+    withdrawn_at: str | None
+    withdrawn_for: str | None
+
+
+class CaseFileOut(CaseOut):
+    """A case with its people, and its links as far as whoever asks may see the items."""
+
+    opened_by: str | None
+    people: list[str]
+    joined_into: str | None
+    links: list[LinkOut]
+
+    @classmethod
+    def of_view(cls, view: CaseView) -> CaseFileOut:
+        """From the domain."""
+        return cls(
+            **CaseOut.of(view.case).model_dump(),
+            opened_by=view.names.get(view.case.opened_by),
+            people=[view.names.get(agent_id, agent_id) for agent_id in view.people],
+            joined_into=view.joined_into,
+            links=[
+                LinkOut(
+                    id=one.link.id,
+                    item=one.item.id,
+                    filename=one.item.submission.filename,
+                    kind=one.item.kind,
+                    origin=one.link.origin,
+                    made_at=to_text(one.link.made_at),
+                    withdrawn_at=None if one.link.withdrawn_at is None else to_text(one.link.withdrawn_at),
+                    withdrawn_for=one.link.withdrawn_for,
+                )
+                for one in view.links
+            ],
+        )
+
+
+class CasePage(BaseModel):
+    """A page of cases, newest first; `next` asks for the following page."""
+
+    cases: list[CaseOut]
+    next: str | None
+
+
+class FateOut(BaseModel):
+    """What became, or would become, of an item."""
+
+    item: str
+    fate: Fate
+
+
+class LinksOut(BaseModel):
+    """One line for each item that was asked about."""
+
+    preview: bool
+    items: list[FateOut]
+
+
+class WaitingOut(BaseModel):
+    """An item without a case; `named` is the case that its submitter named."""
+
+    item: str
+    filename: str
+    kind: str
+    unit: str
+    device: str | None
+    committed_at: str
+    named: str | None
+
+    @classmethod
+    def of(cls, waiting: Waiting) -> WaitingOut:
+        """From the domain."""
+        item = waiting.item
+        return cls(
+            item=item.id,
+            filename=item.submission.filename,
+            kind=item.kind,
+            unit=item.unit,
+            device=item.submission.device,
+            committed_at=to_text(item.committed_at),
+            named=waiting.named,
+        )
+
+
+class Inbox(BaseModel):
+    """A page of items without a case, newest first; `next` asks for the following page."""
+
+    items: list[WaitingOut]
+    next: str | None

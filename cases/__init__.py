@@ -1,0 +1,1 @@
+"""What recordings belong to: case files, links, and who may see them."""

@@ -1,0 +1,62 @@
+"""Making and withdrawing links, each with its event, in the transaction of whoever asks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from evidence.cases import SETTLED, Case, CaseState, Link, Origin, checked_link, checked_number
+from evidence.errors import Invalid
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import new_id
+from evidence.items import Item
+from evidence.ports.catalogue import Transaction
+
+
+def link(
+    tx: Transaction, case: Case, item: Item, origin: Origin, agent_id: str | None, now: datetime
+) -> Link:
+    """A link of the two, on record; raises Conflict("already-linked"), Conflict("settled-case")."""
+    checked_link(case)
+    made = Link(new_id(now), case.id, item.id, origin, agent_id, now)
+    tx.links.add(made)
+    tx.events.append(
+        EventDraft(
+            EventType.LINK_MADE,
+            agent_id,
+            now,
+            (Subject("item", item.id), Subject("case", case.id), Subject("link", made.id)),
+            detail={"origin": origin.value, "number": case.number},
+        )
+    )
+    return made
+
+
+def link_as_submitted(tx: Transaction, item: Item, now: datetime) -> None:
+    """Link the item to the case that its submitter named, if the unit has it; else it waits in the inbox."""
+    if item.submission.case is None:
+        return
+    try:
+        number = checked_number(item.submission.case)
+    except Invalid:
+        return
+    case = tx.cases.by_number(item.unit, number)
+    while case is not None and case.joined_into is not None:
+        case = tx.cases.get(case.joined_into)
+    if case is None or case.state in SETTLED or case.state is CaseState.TRANSFERRED:
+        return
+    if tx.links.live(case.id, item.id) is None:
+        link(tx, case, item, Origin.UPLOAD, item.agent_id, now)
+
+
+def withdraw(tx: Transaction, made: Link, agent_id: str, reason: str, now: datetime) -> None:
+    """Note that the two do not belong together, on record; raises Conflict("already-withdrawn")."""
+    tx.links.withdraw(made.id, at=now, agent_id=agent_id, reason=reason)
+    tx.events.append(
+        EventDraft(
+            EventType.LINK_WITHDRAWN,
+            agent_id,
+            now,
+            (Subject("item", made.item_id), Subject("case", made.case_id), Subject("link", made.id)),
+            detail={"reason": reason},
+        )
+    )

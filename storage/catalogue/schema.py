@@ -1,0 +1,9 @@
+"""Every table there is: what migrations have to lead to."""
+
+from __future__ import annotations
+
+from storage.catalogue import case_tables, tables
+
+#: Importing a module is what puts its tables into the metadata.
+MODULES = (tables, case_tables)
+metadata = tables.metadata
