@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cases.files import person_called
@@ -178,6 +178,10 @@ class Rights:
             )
 
         await self._catalogue.write(put)
+
+    async def units(self) -> Mapping[str, str | None]:
+        """Every placed unit with its parent, for somebody at the server."""
+        return await self._catalogue.read(lambda tx: tx.units.tree())
 
     def _find(
         self,

@@ -1,3 +1,4 @@
+import { showCases, showInbox } from "./cases.js";
 import { strings } from "./strings.js";
 
 const $ = (id) => document.getElementById(id);
@@ -69,14 +70,15 @@ function row(item) {
 }
 
 async function list(before) {
-  const page = await ask("/items" + (before ? `?before=${before}` : ""));
+  const found = await ask("/items" + (before ? `?before=${before}` : ""));
   // What was asked for before somebody signed out is not shown to the next.
   if ($("main").hidden) return;
   if (!before) $("rows").replaceChildren();
-  $("rows").append(...page.items.map(row));
-  if (!before && page.items.length === 0) say(text("empty"));
-  next = page.next;
+  $("rows").append(...found.items.map(row));
+  if (!before && found.items.length === 0) say(text("empty"));
+  next = found.next;
   $("more").hidden = next === null;
+  if (!before) await inbox();
 }
 
 function stop() {
@@ -156,9 +158,14 @@ async function show(id) {
   offer(item);
   $("still").hidden = !item.playable || item.kind === "audio";
   $("stills").replaceChildren(...item.renditions.filter(({ kind }) => kind.startsWith("still-")).map(still(id)));
-  play(item);
-  await history(id);
+  if (showCases(page, item)) stop();
+  else play(item);
+  await Promise.all([history(id), inbox()]);
 }
+
+// Stations have none.
+const inbox = () => showInbox(page).catch((error) => { if (error.code !== "not-found") throw error; });
+const page = { $, ask, element, text, fail, show, play };
 
 async function history(id) {
   try {
@@ -182,6 +189,7 @@ function enter(agent) {
   shown = null;
   $("detail").hidden = true;
   $("rows").replaceChildren();
+  $("waiting").replaceChildren();
 }
 
 function fail(error) {

@@ -10,6 +10,8 @@ export const strings = {
     noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", recovered: "恢复的画面（非原始文件）", still: "截取当前画面", stillAt: "截图",
     stillAsked: "正在从原始文件截取画面；重新打开此项即可查看。",
     until: "已可播放至", left: "约剩", minutes: "分钟",
+    cases: "所属案件", caseNumber: "案号", link: "关联", withdraw: "撤销关联", why: "请说明理由（将记录在案）：",
+    inbox: "待关联", named: "上传者所填案号：", purpose: "限制查阅：查阅目的", statePurpose: "说明并查阅",
   },
   en: {
     username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
@@ -21,5 +23,8 @@ export const strings = {
     by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", recovered: "Recovered pictures (not the original)", still: "Take a still", stillAt: "Still at",
     stillAsked: "The still is being taken from the original; open the item again to see it.",
     until: "can be played up to", left: "about", minutes: "min left",
+    cases: "Cases", caseNumber: "Case number", link: "Link", withdraw: "Withdraw", why: "Say why; it goes on record:",
+    inbox: "Without a case", named: "named by the sender:", purpose: "Restricted. What do you look for?",
+    statePurpose: "State it and play",
   },
 };

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import alarms, demo, doctor, formats, jobs, parts, people, serve, settings, verify
+from custos.commands import alarms, demo, doctor, formats, jobs, parts, people, serve, settings, units, verify
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -19,6 +19,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     serve.register,
     parts.register,
     people.register,
+    units.register,
     jobs.register,
     alarms.register,
     verify.register,

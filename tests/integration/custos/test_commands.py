@@ -56,6 +56,20 @@ def test_people_and_tokens(
     assert "[no-such-user]" in capsys.readouterr().err
 
 
+def test_units_are_placed_and_shown_as_a_tree(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit", "place", "三中队", "--below", "一大队"]) == 0
+    assert capsys.readouterr().out == "三中队 lies below 一大队.\n"
+    assert main(["unit", "place", "一大队", "--below", "支队"]) == 0
+    assert main(["unit", "place", "督察室"]) == 0
+    capsys.readouterr()
+    assert main(["unit", "list"]) == 0
+    assert capsys.readouterr().out == "支队\n  一大队\n    三中队\n督察室\n"
+    assert main(["unit", "place", "支队", "--below", "三中队"]) == 2
+    assert "[unit-below-itself]" in capsys.readouterr().err
+    assert main(["unit", "place", " ", "--below", "三中队"]) == 2
+    assert "[bad-unit]" in capsys.readouterr().err
+
+
 def test_a_failed_job_is_listed_with_its_reason_and_tried_again(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

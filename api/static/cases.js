@@ -1,0 +1,73 @@
+// Cases of an item, the inbox, and what a restricted item asks for. `page` is what the rest of the page lends.
+
+// Shows the cases that an item belongs to, each with a way to withdraw it, and a way to link it to another.
+export function showCases(page, item) {
+  const { $, ask, element, text } = page;
+  const send = (path, body) => ask(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const again = () => page.show(item.id).catch(page.fail);
+
+  async function withdraw(link) {
+    const reason = window.prompt(text("why"));
+    if (!reason) return;
+    await send(`/links/${link}/withdrawal`, { reason });
+    await again();
+  }
+
+  $("cases").replaceChildren(...item.cases.map(({ link, number }) => {
+    const line = element("li", `${number} `);
+    line.append(element("button", text("withdraw"), { type: "button", onclick: () => withdraw(link).catch(page.fail) }));
+    return line;
+  }));
+  $("link").onsubmit = async (event) => {
+    event.preventDefault();
+    const number = new FormData(event.target).get("number").trim();
+    try {
+      const case_ = await find(page, number) ?? await send("/cases", { number });
+      await send(`/cases/${case_.id}/links`, { items: [item.id] });
+      event.target.reset();
+      await again();
+    } catch (error) {
+      page.fail(error);
+    }
+  };
+  const closed = item.restriction !== "none";
+  $("purpose").hidden = !closed;
+  $("purpose").onsubmit = async (event) => {
+    event.preventDefault();
+    try {
+      await send(`/items/${item.id}/purpose`, { purpose: new FormData(event.target).get("purpose") });
+      event.target.reset();
+      page.play(item);
+    } catch (error) {
+      page.fail(error);
+    }
+  };
+  return closed;
+}
+
+async function find(page, number) {
+  for (let next = ""; next !== null;) {
+    const found = await page.ask(`/cases${next ? `?before=${next}` : ""}`);
+    const case_ = found.cases.find((one) => one.number === number);
+    if (case_) return case_;
+    next = found.next;
+  }
+  return null;
+}
+
+// The unit's items without a case, or one's own, newest first.
+export async function showInbox(page) {
+  const { $, ask, element, text } = page;
+  const inbox = await ask("/inbox");
+  $("waiting").replaceChildren(...inbox.items.map((one) => {
+    const line = element("li", "");
+    line.append(element("button", one.filename, { type: "button", onclick: () => page.show(one.item).catch(page.fail) }));
+    if (one.named) line.append(` ${text("named")} ${one.named}`);
+    return line;
+  }));
+  $("waiting-count").textContent = inbox.items.length + (inbox.next ? "+" : "");
+}

@@ -1,0 +1,205 @@
+"""Whatever is linked, sealed, shared and withdrawn in whatever order: lists and single things agree.
+
+And both agree with a model that is written down here once more, from the words of docs/cases.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import Connection, select
+
+from evidence.access import Share, SubjectKind, Viewer
+from evidence.agents import Action, Agent, AgentKind, Resource, Restriction, Role
+from evidence.cases import Case, CaseState, Link, Origin
+from evidence.errors import Denied
+from evidence.ids import new_id, new_pseudonym
+from evidence.items import Category
+from identity.policy import RolePolicy
+from storage.catalogue.access import SqlAccess, visible_items
+from storage.catalogue.cases import SqlCases, SqlLinks
+from storage.catalogue.engine import migrate, open_engine
+from storage.catalogue.holdings import SqlItems
+from storage.catalogue.intake import SqlUploads
+from storage.catalogue.people import SqlAgents
+from storage.catalogue.tables import items
+from storage.catalogue.units import SqlUnits
+from tests.contract.test_catalogue import AGENT, NOW, an_item
+
+UNITS = ("top", "north", "south")
+PEOPLE = (
+    Agent(new_pseudonym(), AgentKind.PERSON, "officer", "o", Role.OFFICER, "north"),
+    Agent(new_pseudonym(), AgentKind.PERSON, "reviewer", "r", Role.REVIEWER, "north"),
+    Agent(new_pseudonym(), AgentKind.PERSON, "guest", "g", Role.REVIEWER, "south"),
+    Agent(new_pseudonym(), AgentKind.PERSON, "chief", "c", Role.SUPERVISOR, "top"),
+)
+ITEMS, CASES = range(3), range(2)
+A_PERSON, AN_ITEM, A_CASE = st.sampled_from(PEOPLE), st.sampled_from(ITEMS), st.sampled_from(CASES)
+SUBJECTS = st.one_of(
+    st.tuples(st.just(SubjectKind.ITEM), AN_ITEM), st.tuples(st.just(SubjectKind.CASE), A_CASE)
+)
+
+
+class _Tx:
+    """As much of a transaction as an item needs to be put in."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.items = SqlItems(connection)
+        self.uploads = SqlUploads(connection)
+
+
+class Access(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self._directory = tempfile.TemporaryDirectory()
+        self._engine = open_engine(Path(self._directory.name) / "c.db", readers=False)
+        migrate(self._engine)
+        self._connection = connection = self._engine.connect()
+        self.links, self.cases = SqlLinks(connection), SqlCases(connection)
+        self.access, self.units = SqlAccess(connection), SqlUnits(connection)
+        agents = SqlAgents(connection)
+        for person in (*PEOPLE, AGENT):
+            agents.add(person, None, NOW)
+        self.now = NOW
+        self.item_ids: list[str] = []
+        self.case_ids: list[str] = []
+        for number in ITEMS:
+            item = an_item(
+                _Tx(connection),  # type: ignore[arg-type]
+                unit=("north", "north", "south")[number],
+                agent_id=(PEOPLE[0], PEOPLE[1], PEOPLE[2])[number].id,
+            )
+            self.item_ids.append(item.id)
+        for number in CASES:
+            case = Case(
+                new_id(NOW), ("north", "south")[number], f"{number}", Category.OTHER, CaseState.OPEN,
+                PEOPLE[0].id, NOW,
+            )  # fmt: skip
+            self.cases.add(case)
+            self.case_ids.append(case.id)
+        self.below_top = False
+        self.live: dict[tuple[int, int], str] = {}
+        self.made: list[str] = []
+        self.sealed: dict[tuple[SubjectKind, int], set[str]] = {}
+        self.shares: list[tuple[SubjectKind, int, str, timedelta]] = []
+        self.assigned: set[tuple[int, str]] = set()
+
+    def teardown(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+        self._directory.cleanup()
+
+    def _id(self, kind: SubjectKind, number: int) -> str:
+        return self.item_ids[number] if kind is SubjectKind.ITEM else self.case_ids[number]
+
+    @rule(item=AN_ITEM, case=A_CASE)
+    def link(self, item: int, case: int) -> None:
+        if (item, case) in self.live:
+            return
+        link = Link(new_id(NOW), self.case_ids[case], self.item_ids[item], Origin.HAND, None, NOW)
+        self.links.add(link)
+        self.live[item, case] = link.id
+        self.made.append(link.id)
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.live)))
+        self.links.withdraw(self.live.pop(pair), at=NOW, agent_id=PEOPLE[0].id, reason="r")
+
+    @rule(subject=SUBJECTS, named=st.sets(A_PERSON, min_size=1, max_size=2))
+    def seal(self, subject: tuple[SubjectKind, int], named: set[Agent]) -> None:
+        people = {one.id for one in named}
+        self.access.restrict(subject[0], self._id(*subject), Restriction.SEALED, people)
+        self.sealed[subject] = people
+
+    @rule(subject=SUBJECTS)
+    def open_again(self, subject: tuple[SubjectKind, int]) -> None:
+        self.access.restrict(subject[0], self._id(*subject), Restriction.NONE, ())
+        self.sealed.pop(subject, None)
+
+    @rule(subject=SUBJECTS, person=A_PERSON, days=st.integers(1, 5))
+    def share(self, subject: tuple[SubjectKind, int], person: Agent, days: int) -> None:
+        until = self.now + timedelta(days=days)
+        self.access.share(
+            Share(new_id(NOW), subject[0], self._id(*subject), person.id, PEOPLE[3].id, NOW, until, "r")
+        )
+        self.shares.append((*subject, person.id, until - NOW))
+
+    @rule(days=st.integers(1, 3))
+    def time_goes_on(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+    @rule(case=A_CASE, person=A_PERSON)
+    def assign(self, case: int, person: Agent) -> None:
+        self.cases.assign(self.case_ids[case], person.id, NOW)
+        self.assigned.add((case, person.id))
+
+    @rule(case=A_CASE, person=A_PERSON)
+    def dismiss(self, case: int, person: Agent) -> None:
+        self.cases.dismiss(self.case_ids[case], person.id)
+        self.assigned.discard((case, person.id))
+
+    @rule(below=st.booleans())
+    def place(self, below: bool) -> None:
+        self.units.place("north", "top" if below else None)
+        self.below_top = below
+
+    def _is_shared(self, kind: SubjectKind, number: int, person: str) -> bool:
+        ago = self.now - NOW
+        return any(share[:3] == (kind, number, person) and share[3] > ago for share in self.shares)
+
+    def _may_see(self, person: Agent, item: int) -> bool:
+        unit, owner = (("north", 0), ("north", 1), ("south", 2))[item]
+        cases = [case for (one, case) in self.live if one == item]
+        if person.role is Role.OFFICER:
+            within = PEOPLE[owner] == person
+        else:
+            within = person.unit == unit or (self.below_top and person.unit == "top" and unit == "north")
+        within = within or self._is_shared(SubjectKind.ITEM, item, person.id)
+        within = within or any(
+            (case, person.id) in self.assigned or self._is_shared(SubjectKind.CASE, case, person.id)
+            for case in cases
+        )
+        seals = [(SubjectKind.ITEM, item), *((SubjectKind.CASE, case) for case in cases)]
+        return within and all(person.id in self.sealed[one] for one in seals if one in self.sealed)
+
+    @invariant()
+    def lists_and_single_things_agree_with_the_model(self) -> None:
+        policy = RolePolicy()
+        for person in PEOPLE:
+            scope = policy.scope(person, Action.LIST_ITEMS)
+            assert isinstance(scope, Resource)
+            viewer = Viewer.of(person, scope, self.now)
+            listed = set(self._connection.execute(select(items.c.id).where(visible_items(viewer))).scalars())
+            expected = {self.item_ids[item] for item in ITEMS if self._may_see(person, item)}
+            assert listed == expected
+            for item_id in self.item_ids:
+                resource = self.access.item(item_id, person.id, self.now)
+                assert resource is not None
+                try:
+                    policy.authorize(person, Action.SEE_ITEM, resource)
+                    alone = True
+                except Denied:
+                    alone = False
+                assert alone == (item_id in expected)
+
+    @invariant()
+    def every_link_that_was_made_is_there(self) -> None:
+        found = [link for case_id in self.case_ids for link in self.links.of_case(case_id)]
+        assert {link.id for link in found} == set(self.made)
+        assert {link.id for link in found if link.withdrawn_at is None} == set(self.live.values())
+        for item in ITEMS:
+            kept = self._connection.execute(
+                select(items.c.links).where(items.c.id == self.item_ids[item])
+            ).scalar_one()
+            assert kept == sum(one == item for one, _ in self.live)
+
+
+TestAccess = Access.TestCase
+TestAccess.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
