@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from api import cases
+from api import cases, retention
 from api.case_schemas import (
     CaseDetailBody,
     CaseFileOut,
@@ -24,6 +24,16 @@ from api.case_schemas import (
     ShareOut,
     ShareWanted,
 )
+from api.retention_schemas import (
+    Forecast,
+    HoldList,
+    HoldOut,
+    HoldWanted,
+    ScheduleList,
+    ScheduleOut,
+    ScheduleWanted,
+    TrialOut,
+)
 from api.routing import EMPTY, Answer, Handler, Parameter, Route
 from evidence.access import SubjectKind
 
@@ -39,6 +49,10 @@ def _asked(
     status: int = 204,
 ) -> Route:
     return Route(method, path, handler, {status: answer}, body, errors=(400, 409), tag="cases")
+
+
+def _shown(path: str, handler: Handler, answer: type[BaseModel]) -> Route:
+    return Route("GET", path, handler, {200: Answer(answer)}, tag="retention")
 
 
 CASE_ROUTES: tuple[Route, ...] = (
@@ -66,4 +80,21 @@ CASE_ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/shares/{share}", cases.withdraw_share, {204: EMPTY}, tag="cases"),
     _asked("POST", "/links/{link}/withdrawal", cases.withdraw_link, Reason),
     Route("GET", "/inbox", cases.inbox, {200: Answer(Inbox)}, None, _BEFORE, (400,), tag="cases"),
+    _asked("POST", "/schedules", retention.propose, ScheduleWanted, Answer(ScheduleOut), 201),
+    _shown("/schedules", retention.schedules, ScheduleList),
+    _shown("/schedules/{version}/trial", retention.trial, TrialOut),
+    Route(
+        "POST",
+        "/schedules/{version}/approval",
+        retention.approve,
+        {200: Answer(ScheduleOut)},
+        errors=(409,),
+        tag="retention",
+    ),
+    _shown("/forecast", retention.forecast, Forecast),
+    _asked("POST", "/items/{item}/holds", retention.hold(SubjectKind.ITEM), HoldWanted, Answer(HoldOut), 201),
+    _asked("POST", "/cases/{case}/holds", retention.hold(SubjectKind.CASE), HoldWanted, Answer(HoldOut), 201),
+    _shown("/items/{item}/holds", retention.holds(SubjectKind.ITEM), HoldList),
+    _shown("/cases/{case}/holds", retention.holds(SubjectKind.CASE), HoldList),
+    _asked("POST", "/holds/{hold}/lifting", retention.lift, Reason),
 )

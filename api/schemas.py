@@ -150,6 +150,7 @@ class ItemOut(BaseModel):
     """One original and what is known of it.
 
     `playable_until_ms` is how far a recording can be played that is still being made; null for all others.
+    `keep_until` is policy's, null for without end; `locked_until` is the store's.
     """
 
     id: str
@@ -166,6 +167,9 @@ class ItemOut(BaseModel):
     restriction: str
     committed_at: str
     locked_until: str
+    keep_until: str | None
+    keep_basis: str
+    held: bool
     read_back: dict[str, Any] | None
     playable: bool
     playable_until_ms: int | None
@@ -198,6 +202,9 @@ class ItemOut(BaseModel):
             restriction=item.restriction,
             committed_at=to_text(item.committed_at),
             locked_until=to_text(item.locked_until),
+            keep_until=None if item.keep_until is None else to_text(item.keep_until),
+            keep_basis=item.keep_basis,
+            held=item.held,
             read_back=None if item.read_back is None else dict(item.read_back),
             playable=playable,
             playable_until_ms=ready[-1].ends_us // 1000 if ready else None,

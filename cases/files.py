@@ -25,6 +25,7 @@ from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.items import Category, Item
+from evidence.keeping import reckon
 from evidence.linking import link
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
@@ -128,6 +129,7 @@ class CaseFiles:
             tx.cases.move(case.id, state, closed_at=closed_at, transferred_to=transferred_to)
             said: dict[str, Json] = {"from": case.state.value, "to": state.value, "about": about}
             tx.events.append(_event(EventType.CASE_MOVED, agent, now, case, said))
+            _reckon(tx, case, now)
             return replace(case, state=state, closed_at=closed_at, transferred_to=transferred_to)
 
         return await self._catalogue.write(put)
@@ -160,6 +162,7 @@ class CaseFiles:
                 item = tx.items.get(made.item_id)
                 if made.withdrawn_at is None and item and not tx.links.live(into.id, item.id):
                     link(tx, into, item, Origin.JOINED, agent.id, now)
+            _reckon(tx, case, now)
             return replace(case, state=CaseState.JOINED, closed_at=closed_at, joined_into=into.id)
 
         return await self._catalogue.write(put)
@@ -224,6 +227,12 @@ class CaseFiles:
         subjects = (Subject("case", case_id), *(Subject("item", item_id) for item_id in shown))
         await self._catalogue.record(EventDraft(EventType.CASE_SHOWN, agent.id, now, subjects))
         return view
+
+
+def _reckon(tx: Transaction, case: Case, now: datetime) -> None:
+    """What is or was linked to the case is kept as long as its new state says."""
+    linked = {made.item_id: tx.items.get(made.item_id) for made in tx.links.of_case(case.id)}
+    reckon(tx, [item for item in linked.values() if item is not None], now)
 
 
 def person_called(tx: Transaction, username: str) -> Agent:

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import partial
 
+from cases.retention import Schedules
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
 from evidence.events import EventDraft, EventType, Subject
-from evidence.items import Rendition
+from evidence.items import Item, Rendition
+from evidence.keys import manifest_key
 from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.objects import ObjectStore
-from evidence.retention import EXTEND_WITHIN
+from evidence.ports.objects import NotStored, ObjectStore
+from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
+from evidence.schedules import lock_for
+from evidence.timekeeping import to_text
 from ingest.uploads import Uploads
 from retrieval.viewings import ViewingDesk
 
 _log = logging.getLogger(__name__)
 #: Recordings whose parts go in one sweep.
 _AT_ONCE = 10
+#: Locks that are renewed in one sweep.
+_RENEWED_AT_ONCE = 100
 
 
 class Sweep:
@@ -37,6 +44,7 @@ class Sweep:
         work: JobRunner,
         uploads: Uploads,
         desk: ViewingDesk,
+        schedules: Schedules,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -44,6 +52,7 @@ class Sweep:
         self._work = work
         self._uploads = uploads
         self._desk = desk
+        self._schedules = schedules
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -55,6 +64,8 @@ class Sweep:
             self._desk.close_abandoned,
             self._watch_locks,
             self._discard_parts,
+            self._schedules.catch_up,
+            self._renew_locks,
         ):
             try:
                 await step()
@@ -81,6 +92,29 @@ class Sweep:
                 )
 
         await self._catalogue.write(note)
+
+    async def _renew_locks(self) -> None:
+        """Locks that end before what they lock may go are extended, once a month for what is kept long."""
+        now = self._clock.now()
+        before = now + ROLLING_LOCK - RENEWED
+        for item in await self._catalogue.read(lambda tx: tx.retention.to_renew(before, _RENEWED_AT_ONCE)):
+            until = lock_for(now, None if item.held else item.keep_until)
+            try:
+                locked = await self._store.extend_lock(item.key, until)
+                await self._store.extend_lock(manifest_key(item.key), until)
+            except (CustosError, NotStored) as error:
+                _log.warning("a lock could not be renewed and will be tried again: %s", error)
+                alarm = Alarm(
+                    "lock-not-renewed",
+                    item.id,
+                    "The lock of a recording could not be extended. Look at the store's disk; it is tried "
+                    "again with every sweep, and what it locks is not disposed of meanwhile.",
+                    now,
+                )
+                await self._catalogue.write(partial(raise_alarm, alarm=alarm, item_id=item.id))
+                continue
+            renewed = partial(_renewed, item=item, until=locked.locked_until or until, now=now)
+            await self._catalogue.write(renewed)
 
     async def _discard_parts(self) -> None:
         """Parts of recordings that are whole by now. The bytes go first: what is left is found again."""
@@ -113,3 +147,17 @@ class Sweep:
             tx.parts.forget(item_id)
 
         await self._catalogue.write(note)
+
+
+def _renewed(tx: Transaction, item: Item, until: datetime, now: datetime) -> None:
+    tx.items.set_lock(item.id, until)
+    tx.events.append(
+        EventDraft(
+            EventType.LOCK_RENEWED,
+            None,
+            now,
+            (Subject("item", item.id),),
+            digests={"sha256": item.sha256},
+            detail={"locked_until": to_text(until)},
+        )
+    )

@@ -14,7 +14,9 @@ from datetime import timedelta
 from functools import partial
 
 from cases.files import CaseFiles
+from cases.holds import Holds
 from cases.linking import Linking
+from cases.retention import Schedules
 from cases.rights import Rights
 from custody.signing import FileSigner, open_signer
 from custos.clock import SystemClock
@@ -59,6 +61,8 @@ class Services:
     case_files: CaseFiles
     linking: Linking
     rights: Rights
+    schedules: Schedules
+    holds: Holds
     copies: CopySearch
     stills: Stills
     recoveries: Recoveries
@@ -117,6 +121,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
+        schedules = Schedules(catalogue, authority, clock)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -128,12 +133,14 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 CaseFiles(catalogue, authority, clock),
                 Linking(catalogue, authority, clock),
                 Rights(catalogue, authority, clock),
+                schedules,
+                Holds(catalogue, authority, clock),
                 CopySearch(catalogue, index, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules),
                 signer,
             )
         finally:

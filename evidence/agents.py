@@ -50,6 +50,9 @@ class Action(StrEnum):
     RESTRICT = "restrict"
     SHARE = "share"
     MANAGE_UNITS = "manage-units"
+    SEE_SCHEDULES = "see-schedules"
+    CHANGE_SCHEDULE = "change-schedule"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)

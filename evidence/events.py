@@ -56,6 +56,12 @@ class EventType(StrEnum):
     SHARE_WITHDRAWN = "share.withdrawn"
     PURPOSE_STATED = "purpose.stated"
     UNIT_PLACED = "unit.placed"
+    SCHEDULE_PROPOSED = "schedule.proposed"
+    SCHEDULE_APPROVED = "schedule.approved"
+    RETENTION_SET = "retention.set"
+    HOLD_PLACED = "hold.placed"
+    HOLD_LIFTED = "hold.lifted"
+    LOCK_RENEWED = "lock.renewed"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -106,6 +112,12 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.SHARE_WITHDRAWN: "policy assignment",
     EventType.PURPOSE_STATED: None,
     EventType.UNIT_PLACED: None,
+    EventType.SCHEDULE_PROPOSED: None,
+    EventType.SCHEDULE_APPROVED: "policy assignment",
+    EventType.RETENTION_SET: "policy assignment",
+    EventType.HOLD_PLACED: "policy assignment",
+    EventType.HOLD_LIFTED: "policy assignment",
+    EventType.LOCK_RENEWED: "policy assignment",
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",

@@ -174,6 +174,10 @@ class Item:
     summary: Mapping[str, Json] | None = None
     #: What holds of its own restriction and of those of the cases that it is linked to.
     restriction: Restriction = Restriction.NONE
+    #: Until when policy keeps it, None: without end; and what that rests on.
+    keep_until: datetime | None = None
+    keep_basis: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from evidence.errors import Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.items import Item
+from evidence.keeping import reckon
 from evidence.ports.catalogue import Transaction
 
 
@@ -28,6 +29,9 @@ def link(
             detail={"origin": origin.value, "number": case.number},
         )
     )
+    linked = tx.items.get(item.id)
+    if linked is not None:
+        reckon(tx, [linked], now)
     return made
 
 

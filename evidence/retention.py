@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 FIRST_LOCK = timedelta(days=7)
 #: "Permanent" and "as the case file" are this lock, renewed monthly.
 ROLLING_LOCK = timedelta(days=400)
+#: A lock is renewed when so much of a rolling one is over.
+RENEWED = timedelta(days=30)
 #: A committed item still under its first lock after this long raises an alarm.
 EXTEND_WITHIN = timedelta(days=1)
 
@@ -16,8 +18,3 @@ EXTEND_WITHIN = timedelta(days=1)
 def first_lock(now: datetime) -> datetime:
     """The lock of a newly stored original."""
     return now + FIRST_LOCK
-
-
-def full_lock(now: datetime) -> datetime:
-    """The lock of a committed original until schedules say otherwise."""
-    return now + ROLLING_LOCK

@@ -24,6 +24,7 @@ _SEE = {
     Action.SEE_HISTORY: Reach.UNIT,
     Action.SEE_CASE: Reach.UNIT,
     Action.SEE_JOBS: Reach.UNIT,
+    Action.SEE_SCHEDULES: Reach.ALL,
 }
 _SEND = {Action.UPLOAD: Reach.UNIT, Action.SALVAGE: Reach.UNIT}
 _KEEP_FILES = {
@@ -33,6 +34,8 @@ _KEEP_FILES = {
     Action.LINK: Reach.UNIT,
     Action.WITHDRAW_LINK: Reach.UNIT,
     Action.SHARE: Reach.UNIT,
+    Action.CHANGE_SCHEDULE: Reach.ALL,
+    Action.HOLD: Reach.UNIT,
 }
 _OWN = {
     Action.LIST_ITEMS: Reach.OWN,
@@ -52,7 +55,7 @@ TABLE: dict[Role, dict[Action, Reach]] = {
     Role.STATION: {Action.UPLOAD: Reach.UNIT, Action.SEE_JOBS: Reach.UNIT},
     Role.REVIEWER: _SEE,
     Role.ARCHIVIST: {**_SEE, **_KEEP_FILES},
-    Role.LEGAL_REVIEWER: _SEE,
+    Role.LEGAL_REVIEWER: {**_SEE, Action.HOLD: Reach.UNIT},
     Role.SUPERVISOR: {
         **_SEE,
         **_SEND,
@@ -61,7 +64,11 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.RESTRICT: Reach.UNIT,
         Action.RETRY_JOBS: Reach.UNIT,
     },
-    Role.AUDITOR: {Action.SEE_HISTORY: Reach.ALL, Action.SEE_JOBS: Reach.ALL},
+    Role.AUDITOR: {
+        Action.SEE_HISTORY: Reach.ALL,
+        Action.SEE_JOBS: Reach.ALL,
+        Action.SEE_SCHEDULES: Reach.ALL,
+    },
     Role.ADMINISTRATOR: {
         Action.SEE_JOBS: Reach.ALL,
         Action.RETRY_JOBS: Reach.ALL,

@@ -22,6 +22,7 @@ from evidence.events import EventDraft, EventType, Outcome, SealedEvent, Subject
 from evidence.ids import new_id
 from evidence.items import Intent, Item, Upload, UploadState
 from evidence.jobs import Stage
+from evidence.keeping import reckon
 from evidence.keys import manifest_key, original_key
 from evidence.linking import link_as_submitted
 from evidence.manifests import encode_manifest
@@ -31,7 +32,8 @@ from evidence.ports.objects import NotStored, ObjectStat, ObjectStore, Staging
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
 from evidence.receipts import encode_receipt
-from evidence.retention import first_lock, full_lock
+from evidence.retention import first_lock
+from evidence.schedules import keep, lock_for
 from evidence.timekeeping import to_text
 
 
@@ -63,6 +65,8 @@ class CommitStage:
         known = await self._proven_copy(lease, upload, sha256)
         now = self._clock.now()
         item_id = new_id(now) if known is None else known.id
+        schedule = await lease.read(lambda tx: tx.retention.in_force())
+        kept = keep(schedule, upload.submission.category, now, ())
         intent = Intent(
             upload_id=upload.id,
             item_id=item_id,
@@ -71,7 +75,7 @@ class CommitStage:
             sha256=sha256,
             at=now,
             first_lock=first_lock(now),
-            full_lock=full_lock(now),
+            full_lock=lock_for(now, kept.until),
             kind=content.kind,
             media_type=content.media_type,
             resubmission=known is not None,
@@ -180,6 +184,7 @@ class CommitStage:
                 id=intent.event_id,
             )
         )
+        reckon(tx, [item], now)
         link_as_submitted(tx, item, now)
         tx.jobs.add(Stage.DESCRIBE, item.id, item.unit, now)
         return item

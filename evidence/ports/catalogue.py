@@ -21,6 +21,7 @@ from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, Upl
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
+from evidence.ports.retention import Retention
 from evidence.ranges import ByteRange
 
 T = TypeVar("T")
@@ -325,6 +326,8 @@ class Transaction(Protocol):
     def links(self) -> Links: ...
     @property
     def access(self) -> AccessRows: ...
+    @property
+    def retention(self) -> Retention: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

@@ -35,6 +35,7 @@ from storage.catalogue.case_tables import (
     purposes,
     shares,
 )
+from storage.catalogue.retention_tables import holds
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits, is_below
 
@@ -278,8 +279,19 @@ class SqlAccess:
         )
 
 
+def is_held() -> ColumnElement[bool]:
+    """Whether a hold is on the item of `items`, or on a case that it is or was linked to."""
+    return exists().where(
+        holds.c.lifted_at.is_(None),
+        or_(
+            holds.c.subject == items.c.id,
+            holds.c.subject.in_(select(links.c.case_id).where(links.c.item_id == items.c.id)),
+        ),
+    )
+
+
 def follow(connection: Connection, item_id: str) -> None:
-    """Bring up to date what an item's row says of its restrictions and links."""
+    """Bring up to date what an item's row says of its restrictions, links and holds."""
     own = connection.execute(
         select(item_restrictions.c.restriction).where(item_restrictions.c.item_id == item_id)
     ).scalars()
@@ -295,5 +307,5 @@ def follow(connection: Connection, item_id: str) -> None:
     connection.execute(
         update(items)
         .where(items.c.id == item_id)
-        .values(restriction=strictest(found).value, links=literal(live))
+        .values(restriction=strictest(found).value, links=literal(live), held=is_held())
     )

@@ -46,7 +46,7 @@ class SqlCases:
     def get(self, case_id: str) -> Case | None:
         """The case of that identifier."""
         row = self._connection.execute(select(cases).where(cases.c.id == case_id)).mappings().first()
-        return None if row is None else _case(row)
+        return None if row is None else case_of(row)
 
     def by_number(self, unit: str, number: str) -> Case | None:
         """The unit's case of that number."""
@@ -55,21 +55,21 @@ class SqlCases:
             .mappings()
             .first()
         )
-        return None if row is None else _case(row)
+        return None if row is None else case_of(row)
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Case]:
         """What `viewer` may see, newest first."""
         query = select(cases).where(visible_cases(viewer)).order_by(cases.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(cases.c.id < before)
-        return [_case(row) for row in self._connection.execute(query).mappings()]
+        return [case_of(row) for row in self._connection.execute(query).mappings()]
 
     def seen_by(self, viewer: Viewer, case_ids: Collection[str]) -> Mapping[str, Case]:
         """Those of the cases that `viewer` may see."""
         rows = self._connection.execute(
             select(cases).where(cases.c.id.in_(case_ids), visible_cases(viewer))
         ).mappings()
-        return {row["id"]: _case(row) for row in rows}
+        return {row["id"]: case_of(row) for row in rows}
 
     def move(
         self,
@@ -218,7 +218,8 @@ class SqlLinks:
         return [codec.item(row) for row in self._connection.execute(query).mappings()]
 
 
-def _case(row: RowMapping) -> Case:
+def case_of(row: RowMapping) -> Case:
+    """A row of `cases`."""
     return Case(
         id=row["id"],
         unit=row["unit"],

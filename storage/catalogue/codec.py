@@ -30,6 +30,13 @@ def load(text: str) -> dict[str, Json]:
     return value
 
 
+def load_list(text: str) -> list[Any]:
+    """The list in a JSON column."""
+    value = json.loads(text)
+    assert isinstance(value, list)
+    return value
+
+
 def maybe_load(text: str | None) -> Mapping[str, Json] | None:
     """The object in a nullable JSON column."""
     return None if text is None else load(text)
@@ -157,6 +164,9 @@ def item(row: RowMapping) -> Item:
         read_back=maybe_load(row["read_back"]),
         summary=maybe_load(row["summary"]),
         restriction=Restriction(row["restriction"]),
+        keep_until=maybe_time(row["keep_until"]),
+        keep_basis=row["keep_basis"],
+        held=row["held"],
     )
 
 

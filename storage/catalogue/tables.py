@@ -137,6 +137,15 @@ items = Table(
     Column("restriction", String(16), nullable=False, server_default="none"),
     #: How many live links it has.
     Column("links", Integer, nullable=False, server_default="0"),
+    #: Until when policy keeps it, null: without end; on what that rests; by which version of the schedule.
+    Column("keep_until", BigInteger),
+    Column("keep_basis", Text, nullable=False, server_default=""),
+    Column("schedule_version", Integer, nullable=False, server_default="0"),
+    #: Whether a hold is on it, or on a case that it is or was linked to.
+    Column("held", Boolean, nullable=False, server_default="0"),
+    Index("ix_items_keep_until", "keep_until"),
+    Index("ix_items_schedule_version_id", "schedule_version", "id"),
+    Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
     Index("ix_items_unit_case_number", "unit", "case_number"),
     Index("ix_items_unit_links_id", "unit", "links", "id"),
     Index("ix_items_unit_id", "unit", "id"),

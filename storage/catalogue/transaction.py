@@ -12,6 +12,7 @@ from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.retention import SqlRetention
 from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
 
@@ -29,6 +30,7 @@ class SqlTransaction:
         self.cases = SqlCases(connection)
         self.links = SqlLinks(connection)
         self.access = SqlAccess(connection)
+        self.retention = SqlRetention(connection)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

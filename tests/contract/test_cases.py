@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,8 +41,8 @@ def a_case(tx: Transaction, number: str = "A-1", **changes: object) -> Case:
     return case
 
 
-def a_link(tx: Transaction, case: Case, item: Item, origin: Origin = Origin.HAND) -> Link:
-    link = Link(new_id(NOW), case.id, item.id, origin, AGENT.id, NOW)
+def a_link(tx: Transaction, case: Case, item: Item, origin: Origin = Origin.HAND, at: datetime = NOW) -> Link:
+    link = Link(new_id(at), case.id, item.id, origin, AGENT.id, at)
     tx.links.add(link)
     return link
 
@@ -137,7 +137,7 @@ async def test_an_item_and_a_case_have_one_live_link_and_every_withdrawn_one(cat
                 await work
             assert error.value.code == code
     assert await inbox() == [item.id]
-    second = await catalogue.write(lambda tx: a_link(tx, case, item, Origin.RULE))
+    second = await catalogue.write(lambda tx: a_link(tx, case, item, Origin.RULE, LATER))
     gone = replace(first, withdrawn_at=LATER, withdrawn_by=OTHER.id, withdrawn_for="wrong person")
     assert await catalogue.read(lambda tx: tx.links.of_case(case.id)) == [gone, second]
     assert await catalogue.read(lambda tx: tx.links.of_items([item.id])) == {item.id: [gone, second]}

@@ -53,7 +53,15 @@ def known(described: Inside, clip: Path) -> dict[str, str]:
     case = sender.post("/cases", {"number": "known"}).json()["id"]
     linked = sender.post(f"/cases/{case}/links", {"items": [item]})
     assert linked.status == 200
-    return {"item": item, "case": case, "upload": sender.created(1000).rpartition("/")[2]}
+    sender.post("/schedules", {"rules": [{"days": 100, "basis": "b"}], "reason": "r"})
+    hold = sender.post(f"/cases/{case}/holds", {"reason": "r", "authority": "a"}).json()["id"]
+    return {
+        "item": item,
+        "case": case,
+        "version": "1",
+        "hold": hold,
+        "upload": sender.created(1000).rpartition("/")[2],
+    }
 
 
 @schemathesis.serializer("application/offset+octet-stream")

@@ -60,6 +60,8 @@ class Scene:
     def restore(self) -> None:
         """What was withdrawn is not."""
         self.change("UPDATE shares SET withdrawn_at = NULL")
+        self.change("UPDATE holds SET lifted_at = NULL, lifted_by = NULL, lifted_for = NULL")
+        self.change("UPDATE schedules SET approved_by = '[]', in_force_at = NULL")
         self.change("UPDATE links SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL")
 
 
@@ -82,7 +84,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 f"/items/{item}/shares",
                 {"username": guest, "until": "2027-01-01T00:00:00Z", "reason": "r"},
             )
+            hold = supervisor.post(f"/items/{item}/holds", {"reason": "r", "authority": "a"})
             things[situation] = {
+                "hold": hold.json()["id"],
+                "version": "1",
                 "item": item,
                 "case": case,
                 "link": link["id"],
@@ -93,6 +98,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 "number": "1",
                 "username": guest,
             }
+        server.client(Role.SUPERVISOR, "south").post(
+            "/schedules", {"rules": [{"days": 100, "basis": "b"}], "reason": "r"}
+        )
         found = Scene(server, things, guest)
         for situation in SITUATIONS:
             item = things[situation]["item"]
@@ -135,6 +143,10 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/cases/{case}/people": {"username": guest},
         "/cases/{case}/links": {"items": [things["item"]], "preview": True},
         "/links/{link}/withdrawal": {"reason": "r"},
+        "/holds/{hold}/lifting": {"reason": "r"},
+        "/items/{item}/holds": {"reason": "r", "authority": "a"},
+        "/cases/{case}/holds": {"reason": "r", "authority": "a"},
+        "/schedules": {"rules": [{"days": 9, "basis": "b"}], "reason": "r"},
     }.get(path, {})
 
 

@@ -33,6 +33,9 @@ assign         -----   -----    -----     -----          yyy--      -----   ----
 restrict       -----   -----    -----     -----          yyy--      -----   -----         -----
 share          -----   -----    yyy--     -----          yyy--      -----   -----         -----
 manage-units   -----   -----    -----     -----          -----      -----   yyyy-         -----
+see-schedules  -----   yyyy-    yyyy-     yyyy-          yyyy-      yyyyy   -----         -----
+change-schedule -----  -----    yyyy-     -----          yyyy-      -----   -----         -----
+hold           -----   -----    yyy--     yyy--          yyy--      -----   -----         -----
 """
 RESOURCES = (
     Resource("mine", "me"),

@@ -1,4 +1,4 @@
-"""Whatever is linked, sealed, shared and withdrawn in whatever order: lists and single things agree.
+"""Whatever is linked, sealed, shared, held in whatever order: lists and single things agree.
 
 And both agree with a model that is written down here once more, from the words of docs/cases.md.
 """
@@ -20,6 +20,7 @@ from evidence.cases import Case, CaseState, Link, Origin
 from evidence.errors import Denied
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Category
+from evidence.schedules import Hold
 from identity.policy import RolePolicy
 from storage.catalogue.access import SqlAccess, visible_items
 from storage.catalogue.cases import SqlCases, SqlLinks
@@ -27,6 +28,7 @@ from storage.catalogue.engine import migrate, open_engine
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.retention import SqlRetention
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
 from tests.contract.test_catalogue import AGENT, NOW, an_item
@@ -86,6 +88,9 @@ class Access(RuleBasedStateMachine):
         self.live: dict[tuple[int, int], str] = {}
         self.made: list[str] = []
         self.sealed: dict[tuple[SubjectKind, int], set[str]] = {}
+        self.ever: set[tuple[int, int]] = set()
+        self.holds: dict[str, tuple[SubjectKind, int]] = {}
+        self.retention = SqlRetention(connection)
         self.shares: list[tuple[SubjectKind, int, str, timedelta]] = []
         self.assigned: set[tuple[int, str]] = set()
 
@@ -104,6 +109,7 @@ class Access(RuleBasedStateMachine):
         link = Link(new_id(NOW), self.case_ids[case], self.item_ids[item], Origin.HAND, None, NOW)
         self.links.add(link)
         self.live[item, case] = link.id
+        self.ever.add((item, case))
         self.made.append(link.id)
 
     @precondition(lambda self: self.live)
@@ -134,6 +140,19 @@ class Access(RuleBasedStateMachine):
     @rule(days=st.integers(1, 3))
     def time_goes_on(self, days: int) -> None:
         self.now += timedelta(days=days)
+
+    @rule(subject=SUBJECTS)
+    def hold(self, subject: tuple[SubjectKind, int]) -> None:
+        hold = Hold(new_id(NOW), subject[0].value, self._id(*subject), "r", "a", PEOPLE[3].id, NOW)
+        self.retention.hold(hold)
+        self.holds[hold.id] = subject
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data())
+    def lift(self, data: st.DataObject) -> None:
+        hold_id = data.draw(st.sampled_from(sorted(self.holds)))
+        self.retention.lift(hold_id, at=NOW, agent_id=PEOPLE[3].id, reason="r")
+        del self.holds[hold_id]
 
     @rule(case=A_CASE, person=A_PERSON)
     def assign(self, case: int, person: Agent) -> None:
@@ -188,6 +207,16 @@ class Access(RuleBasedStateMachine):
                 except Denied:
                     alone = False
                 assert alone == (item_id in expected)
+
+    @invariant()
+    def a_hold_is_on_all_that_was_ever_linked(self) -> None:
+        for item in ITEMS:
+            kept = self._connection.execute(
+                select(items.c.held).where(items.c.id == self.item_ids[item])
+            ).scalar_one()
+            on = {(SubjectKind.ITEM, item)}
+            on |= {(SubjectKind.CASE, case) for one, case in self.ever if one == item}
+            assert kept == bool(on & set(self.holds.values()))
 
     @invariant()
     def every_link_that_was_made_is_there(self) -> None:
