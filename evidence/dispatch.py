@@ -1,0 +1,185 @@
+"""Dispatch lists 警情/任务清单: who was where, when, on which case; and which recordings fit. Pure.
+
+Invariants: a recording is only linked by itself if exactly one case fits it wholly; whatever else fits is a
+candidate for a person to choose from, never a guess; reading a list twice says the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum
+
+from evidence.cases import LONGEST_TEXT, checked_number
+from evidence.errors import Invalid
+from evidence.items import Category
+
+#: Clocks and people are not exact: a recording may begin so long before or after what it belongs to.
+LEEWAY = timedelta(minutes=5)
+COLUMNS = (
+    "reference", "case_number", "officer", "device", "begins", "ends", "category", "title", "place",
+)  # fmt: skip
+REQUIRED = ("reference", "case_number", "begins", "ends")
+MOST_ROWS = 20_000
+_LONGEST_TASK = timedelta(days=7)
+_LONGEST_NAME = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One line of a list. `reference` names it within its unit, so that it can be read again."""
+
+    reference: str
+    case_number: str
+    officer: str | None
+    device: str | None
+    begins_at: datetime
+    ends_at: datetime
+    category: Category = Category.OTHER
+    title: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that cannot be read, counted from 1 for the header, and why in words."""
+
+    line: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What an item says of who made it, with what, and from when to when; None where it says nothing."""
+
+    officer: str | None
+    device: str | None
+    begins_at: datetime | None
+    ends_at: datetime | None
+
+
+class Fit(IntEnum):
+    """How far a dispatch and an item agree."""
+
+    NOT = 0
+    PARTLY = 1
+    WHOLLY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The case that an item belongs to, or the cases that it may belong to."""
+
+    case_number: str | None
+    candidates: tuple[str, ...]
+
+
+def fit(dispatch: Dispatch, sighting: Sighting) -> Fit:
+    """Wholly: all that the dispatch names is the item's, and their times meet within the leeway.
+
+    Partly: at least one of officer and device is, none is another, and the times meet.
+    """
+    if sighting.begins_at is None:
+        return Fit.NOT
+    ends_at = sighting.ends_at or sighting.begins_at
+    if ends_at < dispatch.begins_at - LEEWAY or sighting.begins_at > dispatch.ends_at + LEEWAY:
+        return Fit.NOT
+    pairs = [(dispatch.officer, sighting.officer), (dispatch.device, sighting.device)]
+    if any(wanted is not None and found is not None and wanted != found for wanted, found in pairs):
+        return Fit.NOT
+    agreed = [wanted is not None and wanted == found for wanted, found in pairs]
+    if not any(agreed):
+        return Fit.NOT
+    missing = any(wanted is not None and found is None for wanted, found in pairs)
+    return Fit.PARTLY if missing else Fit.WHOLLY
+
+
+def judge(dispatches: Iterable[Dispatch], sighting: Sighting) -> Verdict:
+    """Which case an item belongs to, if exactly one fits it wholly; else what may fit, in their order."""
+    found: dict[Fit, dict[str, None]] = {one: {} for one in Fit}
+    for dispatch in dispatches:
+        found[fit(dispatch, sighting)].setdefault(dispatch.case_number)
+    wholly = tuple(found[Fit.WHOLLY])
+    if len(wholly) == 1:
+        return Verdict(wholly[0], wholly)
+    return Verdict(None, wholly or tuple(found[Fit.PARTLY]))
+
+
+def parse(data: bytes, zone: timezone) -> tuple[Sequence[Dispatch], Sequence[Fault]]:
+    """The lines of a CSV with a header, in UTF-8 or GB 18030; `zone` is where times without one are told.
+
+    Of two lines with one reference the second is a fault. Raises Invalid("bad-list") if it is no such list.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("gb18030")
+        except UnicodeDecodeError as error:
+            raise Invalid("bad-list", "The list is neither UTF-8 nor GB 18030.") from error
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    found: dict[str, Dispatch] = {}
+    faults: list[Fault] = []
+    try:
+        header = [name.strip().lower() for name in next(lines, [])]
+        missing = [name for name in REQUIRED if name not in header]
+        if missing:
+            raise Invalid("bad-list", f"The list's first line does not name: {', '.join(missing)}.")
+        for row in lines:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(found) + len(faults) >= MOST_ROWS:
+                raise Invalid("bad-list", f"A list has at most {MOST_ROWS} lines; divide it.")
+            cells = {name: cell.strip() for name, cell in zip(header, row, strict=False)}
+            try:
+                one = _dispatch(cells, zone, found.keys())
+                found[one.reference] = one
+            except Invalid as error:
+                faults.append(Fault(lines.line_num, error.message))
+    except csv.Error as error:
+        raise Invalid("bad-list", f"The list is no CSV from line {lines.line_num} on.") from error
+    return list(found.values()), faults
+
+
+def _dispatch(cells: dict[str, str], zone: timezone, known: Collection[str]) -> Dispatch:
+    for name in REQUIRED:
+        if not cells.get(name):
+            raise Invalid("bad-line", f"{name} is empty")
+    if cells["reference"] in known:
+        raise Invalid("bad-line", f"the reference {cells['reference']} stands above already")
+    if any(len(cells.get(name, "")) > _LONGEST_NAME for name in ("reference", "officer", "device")):
+        raise Invalid("bad-line", f"reference, officer and device have at most {_LONGEST_NAME} characters")
+    officer, device = cells.get("officer") or None, cells.get("device") or None
+    if officer is None and device is None:
+        raise Invalid("bad-line", "name an officer or a device")
+    begins_at, ends_at = (_instant(cells[name], name, zone) for name in ("begins", "ends"))
+    if not timedelta(0) <= ends_at - begins_at <= _LONGEST_TASK:
+        raise Invalid("bad-line", "it ends before it begins, or lasts longer than a week")
+    try:
+        category = Category(cells.get("category") or Category.OTHER)
+    except ValueError as error:
+        raise Invalid("bad-line", f"category is one of {', '.join(Category)}") from error
+    return Dispatch(
+        cells["reference"],
+        checked_number(cells["case_number"]),
+        officer,
+        device,
+        begins_at,
+        ends_at,
+        category,
+        cells.get("title", "")[:LONGEST_TEXT],
+        cells.get("place", "")[:LONGEST_TEXT],
+    )
+
+
+def _instant(text: str, name: str, zone: timezone) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.replace("/", "-"))
+        return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(
+            "bad-line", f"{name} is no time such as 2026-11-25 08:30 or 2026-11-25T08:30+08:00"
+        ) from error
