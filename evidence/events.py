@@ -43,6 +43,7 @@ class EventType(StrEnum):
     RENDITION_DISCARDED = "rendition.discarded"
     STILL_ASKED = "still.asked"
     RECOVERY_ASKED = "recovery.asked"
+    RECORDING_JOINED = "recording.joined"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -80,6 +81,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.RENDITION_DISCARDED: "deletion",
     EventType.STILL_ASKED: None,
     EventType.RECOVERY_ASKED: None,
+    EventType.RECORDING_JOINED: "metadata modification",
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",
@@ -111,7 +113,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
     """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still",
-    "recovery" or "alarm"."""
+    "recovery", "recording" or "alarm"."""
 
     kind: str
     id: str

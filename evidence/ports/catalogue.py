@@ -20,6 +20,7 @@ from evidence.events import EventDraft, SealedEvent
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
+from evidence.ports.recordings import Recordings
 from evidence.ranges import ByteRange
 
 T = TypeVar("T")
@@ -171,6 +172,12 @@ class Items(Protocol):
 
     def recovery(self, recovery_id: str) -> Recovery | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
+    def renditions_of(
+        self, item_ids: Sequence[str], kinds: Sequence[str]
+    ) -> Mapping[tuple[str, str], Rendition]:
+        """Those of these kinds, by item and kind, in one query."""
+        ...
+
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
     def drop_rendition(self, rendition_id: str) -> None: ...
 
@@ -312,6 +319,8 @@ class Transaction(Protocol):
     def items(self) -> Items: ...
     @property
     def parts(self) -> Parts: ...
+    @property
+    def recordings(self) -> Recordings: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

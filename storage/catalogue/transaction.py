@@ -10,6 +10,7 @@ from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.recordings import SqlRecordings
 from storage.catalogue.work import SqlJobs
 
 
@@ -22,6 +23,7 @@ class SqlTransaction:
         self.uploads = SqlUploads(connection)
         self.items = SqlItems(connection)
         self.parts = SqlParts(connection)
+        self.recordings = SqlRecordings(connection)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from storage.catalogue.engine import NEWEST, migrate, open_engine
-from storage.catalogue.tables import metadata
+from storage.catalogue.recording_tables import metadata
 
 
 def test_the_newest_migration_is_the_one_that_is_named() -> None:
