@@ -9,7 +9,8 @@ from typing import TypeAlias
 from aiohttp import web
 from pydantic import BaseModel
 
-from api import content, reading, session, tus, upkeep
+from api import content, reading, recordings, session, tus, upkeep
+from api.recording_schemas import GapReportOut, RecordingOut, RecordingPage
 from api.schemas import (
     AgentOut,
     CopyList,
@@ -172,6 +173,30 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),
+    Route("GET", "/items/{item}/recording", recordings.of_item, {200: Answer(RecordingOut)}),
+    Route(
+        "GET",
+        "/recordings",
+        recordings.recordings,
+        {200: Answer(RecordingPage)},
+        parameters=(Parameter("before", "query"),),
+        errors=(400,),
+    ),
+    Route("GET", "/recordings/{recording}", recordings.recording, {200: Answer(RecordingOut)}),
+    _derived("/recordings/{recording}/playlist.m3u8", recordings.playlist, _HLS),
+    Route(
+        "GET",
+        "/gaps",
+        recordings.gaps,
+        {200: Answer(GapReportOut)},
+        parameters=(
+            Parameter("device", "query", required=True),
+            Parameter("day", "query", required=True, pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+            Parameter("zone", "query", required=True, pattern="^(Z|[+-][0-9]{2}:[0-9]{2})$"),
+            Parameter("unit", "query"),
+        ),
+        errors=(400,),
+    ),
     _bytes("/items/{item}/original", content.original),
     _derived("/items/{item}/playlist.m3u8", content.playlist, _HLS),
     _bytes("/items/{item}/playable.mp4", content.playable),

@@ -50,7 +50,9 @@ def known(described: Inside, clip: Path) -> dict[str, str]:
     """Something that is really there, for each name in a path."""
     sender = described.client(Role.SUPERVISOR)
     item = sender.kept(clip.read_bytes(), "clip.mp4")
-    return {"item": item, "upload": sender.created(1000).rpartition("/")[2]}
+    recording = sender.get(f"/items/{item}/recording").json()["id"]
+    upload = sender.created(1000).rpartition("/")[2]
+    return {"item": item, "recording": recording, "upload": upload}
 
 
 @schemathesis.serializer("application/offset+octet-stream")
