@@ -10,6 +10,8 @@ export const strings = {
     noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", recovered: "恢复的画面（非原始文件）", still: "截取当前画面", stillAt: "截图",
     stillAsked: "正在从原始文件截取画面；重新打开此项即可查看。",
     until: "已可播放至", left: "约剩", minutes: "分钟",
+    recording: "音像记录", playRecording: "连续播放整段记录", missing: "此处没有编号", hole: "时间空缺", overlap: "时间重叠",
+    preEvent: "开头可能为预录（无声）", "not-playable": "无法播放", "other-tracks": "音视频轨不同，未连续播放",
   },
   en: {
     username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
@@ -21,5 +23,7 @@ export const strings = {
     by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", recovered: "Recovered pictures (not the original)", still: "Take a still", stillAt: "Still at",
     stillAsked: "The still is being taken from the original; open the item again to see it.",
     until: "can be played up to", left: "about", minutes: "min left",
+    recording: "Recording", playRecording: "Play it as one", missing: "not here: number", hole: "hole", overlap: "both show",
+    preEvent: "likely begins with a pre-event buffer of", "not-playable": "cannot be played", "other-tracks": "other tracks, not played with the rest",
   },
 };
