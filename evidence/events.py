@@ -44,6 +44,7 @@ class EventType(StrEnum):
     STILL_ASKED = "still.asked"
     RECOVERY_ASKED = "recovery.asked"
     RECORDING_JOINED = "recording.joined"
+    RECORDING_PARTED = "recording.parted"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -82,6 +83,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.STILL_ASKED: None,
     EventType.RECOVERY_ASKED: None,
     EventType.RECORDING_JOINED: "metadata modification",
+    EventType.RECORDING_PARTED: "metadata modification",
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",

@@ -3,16 +3,19 @@
 Each segment is judged by the strongest thing that it carries: the recording that its submitter names; else
 the sequence and the part in its file name; else the time at which it began. Two segments are of one recording
 if they carry the same kind of thing, from the same unit and device, and it agrees; and so is whatever such
-pairs chain together. Invariants: whether a pair belongs together depends on nothing but the two, so that
-recordings are the same whatever the order in which segments arrive, and a late segment only ever joins.
-Nothing is joined across units, devices, or clocks; a pair that could be either is left alone.
+pairs chain together. Where two that one camera cannot both have made follow the same segment, or are followed
+by it, nobody can say which does, and none is joined there: cameras whose clock was set back make such.
+Invariants: recordings are the same whatever the order in which segments arrive. Nothing is joined across
+units, devices, or clocks. A recording is named after one of its segments, and whatever name it ever had names
+the recording of that segment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from itertools import combinations
 from typing import Any
 
 from evidence.canonical import Json
@@ -162,6 +165,8 @@ class Joint:
     clock: Clock | None = None
     #: From the end of the earlier to the start of the later; negative where they overlap.
     apart_us: int | None = None
+    #: The item that comes first, where one is joined to the other's end.
+    earlier: str | None = None
 
 
 def joint(one: Segment, other: Segment) -> Joint | None:
@@ -200,7 +205,7 @@ def _contiguous(one: Segment, other: Segment, clocks: Sequence[Clock]) -> Joint 
     apart = [_at(later, clock) - _at(earlier, clock) - earlier.length_us for clock in asked]
     if any(abs(gap) > TOLERANCE_US for gap in apart):
         return None
-    return Joint(Rule.TIME, asked[0], apart[0])
+    return Joint(Rule.TIME, asked[0], apart[0], earlier.item_id)
 
 
 def _counted_on(earlier: Segment, later: Segment) -> bool:
@@ -220,40 +225,58 @@ def counter(segment: Segment) -> tuple[str, int] | None:
     return segment.template, int(segment.sequence)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Where a segment belongs: into `recording`; what `merged` lists is the same one from now on."""
-
-    recording: str
-    merged: tuple[str, ...]
-    joints: tuple[Joint, ...]
+def rivals(one: Segment, other: Segment) -> bool:
+    """Whether one camera cannot have made both at once, or nobody can say."""
+    clocks = shared_clocks(one, other)
+    if not clocks:
+        return True
+    begins = [_at(segment, clocks[0]) for segment in (one, other)]
+    lengths = [segment.length_us for segment in (one, other)]
+    ends = [at_us + long for at_us, long in zip(begins, lengths, strict=True) if long is not None]
+    return not ends or min(ends) - max(begins) > TOLERANCE_US
 
 
 def own_recording(item_id: str) -> str:
-    """The identifier of the recording that begins with this item: the same each time."""
+    """The identifier of the recording that is named after this item: the same each time."""
     return derived_id(item_id, "recording")
 
 
-def settle(segment: Segment, current: str | None, near: Iterable[tuple[Segment, str]]) -> Settled:
-    """Where the segment belongs, given what lies near it and in which recording each of that is.
+def clear_joints(segments: Sequence[Segment]) -> tuple[list[tuple[Segment, Segment, Joint]], bool]:
+    """The pairs of one recording without those that have a rival, and whether there were such."""
+    joints = ((one, other, joint(one, other)) for one, other in combinations(segments, 2))
+    pairs = [(one, other, why) for one, other, why in joints if why is not None]
+    sides: dict[tuple[str, str], list[Segment]] = {}
+    for one, other, why in pairs:
+        if why.earlier is not None:
+            earlier, later = (one, other) if why.earlier == one.item_id else (other, one)
+            sides.setdefault(("after", earlier.item_id), []).append(later)
+            sides.setdefault(("before", later.item_id), []).append(earlier)
+    contested = {
+        (side, item, segment.item_id)
+        for (side, item), found in sides.items()
+        for segment in found
+        if any(rivals(segment, other) for other in found if other is not segment)
+    }
 
-    A recording keeps its identifier; where several turn out to be one, the oldest one's stays. `current`
-    is where the segment is already.
-    """
-    found = [(why, recording) for other, recording in near if (why := joint(segment, other)) is not None]
-    known = {recording for _, recording in found} | ({current} if current else set())
-    if not known:
-        return Settled(own_recording(segment.item_id), (), ())
-    kept, *merged = sorted(known)
-    joints = tuple(why for why, recording in found if recording != current)
-    return Settled(kept, tuple(merged), joints)
+    def is_clear(one: Segment, other: Segment, why: Joint) -> bool:
+        earlier, later = (one, other) if why.earlier == one.item_id else (other, one)
+        return contested.isdisjoint(
+            {("after", earlier.item_id, later.item_id), ("before", later.item_id, earlier.item_id)}
+        )
+
+    return [pair for pair in pairs if is_clear(*pair)], bool(contested)
 
 
 def grouped(segments: Sequence[Segment]) -> list[frozenset[str]]:
     """The recordings that these segments make, as sets of items: what any order of arrival must come to."""
-    groups: list[list[Segment]] = []
-    for segment in segments:
-        touched = [group for group in groups if any(joint(segment, other) for other in group)]
-        groups = [group for group in groups if group not in touched]
-        groups.append([segment, *(other for group in touched for other in group)])
-    return [frozenset(segment.item_id for segment in group) for group in groups]
+    groups = {segment.item_id: frozenset({segment.item_id}) for segment in segments}
+    for one, other, _ in clear_joints(segments)[0]:
+        together = groups[one.item_id] | groups[other.item_id]
+        groups |= dict.fromkeys(together, together)
+    return sorted(set(groups.values()), key=min)
+
+
+def named(group: frozenset[str], recording_of: Mapping[str, str]) -> str:
+    """The recording that this group is: one that is named after one of its items, the oldest in use."""
+    own = {own_recording(item) for item in group}
+    return min({recording_of[item] for item in group if item in recording_of} & own or own)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from evidence.access import Viewer
@@ -37,7 +36,7 @@ class Recordings(Protocol):
         ...
 
     def current(self, recording_id: str) -> str | None:
-        """The recording that this identifier names today, itself or the one it became part of."""
+        """The recording that this identifier names today: that of the segment after which it was named."""
         ...
 
     def near(self, segment: Segment) -> Sequence[tuple[Segment, str]]:
@@ -47,12 +46,16 @@ class Recordings(Protocol):
         """
         ...
 
-    def place(self, segment: Segment, recording_id: str, at: datetime) -> None:
-        """Put the segment, as it is known now, into the recording, which is made if there is none."""
+    def place(self, segment: Segment, recording_id: str) -> None:
+        """Put the segment, as it is known now, into the recording."""
+        ...
+
+    def move(self, item_ids: Sequence[str], recording_id: str) -> None:
+        """Put these segments into that recording."""
         ...
 
     def merge(self, recording_id: str, into: str) -> None:
-        """Move all segments; the first identifier names the second recording from now on."""
+        """Put all segments of the first into the second."""
         ...
 
     def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:

@@ -9,27 +9,15 @@ from storage.catalogue.tables import metadata
 _ID = String(36)
 _DIGEST = String(64)
 
-recordings = Table(
-    "recordings",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    Column("made_at", BigInteger, nullable=False),
-)
-
-#: Identifiers of recordings that became part of another; none of them names a row of `recordings`.
-recording_aliases = Table(
-    "recording_aliases",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    Column("recording_id", ForeignKey("recordings.id"), nullable=False, index=True),
-)
-
-#: `line` is a digest of what segments must have in common to be compared; null: compared with none.
+#: A recording is named after one of its segments. `own` is the name of the one that is named after this, so
+#: that whatever a recording was ever called leads to a segment, and on to where that is now. `line` is a
+#: digest of what segments must have in common to be compared; null: compared with none.
 recording_segments = Table(
     "recording_segments",
     metadata,
     Column("item_id", ForeignKey("items.id"), primary_key=True),
-    Column("recording_id", ForeignKey("recordings.id"), nullable=False, index=True),
+    Column("own", _ID, nullable=False, unique=True),
+    Column("recording_id", _ID, nullable=False, index=True),
     Column("line", _DIGEST, index=True),
     Column("known", Text, nullable=False),
 )
@@ -52,4 +40,4 @@ recording_starts = Table(
     Index("ix_recording_starts_unit_device_number_begins_us", "unit", "device", "number", "begins_us"),
 )
 
-__all__ = ["metadata", "recording_aliases", "recording_segments", "recording_starts", "recordings"]
+__all__ = ["metadata", "recording_segments", "recording_starts"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,7 +11,6 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
-    exists,
     insert,
     not_,
     or_,
@@ -23,17 +21,14 @@ from sqlalchemy import (
 from evidence.access import Viewer
 from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
-from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment
-from evidence.timekeeping import to_micros
+from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
 from storage.catalogue.access import visible_items
-from storage.catalogue.recording_tables import (
-    recording_aliases,
-    recording_segments,
-    recording_starts,
-    recordings,
-)
+from storage.catalogue.recording_tables import recording_segments, recording_starts
 from storage.catalogue.tables import items
+
+#: So many are compared; of what began at one instant nobody needs more to see that it cannot be told apart.
+_MOST_NEAR = {Rule.SUBMITTED: 1, Rule.NAME: 1_000, Rule.TIME: 32}
 
 
 class SqlRecordings:
@@ -50,53 +45,45 @@ class SqlRecordings:
 
     def current(self, recording_id: str) -> str | None:
         """The recording that this identifier names today."""
-        if self._connection.execute(select(recordings.c.id).where(recordings.c.id == recording_id)).first():
-            return recording_id
         return self._connection.execute(
-            select(recording_aliases.c.recording_id).where(recording_aliases.c.id == recording_id)
+            select(recording_segments.c.recording_id).where(recording_segments.c.own == recording_id)
         ).scalar()
 
     def near(self, segment: Segment) -> Sequence[tuple[Segment, str]]:
         """Other segments that could be of one recording with this one."""
-        line = segment.line
-        if line is None:
+        rule, line = segment.rule, segment.line
+        if rule is None or line is None:
             return []
         query = select(recording_segments.c.known, recording_segments.c.recording_id).where(
             recording_segments.c.item_id != segment.item_id
         )
-        if segment.rule is Rule.SUBMITTED:
+        if rule is Rule.SUBMITTED:
             # Whatever the submitter names alike is in one recording already.
-            found = query.where(recording_segments.c.line == _digest(line)).limit(1)
+            found = query.where(recording_segments.c.line == _digest(line))
         else:
             found = query.where(
                 recording_segments.c.item_id.in_(
                     select(recording_starts.c.item_id).where(or_(*_neighbours(segment, line)))
                 )
             )
-        rows = self._connection.execute(found)
+        rows = self._connection.execute(found.order_by(recording_segments.c.item_id).limit(_MOST_NEAR[rule]))
         return [(Segment.from_json(codec.load(known)), recording) for known, recording in rows]
 
-    def place(self, segment: Segment, recording_id: str, at: datetime) -> None:
-        """Put the segment into the recording."""
-        if self.current(recording_id) is None:
-            self._connection.execute(insert(recordings).values(id=recording_id, made_at=to_micros(at)))
-        self._connection.execute(
-            delete(recording_starts).where(recording_starts.c.item_id == segment.item_id)
-        )
+    def place(self, segment: Segment, recording_id: str) -> None:
+        """Put the segment, as it is known now, into the recording."""
+        known_as = segment.item_id
+        self._connection.execute(delete(recording_starts).where(recording_starts.c.item_id == known_as))
+        self._connection.execute(delete(recording_segments).where(recording_segments.c.item_id == known_as))
         line = segment.line
-        values = {
-            "recording_id": recording_id,
-            "line": None if line is None else _digest(line),
-            "known": codec.dump(segment.as_json()),
-        }
-        if self.recording_of(segment.item_id) is None:
-            self._connection.execute(insert(recording_segments).values(item_id=segment.item_id, **values))
-        else:
-            self._connection.execute(
-                update(recording_segments)
-                .where(recording_segments.c.item_id == segment.item_id)
-                .values(**values)
+        self._connection.execute(
+            insert(recording_segments).values(
+                item_id=known_as,
+                own=own_recording(known_as),
+                recording_id=recording_id,
+                line=None if line is None else _digest(line),
+                known=codec.dump(segment.as_json()),
             )
+        )
         if segment.starts:
             self._connection.execute(
                 insert(recording_starts),
@@ -115,14 +102,21 @@ class SqlRecordings:
                 ],
             )
 
+    def move(self, item_ids: Sequence[str], recording_id: str) -> None:
+        """Put these segments into that recording."""
+        self._connection.execute(
+            update(recording_segments)
+            .where(recording_segments.c.item_id.in_(item_ids))
+            .values(recording_id=recording_id)
+        )
+
     def merge(self, recording_id: str, into: str) -> None:
-        """Move all segments and every other identifier."""
-        for table in (recording_segments, recording_aliases):
-            self._connection.execute(
-                update(table).where(table.c.recording_id == recording_id).values(recording_id=into)
-            )
-        self._connection.execute(delete(recordings).where(recordings.c.id == recording_id))
-        self._connection.execute(insert(recording_aliases).values(id=recording_id, recording_id=into))
+        """Put all segments of the first into the second."""
+        self._connection.execute(
+            update(recording_segments)
+            .where(recording_segments.c.recording_id == recording_id)
+            .values(recording_id=into)
+        )
 
     def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:
         """The segments of these recordings that the viewer may see."""
@@ -132,14 +126,16 @@ class SqlRecordings:
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[str]:
         """Newest first."""
-        seen = exists().where(
-            recording_segments.c.recording_id == recordings.c.id,
-            recording_segments.c.item_id == items.c.id,
-            visible_items(viewer),
+        query = (
+            select(recording_segments.c.recording_id)
+            .join(items, items.c.id == recording_segments.c.item_id)
+            .where(visible_items(viewer))
+            .distinct()
+            .order_by(recording_segments.c.recording_id.desc())
+            .limit(limit)
         )
-        query = select(recordings.c.id).where(seen).order_by(recordings.c.id.desc()).limit(limit)
         if before is not None:
-            query = query.where(recordings.c.id < before)
+            query = query.where(recording_segments.c.recording_id < before)
         return list(self._connection.execute(query).scalars())
 
     def on_day(self, viewer: Viewer, unit: str, device: str, day: Day, limit: int) -> Sequence[Member]:

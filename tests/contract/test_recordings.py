@@ -68,6 +68,8 @@ async def test_segments_find_each_other_in_any_order(catalogue: SqlCatalogue) ->
         [{"at": 0}, {"at": 300}, {"at": 600}, {"at": 2000}],
         [{"recording": "R"}, {"recording": "R", "at": 9}, {"recording": "Q"}, {"at": 309}],
         [{"template": "T", "sequence": "1", "part": n, "at": n * 500} for n in (1, 2, 3)] + [{"at": 2000}],
+        # One that follows two, of which nobody knows which is the right one.
+        [{"at": 0}, {"at": 1}, {"at": 300}, {"at": 600}],
     ]
     for number, shape in enumerate(shapes):
         for turn, order in enumerate(permutations(range(len(shape)))):
@@ -110,7 +112,7 @@ async def test_joining_is_on_record_once(catalogue: SqlCatalogue) -> None:
     because = event["detail"].pop("because")
     assert event["detail"] == {
         "recording": kept,
-        "merged": [other],
+        "others": [other],
         "device_source": "submitted",
     }
     assert sorted(because, key=lambda one: one["apart_us"]) == [

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evidence.events import EventDraft, EventType
 from evidence.ids import new_id
+from evidence.joining import join
+from evidence.ports.catalogue import Transaction
 from evidence.recordings import (
     SAME_COUNTER_US,
-    TOLERANCE_US,
     Clock,
     Origin,
     Rule,
     Segment,
-    Settled,
     Start,
     grouped,
     joint,
     own_recording,
-    settle,
 )
 
 S = 1_000_000
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NAME = Clock(Origin.FILE_NAME, "file name", False)
 DEVICE = Clock(Origin.SUBMITTER, "device clock", True)
 GPS = Clock(Origin.FILE, "GPS time", True)
@@ -128,8 +129,7 @@ def test_a_camera_that_counts_again_has_not_made_the_same_recording() -> None:
 def test_what_nothing_is_known_of_is_a_recording_of_its_own() -> None:
     assert a_segment(0).rule is None
     assert a_segment(0, at=0, device=None).rule is None
-    settled = settle(a_segment(0), None, [(a_segment(1), "other")])
-    assert settled == Settled(own_recording(IDS[0]), (), ())
+    assert joint(a_segment(0), a_segment(1)) is None
 
 
 def test_a_segment_without_a_length_may_follow_but_not_precede() -> None:
@@ -170,50 +170,127 @@ def test_the_form_in_the_catalogue_says_it_all(segment: Segment) -> None:
     assert Segment.from_json(segment.as_json()) == segment
 
 
-@given(several, st.randoms(use_true_random=False))
-def test_recordings_are_the_same_in_any_order(arriving: list[Segment], random: Any) -> None:
+class Memory:
+    """`Transaction` as far as joining needs it: recordings, with `near` by the definition, and events."""
+
+    def __init__(self) -> None:
+        self.placed: dict[str, tuple[Segment, str]] = {}
+        self.drafts: list[EventDraft] = []
+
+    @property
+    def recordings(self) -> Memory:
+        return self
+
+    @property
+    def events(self) -> Memory:
+        return self
+
+    def append(self, draft: EventDraft) -> None:
+        self.drafts.append(draft)
+
+    def recording_of(self, item_id: str) -> str | None:
+        return self.placed[item_id][1] if item_id in self.placed else None
+
+    def near(self, segment: Segment) -> list[tuple[Segment, str]]:
+        return [found for found in self.placed.values() if joint(segment, found[0]) is not None]
+
+    def place(self, segment: Segment, recording_id: str) -> None:
+        self.placed[segment.item_id] = segment, recording_id
+
+    def move(self, item_ids: Sequence[str], recording_id: str) -> None:
+        for item in item_ids:
+            self.placed[item] = self.placed[item][0], recording_id
+
+    def merge(self, recording_id: str, into: str) -> None:
+        self.move([item for item, found in self.placed.items() if found[1] == recording_id], into)
+
+    def groups(self) -> set[frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for item, (_, recording) in self.placed.items():
+            found.setdefault(recording, set()).add(item)
+        return {frozenset(group) for group in found.values()}
+
+
+def arrived(order: Sequence[Segment]) -> Memory:
+    """What is known after the segments came one by one, each of them twice."""
+    memory = Memory()
+    tx = cast("Transaction", memory)
+    names: set[str] = set()
+    for segment in order:
+        join(tx, segment, NOW)
+        already = len(memory.drafts)
+        join(tx, segment, NOW)
+        assert memory.drafts[already:] == []
+        names |= {recording for _, recording in memory.placed.values()}
+    # Each recording is named after one of its segments, and no name was ever anything else's.
+    for item, (_, recording) in memory.placed.items():
+        assert memory.recording_of(item) == recording
+    for group in memory.groups():
+        assert {memory.placed[item][1] for item in group} <= {own_recording(item) for item in group}
+    assert names <= {own_recording(item) for item in memory.placed}
+    return memory
+
+
+def same_in_any_order(arriving: list[Segment], random: Any) -> None:
+    """Fails unless the recordings are those of the definition, in the order given and in another."""
     shuffled = list(arriving)
     random.shuffle(shuffled)
-    assert set(grouped(arriving)) == set(grouped(shuffled))
+    assert grouped(arriving) == grouped(shuffled)
     for order in (arriving, shuffled):
-        assert arrived(order) == set(grouped(arriving))
+        assert arrived(order).groups() == set(grouped(arriving))
 
 
-def arrived(order: Sequence[Segment]) -> set[frozenset[str]]:
-    """The recordings after the segments came one by one, each of them twice."""
-    placed: dict[str, tuple[Segment, str]] = {}
-    aliases: dict[str, str] = {}
-    for segment in [one for one in order for _ in range(2)]:
-        near = [found for item, found in placed.items() if item != segment.item_id]
-        known = segment.item_id in placed
-        settled = settle(segment, placed[segment.item_id][1] if known else None, near)
-        if known:
-            assert settled == Settled(placed[segment.item_id][1], (), ())
-        for old in settled.merged:
-            assert old > settled.recording
-            aliases[old] = settled.recording
-        placed[segment.item_id] = segment, settled.recording
-        placed = {
-            item: (one, settled.recording if recording in settled.merged else recording)
-            for item, (one, recording) in placed.items()
-        }
-    for old, recording in aliases.items():
-        while recording in aliases:
-            recording = aliases[recording]
-        assert recording in {found for _, found in placed.values()}
-        assert old not in {found for _, found in placed.values()}
-    groups: dict[str, set[str]] = {}
-    for item, (_, recording) in placed.items():
-        groups.setdefault(recording, set()).add(item)
-    return {frozenset(group) for group in groups.values()}
+@given(several, st.randoms(use_true_random=False))
+def test_recordings_are_the_same_in_any_order(arriving: list[Segment], random: Any) -> None:
+    same_in_any_order(arriving, random)
+
+
+by_time = st.builds(
+    a_segment,
+    st.integers(0, 7),
+    at=st.sampled_from([0, 1, 300, 301, 303, 600, 601, 602, 900]),
+    length_us=st.sampled_from([1 * S, 2 * S, 300 * S, 302 * S, None]),
+)
+
+
+@given(
+    st.lists(by_time, unique_by=lambda segment: segment.item_id, max_size=8),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=400)
+def test_and_so_they_are_where_some_have_rivals(arriving: list[Segment], random: Any) -> None:
+    same_in_any_order(arriving, random)
 
 
 def test_a_missing_middle_makes_two_recordings_one() -> None:
     first, middle, last = (a_segment(number, at=number * 300) for number in range(3))
     assert len(grouped([first, last])) == 2
     assert len(grouped([last, first, middle])) == 1
-    ends = [(first, own_recording(IDS[0])), (last, own_recording(IDS[2]))]
-    settled = settle(middle, None, ends)
-    assert (settled.recording, settled.merged) == (own_recording(IDS[0]), (own_recording(IDS[2]),))
-    assert [why.apart_us for why in settled.joints] == [0, 0]
-    assert TOLERANCE_US == 2 * S
+    memory = arrived([first, last, middle])
+    assert {recording for _, recording in memory.placed.values()} == {own_recording(IDS[0])}
+    (joined,) = memory.drafts
+    assert joined.type is EventType.RECORDING_JOINED
+    assert joined.detail["others"] == [own_recording(IDS[2])]
+
+
+def test_a_camera_whose_clock_was_set_back_is_not_believed() -> None:
+    # Two mornings that both began at midnight of 2015, by a clock that had no battery.
+    morning = [a_segment(number, at=number * 300) for number in range(3)]
+    other = [a_segment(number + 3, at=number * 300 + 1) for number in range(3)]
+    assert len(grouped(morning)) == len(grouped(other)) == 1
+    assert len(grouped([*morning, *other])) == 6
+    memory = arrived([*morning, *other])
+    assert [draft.type for draft in memory.drafts[:3]] == [
+        EventType.RECORDING_JOINED,
+        EventType.RECORDING_JOINED,
+        EventType.RECORDING_PARTED,
+    ]
+    # What follows only one of them still belongs to it, and what comes after a doubt is joined again.
+    more = [a_segment(6, at=900, length_us=301 * S), a_segment(7, at=1201)]
+    assert frozenset({IDS[6], IDS[7]}) in grouped([*morning, *other, *more])
+
+
+def test_a_short_segment_is_no_rival_of_the_next() -> None:
+    first = a_segment(0, at=0)
+    short, following = a_segment(1, at=300, length_us=S), a_segment(2, at=301)
+    assert grouped([first, short, following]) == [frozenset(IDS[:3])]

@@ -11,32 +11,15 @@ down_revision = "0004"
 
 def upgrade() -> None:
     op.create_table(
-        "recordings",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("made_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
-    )
-    op.create_table(
-        "recording_aliases",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("recording_id", sa.String(length=36), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["recording_id"], ["recordings.id"], name=op.f("fk_recording_aliases_recording_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recording_aliases")),
-    )
-    op.create_index(op.f("ix_recording_aliases_recording_id"), "recording_aliases", ["recording_id"])
-    op.create_table(
         "recording_segments",
         sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("own", sa.String(length=36), nullable=False),
         sa.Column("recording_id", sa.String(length=36), nullable=False),
         sa.Column("line", sa.String(length=64), nullable=True),
         sa.Column("known", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_recording_segments_item_id")),
-        sa.ForeignKeyConstraint(
-            ["recording_id"], ["recordings.id"], name=op.f("fk_recording_segments_recording_id")
-        ),
         sa.PrimaryKeyConstraint("item_id", name=op.f("pk_recording_segments")),
+        sa.UniqueConstraint("own", name=op.f("uq_recording_segments_own")),
     )
     op.create_index(op.f("ix_recording_segments_recording_id"), "recording_segments", ["recording_id"])
     op.create_index(op.f("ix_recording_segments_line"), "recording_segments", ["line"])
