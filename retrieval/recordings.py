@@ -1,7 +1,7 @@
 """Recordings as people see them: as one, with a time line, and what a device's day does not cover.
 
-Whoever may not see a segment is shown the recording as if it were not there. Each showing is one event that
-names every item shown.
+Whoever may not see a segment is shown the recording as if it were not there, also under the name of one that
+they may see. Each showing is one event that names every item shown.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.recordings import Day, Member
+from evidence.recordings import own_recording
 from evidence.timeline import TimeLine, time_line
 
 PAGE = 50
@@ -87,7 +88,8 @@ class Recordings:
         viewer = self._viewer(agent, Action.LIST_ITEMS)
 
         def look(tx: Transaction) -> list[RecordingView]:
-            return _views(tx, viewer, tx.recordings.page(viewer, before=before, limit=PAGE))
+            cursor = None if before is None else tx.recordings.current(before) or before
+            return _views(tx, viewer, tx.recordings.page(viewer, before=cursor, limit=PAGE))
 
         views = await self._catalogue.read(look)
         await self._record(agent, [item for view in views for item in view.items], {"of": "recordings"})
@@ -184,14 +186,14 @@ def _views(tx: Transaction, viewer: Viewer, recordings: Sequence[str]) -> list[R
     for member in members[:most]:
         by_recording.setdefault(member.recording, []).append(member)
     return [
-        _view(recording, by_recording[recording], made, more=len(members) > most)
+        _view(by_recording[recording], made, more=len(members) > most)
         for recording in recordings
         if recording in by_recording
     ]
 
 
 def _view(
-    recording: str, members: Sequence[Member], made: Mapping[tuple[str, str], Rendition], *, more: bool
+    members: Sequence[Member], made: Mapping[tuple[str, str], Rendition], *, more: bool
 ) -> RecordingView:
     line = time_line([member.segment for member in members])
     played: list[Rendition] = []
@@ -206,7 +208,8 @@ def _view(
         else:
             played.append(copy)
     items = {member.item.id: member.item for member in members}
-    return RecordingView(recording, line, items, played, left_out, _buffer_us(line, made), more)
+    name = min(own_recording(item) for item in items)
+    return RecordingView(name, line, items, played, left_out, _buffer_us(line, made), more)
 
 
 def _buffer_us(line: TimeLine, made: Mapping[tuple[str, str], Rendition]) -> int | None:
@@ -223,13 +226,14 @@ def _tracks(copy: Rendition) -> tuple[Json, Json]:
 
 def _report(unit: str, device: str, found: Sequence[Member], views: Sequence[RecordingView]) -> GapReport:
     shown = found[:MOST]
+    names = {item: view.id for view in views for item in view.items}
     return GapReport(
         unit,
         device,
         day_gaps([member.segment for member in shown]),
         {member.item.id: member.item for member in shown}
         | {item_id: item for view in views for item_id, item in view.items.items()},
-        {member.item.id: member.recording for member in shown},
+        {item: names.get(item, own_recording(item)) for item in (member.item.id for member in shown)},
         {view.id: view.line for view in views},
         {view.line.placed[0].segment.item_id: view.buffer_us for view in views if view.buffer_us is not None},
         len(found) > MOST or any(view.more for view in views),

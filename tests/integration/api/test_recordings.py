@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from evidence.agents import Role
 from evidence.jobs import Stage
+from evidence.recordings import own_recording
 from tests.media import ffmpeg, make_clip
 from tests.serving.client import Client
 from tests.serving.inside import Inside
@@ -74,6 +75,8 @@ def test_late_segments_join_and_two_recordings_become_one(
     # Whichever identifier somebody kept still names it.
     for one in apart:
         assert reviewer.get(f"/recordings/{one['id']}").json() == whole
+    assert {one["id"] for one in apart} == {own_recording(first), own_recording(third)}
+    assert whole["id"] == min(own_recording(item) for item in (first, second, third))
     (joined,) = (
         event
         for event in inside.events("recording.joined")
@@ -189,7 +192,10 @@ def test_who_may_not_see_it_is_told_nothing(inside: Inside, bytes_of: bytes, dev
         assert [one["item"] for one in _recording(client, item)["segments"]] == [item]
         assert [one["item"] for one in _gaps(client, device)["segments"]] == [item]
         listed = client.get("/recordings").json()["recordings"]
-        assert [(one["id"], one["segments"]) for one in listed] == [(whole["id"], 1)]
+        (alone,) = listed
+        assert alone["segments"] == 1
+        # Its name is that of their own segment, and tells of no other.
+        assert alone["id"] == own_recording(item) == client.get(f"/recordings/{alone['id']}").json()["id"]
         text = client.get(f"/recordings/{whole['id']}/playlist.m3u8").body.decode()
         assert text.count("EXT-X-MAP") == 1
     hidden = officer.get(f"/items/{other}/recording")
