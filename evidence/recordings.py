@@ -23,6 +23,8 @@ from evidence.ids import derived_id
 
 #: Statements of time are given in whole seconds, and cameras take up to one to begin the next file.
 TOLERANCE_US = 2_000_000
+#: No file is longer; a length that says more says nothing.
+LONGEST_US = 100 * 86_400 * 1_000_000
 #: How far the segments of one number may lie apart: a shift. Cameras count from the start again.
 SAME_COUNTER_US = 12 * 3600 * 1_000_000
 #: Files of the other channels are counted in between.

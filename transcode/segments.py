@@ -12,12 +12,11 @@ from typing import Any
 
 from evidence.canonical import Json
 from evidence.items import Item
-from evidence.recordings import Clock, Origin, Segment, Start
+from evidence.recordings import LONGEST_US, Clock, Origin, Segment, Start
 from evidence.timekeeping import TimeStatement, to_micros
 from transcode import clocks
 
 _RECORDED = frozenset({"video", "audio"})
-_LONGEST_US = 100 * 86_400 * 1_000_000
 #: A clock that says anything else was never set, or is not of this world.
 _YEARS = range(1980, 2200)
 _MOST_CLOCKS = 16
@@ -50,7 +49,7 @@ def segment_of(item: Item, description: Mapping[str, Json]) -> Segment | None:
         part=part,
         channel=said.get("channel"),
         starts=_starts(item.submission.times, facts.get("clocks") or ()),
-        length_us=length_us if length_us is not None and 0 <= length_us <= _LONGEST_US else None,
+        length_us=length_us if length_us is not None and 0 <= length_us <= LONGEST_US else None,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
+    exists,
     insert,
     not_,
     or_,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from evidence.access import Viewer
 from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
-from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
+from evidence.recordings import LONGEST_US, SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
 from storage.catalogue.access import visible_items
 from storage.catalogue.recording_tables import recording_segments, recording_starts
@@ -128,8 +129,7 @@ class SqlRecordings:
         """Newest first."""
         query = (
             select(recording_segments.c.recording_id)
-            .join(items, items.c.id == recording_segments.c.item_id)
-            .where(visible_items(viewer))
+            .where(_is_visible(viewer))
             .distinct()
             .order_by(recording_segments.c.recording_id.desc())
             .limit(limit)
@@ -153,27 +153,35 @@ class SqlRecordings:
             .limit(limit)
         )
 
-    def _members(self, query: Select[tuple[object, ...]]) -> list[Member]:
-        rows = self._connection.execute(query).mappings()
+    def _members(self, query: Select[tuple[str, str, str]]) -> list[Member]:
+        found = [*self._connection.execute(query)]
+        wanted = select(items).where(items.c.id.in_([item_id for item_id, _, _ in found]))
+        known = {row["id"]: codec.item(row) for row in self._connection.execute(wanted).mappings()}
         return [
-            Member(Segment.from_json(codec.load(row["known"])), codec.item(row), row["recording_id"])
-            for row in rows
+            Member(Segment.from_json(codec.load(said)), known[item_id], recording)
+            for item_id, said, recording in found
         ]
 
 
-def _members(viewer: Viewer) -> Select[tuple[object, ...]]:
+def _is_visible(viewer: Viewer) -> ColumnElement[bool]:
+    """Asked of each segment, so that no list of everything that the viewer may see has to be gone through."""
+    return exists().where(items.c.id == recording_segments.c.item_id, visible_items(viewer))
+
+
+def _members(viewer: Viewer) -> Select[tuple[str, str, str]]:
+    segments = recording_segments.c
     return (
-        select(items, recording_segments.c.known, recording_segments.c.recording_id)
-        .join(recording_segments, recording_segments.c.item_id == items.c.id)
-        .where(visible_items(viewer))
-        .order_by(items.c.id)
+        select(segments.item_id, segments.known, segments.recording_id)
+        .where(_is_visible(viewer))
+        .order_by(segments.item_id)
     )
 
 
 def _within(window: tuple[int, int]) -> ColumnElement[bool]:
     """Half-open on both sides, so that what ends at midnight is not of the next day."""
     begins, ends = recording_starts.c.begins_us, recording_starts.c.ends_us
-    return and_(begins < window[1], or_(ends > window[0], begins >= window[0]))
+    reaches = or_(ends > window[0], begins >= window[0])
+    return and_(begins.between(window[0] - LONGEST_US, window[1] - 1), reaches)
 
 
 def _neighbours(segment: Segment, line: Iterable[str]) -> list[ColumnElement[bool]]:
