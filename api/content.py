@@ -237,7 +237,7 @@ async def ask_recovery(request: web.Request) -> web.Response:
 async def recovered_playlist(request: web.Request) -> web.Response:
     """The HLS playlist over what was recovered; opens the viewing that its segments use."""
     rendition = await _entered(request, "recovered")
-    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
+    return hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
 
 
 async def still(request: web.Request) -> web.StreamResponse:
@@ -258,32 +258,32 @@ def of_kind(kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def playlist(request: web.Request) -> web.Response:
     """The HLS playlist over the playable rendition; opens the viewing that its segments use."""
     rendition = await _entered(request, "playable")
-    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
+    return hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
 
 
 async def track_playlist(request: web.Request) -> web.Response:
     """The HLS playlist over a further track; opens the viewing that its segments use."""
     rendition = await _entered(request, _track(request))
-    return _hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
+    return hls(playlists.media_playlist(rendition.layout, "playable.mp4"))
 
 
 async def growing_playlist(request: web.Request) -> web.Response:
     """Where picture and sound are of a recording that is still being made; opens a viewing."""
     made, _ = await _grown(request, part_kind(1))
-    return _hls(playlists.growing_master(made.picture[0].layout, sound=made.sound is not None))
+    return hls(playlists.growing_master(made.picture[0].layout, sound=made.sound is not None))
 
 
 async def growing_picture(request: web.Request) -> web.Response:
     """The HLS playlist over the parts of the picture that are made by now."""
     made, _ = await _grown(request, part_kind(1))
     served = [(f"{part.kind}.mp4", part.layout) for part in made.picture]
-    return _hls(playlists.growing_playlist(served, until_us=made.until_us))
+    return hls(playlists.growing_playlist(served, until_us=made.until_us))
 
 
 async def growing_sound(request: web.Request) -> web.Response:
     """The HLS playlist over the sound, as far as there is a picture to it."""
     made, sound = await _grown(request, part_kind(SOUND))
-    return _hls(playlists.growing_playlist([(f"{sound.kind}.mp4", sound.layout)], until_us=made.until_us))
+    return hls(playlists.growing_playlist([(f"{sound.kind}.mp4", sound.layout)], until_us=made.until_us))
 
 
 async def part(request: web.Request) -> web.StreamResponse:
@@ -309,17 +309,22 @@ def _track(request: web.Request) -> str:
 
 
 async def _entered(request: web.Request, name: str) -> Rendition:
-    """The rendition, once a viewing of it is on record."""
+    return await entered(request, request.match_info["item"], name)
+
+
+async def entered(request: web.Request, item: str, name: str) -> Rendition:
+    """The item's rendition of that kind, once a viewing of it is on record; raises Denied."""
     agent = await agent_of(request)
     reading = services(request).reading
-    content = await reading.content(agent, request.match_info["item"], name, _purpose(request))
+    content = await reading.content(agent, item, name, _purpose(request))
     assert content.rendition is not None
-    entered = await reading.enter(agent, content, (0, content.size))
-    await services(request).desk.leave(entered, done=False)
+    viewing = await reading.enter(agent, content, (0, content.size))
+    await services(request).desk.leave(viewing, done=False)
     return content.rendition
 
 
-def _hls(text: str) -> web.Response:
+def hls(text: str) -> web.Response:
+    """A playlist that nobody may keep."""
     return _text(text, "application/vnd.apple.mpegurl")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import content, reading, session, tus, upkeep
 from api.case_routes import CASE_ROUTES
+from api.recording_routes import RECORDING_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
     AgentOut,
@@ -163,6 +164,7 @@ ROUTES: tuple[Route, ...] = (
         errors=(400,),
         tag="work",
     ),
+    *RECORDING_ROUTES,
     *CASE_ROUTES,
     Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
     Route("GET", "/readyz", upkeep.ready, {200: Answer(Health)}, signed_in=False, tag="upkeep"),

@@ -35,6 +35,7 @@ from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
 from retrieval.copies import CopySearch
 from retrieval.reading import Reading
+from retrieval.recordings import Recordings
 from retrieval.recoveries import Recoveries
 from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
@@ -64,6 +65,7 @@ class Services:
     schedules: Schedules
     holds: Holds
     copies: CopySearch
+    recordings: Recordings
     stills: Stills
     recoveries: Recoveries
     desk: ViewingDesk
@@ -136,6 +138,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 schedules,
                 Holds(catalogue, authority, clock),
                 CopySearch(catalogue, index, authority, clock),
+                Recordings(catalogue, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,

@@ -62,6 +62,8 @@ class EventType(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
     LOCK_RENEWED = "lock.renewed"
+    RECORDING_JOINED = "recording.joined"
+    RECORDING_PARTED = "recording.parted"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -118,6 +120,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.HOLD_PLACED: "policy assignment",
     EventType.HOLD_LIFTED: "policy assignment",
     EventType.LOCK_RENEWED: "policy assignment",
+    EventType.RECORDING_JOINED: "metadata modification",
+    EventType.RECORDING_PARTED: "metadata modification",
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",
@@ -149,7 +153,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
     """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still",
-    "recovery" or "alarm"."""
+    "recovery", "recording" or "alarm"."""
 
     kind: str
     id: str

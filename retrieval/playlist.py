@@ -27,6 +27,11 @@ def growing_playlist(stretches: Sequence[Served], *, until_us: int | None) -> st
     return _playlist(stretches, "EVENT", ended=until_us is None, until_us=until_us, least_s=_GROWING_TARGET_S)
 
 
+def recording_playlist(segments: Sequence[Served]) -> str:
+    """The playlist of a recording's segments, one after the other; each has a time of its own."""
+    return _playlist(segments, "VOD", ended=True, apart=True)
+
+
 def growing_master(first: Mapping[str, Json], *, sound: bool) -> str:
     """The playlist that says where picture and sound are, of a recording whose first part is `first`."""
     known: Any = first
@@ -52,6 +57,7 @@ def _playlist(
     ended: bool,
     until_us: int | None = None,
     least_s: int = 1,
+    apart: bool = False,
 ) -> str:
     longest = 0
     at_us = 0
@@ -59,6 +65,8 @@ def _playlist(
     for uri, layout in stretches:
         known: Any = layout
         start, end = known["init"]
+        if apart and body:
+            body.append("#EXT-X-DISCONTINUITY")
         body.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{end - start}@{start}"')
         for segment in known["segments"]:
             if until_us is not None and at_us >= until_us:

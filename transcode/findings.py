@@ -18,6 +18,8 @@ ANALYSIS_VERSION = "custos/analysis/1"
 #: Marks of one kind that are kept; a recording with more is one long disturbance.
 MOST_MARKS = 2_000
 PEAK_HIGHEST = 255
+#: Encoders put this much before the first sound.
+_FIRST_SOUND_US = 100_000
 _LONGEST_US = 100 * 86_400 * 1_000_000
 #: What ebur128 says before it has heard anything.
 _NOTHING_HEARD = Decimal(-70)
@@ -129,6 +131,17 @@ def analysis(
             "values": _ints(peaks(files["peaks"], window_us, length_us)),
         }
     return found
+
+
+def silent_until(found: Mapping[str, Json]) -> int | None:
+    """How far the recording of this analysis is silent from its beginning; None where nobody listened."""
+    silence = found["silence_us"]
+    if not isinstance(silence, list):
+        return None
+    for pair in silence[:1]:
+        if isinstance(pair, list) and isinstance(pair[0], int) and isinstance(pair[1], int):
+            return pair[1] if pair[0] <= _FIRST_SOUND_US else 0
+    return 0
 
 
 def _ints(values: Iterable[int]) -> list[Json]:

@@ -17,7 +17,7 @@ from evidence.canonical import Json, canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
 from transcode import fragments
-from transcode.findings import analysis, printed
+from transcode.findings import analysis, printed, silent_until
 from transcode.graphs import (
     PLAYABLE_NAME,
     POSTER_NAME,
@@ -85,7 +85,8 @@ def previews_in(
         )
         path = out / _ANALYSIS_NAME
         path.write_bytes(canonical(found))
-        made.append(Made("analysis", path, "application/json", about, {}))
+        layout = {"silent_until_us": silent_until(found)}
+        made.append(Made("analysis", path, "application/json", about, layout))
     return made
 
 

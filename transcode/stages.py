@@ -23,6 +23,7 @@ from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import derived_id
 from evidence.items import Item, Recovery, Rendition, Still
 from evidence.jobs import Stage
+from evidence.joining import join
 from evidence.keys import rendition_key
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
@@ -31,6 +32,7 @@ from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
 from transcode.making import decided
 from transcode.routes import PLAYABLE_ROUTES
+from transcode.segments import segment_of
 
 #: Documents of which no page can be drawn here.
 _UNDRAWN = frozenset({"application/ofd"})
@@ -61,13 +63,14 @@ class DescribeStage:
         self._clock = clock
 
     async def run(self, lease: Lease) -> None:
-        """Describe the item and queue what its route asks for."""
+        """Describe the item, find its recording and queue what its route asks for."""
         item = await item_of(lease, lease.job.subject)
         async with self._store.local_path(item.key) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
         follow_on = stages_after(description, item.media_type)
         found = description.as_json()
         digest = hashlib.sha256(canonical(found)).hexdigest()
+        segment = segment_of(item, found)
         now = self._clock.now()
 
         def complete(tx: Transaction) -> None:
@@ -86,6 +89,8 @@ class DescribeStage:
                     },
                 )
             )
+            if segment is not None:
+                join(tx, segment, now)
             for stage in follow_on:
                 tx.jobs.add(stage, item.id, item.unit, now)
 

@@ -106,19 +106,66 @@ function play(item, below = "") {
   const growing = !item.playable && item.playable_until_ms !== null;
   if (growing && !below) below = "growing/";
   if (!item.playable && !below) return;
+  // What grows is not live: it is watched from its beginning.
+  start(item, `/items/${item.id}/${below}playlist.m3u8`, growing ? 0 : -1);
+}
+
+function start(item, source, startPosition) {
   const video = $("player");
-  const source = `/items/${item.id}/${below}playlist.m3u8`;
   video.hidden = false;
   if (item.renditions.some((rendition) => rendition.kind === "poster")) video.poster = `/items/${item.id}/poster.jpg`;
   else video.removeAttribute("poster");
   if (window.Hls?.isSupported()) {
-    // What grows is not live: it is watched from its beginning.
-    player = new window.Hls({ startPosition: growing ? 0 : -1 });
+    player = new window.Hls({ startPosition });
     player.loadSource(source);
     player.attachMedia(video);
   } else {
     video.src = source;
   }
+}
+
+// All segments of a recording, one after the other, from one of them on.
+function playRecording(item, recording, from) {
+  stop();
+  // A still is taken from one item: which one is on screen now is not said.
+  $("still").hidden = true;
+  $("preview").hidden = true;
+  start(item, `/recordings/${recording.id}/playlist.m3u8`, from / 1000);
+}
+
+function segmentLine(item, recording, segment) {
+  const words = `${clock(segment.offset_ms)} · ${segment.number === null ? "" : `${segment.number} · `}${segment.filename}`;
+  const line = element("li", "");
+  if (segment.left_out) line.textContent = `${words} · ${text(segment.left_out)}`;
+  else line.append(element("button", words, { type: "button", onclick: () => playRecording(item, recording, segment.plays_at_ms) }));
+  line.dataset.segment = segment.item;
+  return line;
+}
+
+function gapLines(recording, item) {
+  const span = ({ from_ms, to_ms }) => `${clock(from_ms)} – ${clock(to_ms)}`;
+  const numbers = ({ first, last }) => (first === last ? `${first}` : `${first} – ${last}`);
+  return [
+    ...recording.missing.filter(({ before }) => before === item).map((gap) => `${text("missing")} ${numbers(gap)}`),
+    ...recording.holes.filter(({ before }) => before === item).map((gap) => `${text("hole")} ${span(gap)}`),
+    ...recording.overlaps.filter(({ before }) => before === item).map((gap) => `${text("overlap")} ${span(gap)}`),
+  ].map((words) => element("li", words, { className: "gap" }));
+}
+
+async function offerRecording(item) {
+  $("recording").hidden = true;
+  if (!["video", "audio"].includes(item.kind) || !item.route) return;
+  const recording = await ask(`/items/${item.id}/recording`);
+  if (recording.segments.length < 2 || shown?.id !== item.id) return;
+  $("recording").hidden = false;
+  const begins = recording.begins === null ? "" : `${recording.begins} (${recording.clock.source}) · `;
+  const buffer = recording.likely_pre_event_ms === null ? "" : ` · ${text("preEvent")} ${clock(recording.likely_pre_event_ms)}`;
+  $("recording-facts").textContent = `${begins}${clock(recording.duration_ms)}${buffer}`;
+  const played = recording.segments.find(({ left_out }) => !left_out);
+  $("play-recording").hidden = !played;
+  $("play-recording").onclick = () => playRecording(item, recording, 0);
+  $("segments").replaceChildren(...recording.segments.flatMap((segment) =>
+    [...gapLines(recording, segment.item), segmentLine(item, recording, segment)]));
 }
 
 const still = (id) => ({ kind }) => {
@@ -160,7 +207,7 @@ async function show(id) {
   $("stills").replaceChildren(...item.renditions.filter(({ kind }) => kind.startsWith("still-")).map(still(id)));
   if (showCases(page, item)) stop();
   else play(item);
-  await Promise.all([history(id), inbox()]);
+  await Promise.all([offerRecording(item), history(id), inbox()]);
 }
 
 // Stations have none.

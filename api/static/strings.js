@@ -12,6 +12,8 @@ export const strings = {
     until: "已可播放至", left: "约剩", minutes: "分钟",
     cases: "所属案件", caseNumber: "案号", link: "关联", withdraw: "撤销关联", why: "请说明理由（将记录在案）：",
     inbox: "待关联", named: "上传者所填案号：", purpose: "限制查阅：查阅目的", statePurpose: "说明并查阅",
+    recording: "音像记录", playRecording: "连续播放整段记录", missing: "此处没有编号", hole: "时间空缺", overlap: "时间重叠",
+    preEvent: "开头可能为预录（无声）", "not-playable": "无法播放", "other-tracks": "音视频轨不同，未连续播放",
   },
   en: {
     username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
@@ -26,5 +28,7 @@ export const strings = {
     cases: "Cases", caseNumber: "Case number", link: "Link", withdraw: "Withdraw", why: "Say why; it goes on record:",
     inbox: "Without a case", named: "named by the sender:", purpose: "Restricted. What do you look for?",
     statePurpose: "State it and play",
+    recording: "Recording", playRecording: "Play it as one", missing: "not here: number", hole: "hole", overlap: "both show",
+    preEvent: "likely begins with a pre-event buffer of", "not-playable": "cannot be played", "other-tracks": "other tracks, not played with the rest",
   },
 };

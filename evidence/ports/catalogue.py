@@ -21,6 +21,7 @@ from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, Upl
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
+from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
 from evidence.ranges import ByteRange
 
@@ -177,6 +178,12 @@ class Items(Protocol):
 
     def recovery(self, recovery_id: str) -> Recovery | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
+    def renditions_of(
+        self, item_ids: Sequence[str], kinds: Sequence[str]
+    ) -> Mapping[tuple[str, str], Rendition]:
+        """Those of these kinds, by item and kind, in one query."""
+        ...
+
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
     def drop_rendition(self, rendition_id: str) -> None: ...
 
@@ -328,6 +335,8 @@ class Transaction(Protocol):
     def access(self) -> AccessRows: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def recordings(self) -> Recordings: ...
     @property
     def jobs(self) -> Jobs: ...
     @property

@@ -170,6 +170,15 @@ class SqlItems:
         ).mappings()
         return [codec.rendition(row) for row in rows]
 
+    def renditions_of(
+        self, item_ids: Sequence[str], kinds: Sequence[str]
+    ) -> Mapping[tuple[str, str], Rendition]:
+        """The renditions of these kinds of all of these items."""
+        rows = self._connection.execute(
+            select(renditions).where(renditions.c.item_id.in_(item_ids), renditions.c.kind.in_(kinds))
+        ).mappings()
+        return {(row["item_id"], row["kind"]): codec.rendition(row) for row in rows}
+
     def rendition(self, item_id: str, kind: str) -> Rendition | None:
         """The rendition of that kind."""
         row = (

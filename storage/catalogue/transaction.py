@@ -12,6 +12,7 @@ from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.recordings import SqlRecordings
 from storage.catalogue.retention import SqlRetention
 from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
@@ -31,6 +32,7 @@ class SqlTransaction:
         self.links = SqlLinks(connection)
         self.access = SqlAccess(connection)
         self.retention = SqlRetention(connection)
+        self.recordings = SqlRecordings(connection)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

@@ -55,11 +55,13 @@ def known(described: Inside, clip: Path) -> dict[str, str]:
     assert linked.status == 200
     sender.post("/schedules", {"rules": [{"days": 100, "basis": "b"}], "reason": "r"})
     hold = sender.post(f"/cases/{case}/holds", {"reason": "r", "authority": "a"}).json()["id"]
+    recording = sender.get(f"/items/{item}/recording").json()["id"]
     return {
         "item": item,
         "case": case,
         "version": "1",
         "hold": hold,
+        "recording": recording,
         "upload": sender.created(1000).rpartition("/")[2],
     }
 

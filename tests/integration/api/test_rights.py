@@ -28,6 +28,8 @@ SITUATIONS = ("own", "unit", "other", "sealed")
 ONES_OWN = {"POST /session", "GET /session", "DELETE /session", "OPTIONS /uploads"}
 #: What is answered to anybody.
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /", "GET /static/{name:.+}"}
+#: What a route cannot do without.
+_QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z"}
 _KINDS = ("track-2", "still-0", "recovered", "part-0", "part-1", "preview")
 
 
@@ -87,6 +89,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
             hold = supervisor.post(f"/items/{item}/holds", {"reason": "r", "authority": "a"})
             things[situation] = {
                 "hold": hold.json()["id"],
+                "recording": supervisor.get(f"/items/{item}/recording").json()["id"],
                 "version": "1",
                 "item": item,
                 "case": case,
@@ -152,7 +155,7 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
 
 def _asked(client: Client, method: str, path: str, things: Mapping[str, str], guest: str) -> bool:
     """Whether the route answers as if there were something."""
-    where = path.format_map(things)
+    where = path.format_map(things) + _QUERIES.get(path, "")
     headers: dict[str, str] = {}
     body: bytes | None = None
     if path.startswith("/uploads"):

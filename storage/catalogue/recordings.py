@@ -1,0 +1,210 @@
+"""Recordings and their segments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from evidence.access import Viewer
+from evidence.canonical import canonical
+from evidence.ports.recordings import Day, Member
+from evidence.recordings import LONGEST_US, SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
+from storage.catalogue import codec
+from storage.catalogue.access import visible_items
+from storage.catalogue.recording_tables import recording_segments, recording_starts
+from storage.catalogue.tables import items
+
+#: So many are compared; of what began at one instant nobody needs more to see that it cannot be told apart.
+_MOST_NEAR = {Rule.SUBMITTED: 1, Rule.NAME: 1_000, Rule.TIME: 32}
+
+
+class SqlRecordings:
+    """`evidence.ports.recordings.Recordings` over SQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def recording_of(self, item_id: str) -> str | None:
+        """The recording that the item belongs to."""
+        return self._connection.execute(
+            select(recording_segments.c.recording_id).where(recording_segments.c.item_id == item_id)
+        ).scalar()
+
+    def current(self, recording_id: str) -> str | None:
+        """The recording that this identifier names today."""
+        return self._connection.execute(
+            select(recording_segments.c.recording_id).where(recording_segments.c.own == recording_id)
+        ).scalar()
+
+    def near(self, segment: Segment) -> Sequence[tuple[Segment, str]]:
+        """Other segments that could be of one recording with this one."""
+        rule, line = segment.rule, segment.line
+        if rule is None or line is None:
+            return []
+        query = select(recording_segments.c.known, recording_segments.c.recording_id).where(
+            recording_segments.c.item_id != segment.item_id
+        )
+        if rule is Rule.SUBMITTED:
+            # Whatever the submitter names alike is in one recording already.
+            found = query.where(recording_segments.c.line == _digest(line))
+        else:
+            found = query.where(
+                recording_segments.c.item_id.in_(
+                    select(recording_starts.c.item_id).where(or_(*_neighbours(segment, line)))
+                )
+            )
+        rows = self._connection.execute(found.order_by(recording_segments.c.item_id).limit(_MOST_NEAR[rule]))
+        return [(Segment.from_json(codec.load(known)), recording) for known, recording in rows]
+
+    def place(self, segment: Segment, recording_id: str) -> None:
+        """Put the segment, as it is known now, into the recording."""
+        known_as = segment.item_id
+        self._connection.execute(delete(recording_starts).where(recording_starts.c.item_id == known_as))
+        self._connection.execute(delete(recording_segments).where(recording_segments.c.item_id == known_as))
+        line = segment.line
+        self._connection.execute(
+            insert(recording_segments).values(
+                item_id=known_as,
+                own=own_recording(known_as),
+                recording_id=recording_id,
+                line=None if line is None else _digest(line),
+                known=codec.dump(segment.as_json()),
+            )
+        )
+        if segment.starts:
+            self._connection.execute(
+                insert(recording_starts),
+                [
+                    {
+                        "item_id": segment.item_id,
+                        "number": number,
+                        "unit": segment.unit,
+                        "device": segment.device,
+                        "zoned": start.clock.zoned,
+                        "clock": _clock_digest(line or (), start.clock),
+                        "begins_us": start.at_us,
+                        "ends_us": start.at_us + (segment.length_us or 0),
+                    }
+                    for number, start in enumerate(segment.starts)
+                ],
+            )
+
+    def move(self, item_ids: Sequence[str], recording_id: str) -> None:
+        """Put these segments into that recording."""
+        self._connection.execute(
+            update(recording_segments)
+            .where(recording_segments.c.item_id.in_(item_ids))
+            .values(recording_id=recording_id)
+        )
+
+    def merge(self, recording_id: str, into: str) -> None:
+        """Put all segments of the first into the second."""
+        self._connection.execute(
+            update(recording_segments)
+            .where(recording_segments.c.recording_id == recording_id)
+            .values(recording_id=into)
+        )
+
+    def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:
+        """The segments of these recordings that the viewer may see."""
+        return self._members(
+            _members(viewer).where(recording_segments.c.recording_id.in_(recording_ids)).limit(limit)
+        )
+
+    def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[str]:
+        """Newest first."""
+        query = (
+            select(recording_segments.c.recording_id)
+            .where(_is_visible(viewer))
+            .distinct()
+            .order_by(recording_segments.c.recording_id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(recording_segments.c.recording_id < before)
+        return list(self._connection.execute(query).scalars())
+
+    def on_day(self, viewer: Viewer, unit: str, device: str, day: Day, limit: int) -> Sequence[Member]:
+        """The device's segments of that day."""
+        zoned = recording_starts.c.zoned
+        return self._members(
+            _members(viewer)
+            .join(recording_starts, recording_starts.c.item_id == recording_segments.c.item_id)
+            .where(
+                recording_starts.c.unit == unit,
+                recording_starts.c.device == device,
+                recording_starts.c.number == 0,
+                or_(and_(zoned, _within(day.utc_us)), and_(not_(zoned), _within(day.local_us))),
+            )
+            .limit(limit)
+        )
+
+    def _members(self, query: Select[tuple[str, str, str]]) -> list[Member]:
+        found = [*self._connection.execute(query)]
+        wanted = select(items).where(items.c.id.in_([item_id for item_id, _, _ in found]))
+        known = {row["id"]: codec.item(row) for row in self._connection.execute(wanted).mappings()}
+        return [
+            Member(Segment.from_json(codec.load(said)), known[item_id], recording)
+            for item_id, said, recording in found
+        ]
+
+
+def _is_visible(viewer: Viewer) -> ColumnElement[bool]:
+    """Asked of each segment, so that no list of everything that the viewer may see has to be gone through."""
+    return exists().where(items.c.id == recording_segments.c.item_id, visible_items(viewer))
+
+
+def _members(viewer: Viewer) -> Select[tuple[str, str, str]]:
+    segments = recording_segments.c
+    return (
+        select(segments.item_id, segments.known, segments.recording_id)
+        .where(_is_visible(viewer))
+        .order_by(segments.item_id)
+    )
+
+
+def _within(window: tuple[int, int]) -> ColumnElement[bool]:
+    """Half-open on both sides, so that what ends at midnight is not of the next day."""
+    begins, ends = recording_starts.c.begins_us, recording_starts.c.ends_us
+    reaches = or_(ends > window[0], begins >= window[0])
+    return and_(begins.between(window[0] - LONGEST_US, window[1] - 1), reaches)
+
+
+def _neighbours(segment: Segment, line: Iterable[str]) -> list[ColumnElement[bool]]:
+    line = tuple(line)
+    found: list[ColumnElement[bool]] = []
+    begins, ends = recording_starts.c.begins_us, recording_starts.c.ends_us
+    for start in segment.starts:
+        same = recording_starts.c.clock == _clock_digest(line, start.clock)
+        if segment.rule is Rule.NAME:
+            found.append(
+                and_(same, begins.between(start.at_us - SAME_COUNTER_US, start.at_us + SAME_COUNTER_US))
+            )
+            continue
+        found.append(and_(same, ends.between(start.at_us - TOLERANCE_US, start.at_us + TOLERANCE_US)))
+        if segment.length_us is not None:
+            until = start.at_us + segment.length_us
+            found.append(and_(same, begins.between(until - TOLERANCE_US, until + TOLERANCE_US)))
+    return found
+
+
+def _digest(parts: Sequence[str | int]) -> str:
+    return hashlib.sha256(canonical([*parts])).hexdigest()
+
+
+def _clock_digest(line: Sequence[str], clock: Clock) -> str:
+    return _digest([*line, "by", int(clock.origin), clock.source, int(clock.zoned)])

@@ -1,0 +1,71 @@
+// Plays a recording of several segments as one in headless Chromium.
+// Arguments: one JSON object with url, profile, browser, username, password and item (a segment's file name).
+// Prints one line of JSON: what the page says of it, and what was on screen on the way to its end.
+import { chromium } from "playwright-core";
+
+const job = JSON.parse(process.argv[2]);
+const PATIENCE = 60_000;
+const errors = [];
+
+const context = await chromium.launchPersistentContext(job.profile, {
+  executablePath: job.browser,
+  headless: true,
+  locale: "en-GB",
+  args: [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+try {
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(PATIENCE);
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(job.url);
+  await page.locator("#sign-in input[name=username]").fill(job.username);
+  await page.locator("#sign-in input[name=password]").fill(job.password);
+  await page.locator("#sign-in button").click();
+  await page.locator("#rows button", { hasText: job.item }).first().click();
+  await page.locator("#recording").waitFor();
+  const lines = await page.locator("#segments li").allTextContents();
+  const facts = await page.locator("#recording-facts").textContent();
+  await page.locator("#play-recording").click();
+  await page.locator("#player").waitFor();
+  await page.waitForFunction(() => document.getElementById("player").readyState >= 2);
+  await page.locator("#player").evaluate((video) => {
+    window.seen = [];
+    const canvas = document.createElement("canvas");
+    const look = () => {
+      const pen = canvas.getContext("2d", { willReadFrequently: true });
+      if (video.videoWidth) {
+        pen.drawImage(video, 0, 0, 1, 1);
+        const [red, green, blue] = pen.getImageData(0, 0, 1, 1).data;
+        const most = Math.max(red, green, blue);
+        window.seen.push([video.currentTime, most === red ? "red" : most === green ? "green" : "blue"]);
+      } else {
+        window.seen.push([video.currentTime, null]);
+      }
+    };
+    video.addEventListener("timeupdate", look);
+    video.addEventListener("seeking", () => window.seen.push([video.currentTime, "seek"]));
+    video.playbackRate = 2;
+    return video.play();
+  });
+  await page.waitForFunction(() => document.getElementById("player").ended);
+  const found = await page.locator("#player").evaluate((video) => ({
+    currentTime: video.currentTime,
+    duration: video.duration,
+    heard: video.webkitAudioDecodedByteCount,
+    error: video.error && video.error.message,
+    seen: window.seen,
+  }));
+  const stillHidden = await page.locator("#still").isHidden();
+  // From the last segment on.
+  await page.locator("#segments button").last().click();
+  await page.waitForFunction(() => document.getElementById("player").readyState >= 2);
+  const last = await page.locator("#player").evaluate((video) => video.currentTime);
+  console.log(JSON.stringify({ ...found, lines, facts, stillHidden, last, errors }));
+} catch (error) {
+  console.log(JSON.stringify({ broken: String(error), errors }));
+} finally {
+  await context.close();
+}
