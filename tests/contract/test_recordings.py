@@ -153,8 +153,9 @@ async def test_only_what_may_be_seen_is_shown(catalogue: SqlCatalogue) -> None:
     both = {own.item_id, theirs.item_id}
     assert await seen(EVERYTHING) == (both | {alone.item_id}, sorted([recording, other], reverse=True), both)
     assert await seen(Viewer(AGENT.id, AGENT.unit, False, NOW)) == (both, [recording], both)
-    assert await seen(Viewer(AGENT.id, AGENT.unit, True, NOW)) == ({own.item_id}, [recording], {own.item_id})
-    assert await seen(Viewer(AGENT.id, "二大队", True, NOW)) == ({alone.item_id}, [other], set())
+    mine = ({own.item_id, alone.item_id}, sorted([recording, other], reverse=True), {own.item_id})
+    assert await seen(Viewer(AGENT.id, AGENT.unit, True, NOW)) == mine
+    assert await seen(Viewer(AGENT.id, "二大队", False, NOW)) == ({alone.item_id}, [other], set())
     assert await seen(Viewer(new_pseudonym(), AGENT.unit, True, NOW)) == (set(), [], set())
 
 
