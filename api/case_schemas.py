@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.schemas import Body
+from cases.dispatching import Report
 from cases.files import CaseView
 from cases.linking import Fate, Waiting
 from evidence.access import Share
@@ -231,7 +232,10 @@ class LinksOut(BaseModel):
 
 
 class WaitingOut(BaseModel):
-    """An item without a case; `named` is the case that its submitter named."""
+    """An item without a case; `named` is the case that its submitter named.
+
+    `candidates` are the cases that it may belong to by the dispatch lists; nobody has chosen yet.
+    """
 
     item: str
     filename: str
@@ -240,6 +244,7 @@ class WaitingOut(BaseModel):
     device: str | None
     committed_at: str
     named: str | None
+    candidates: list[str]
 
     @classmethod
     def of(cls, waiting: Waiting) -> WaitingOut:
@@ -253,6 +258,7 @@ class WaitingOut(BaseModel):
             device=item.submission.device,
             committed_at=to_text(item.committed_at),
             named=waiting.named,
+            candidates=list(waiting.candidates),
         )
 
 
@@ -261,3 +267,40 @@ class Inbox(BaseModel):
 
     items: list[WaitingOut]
     next: str | None
+
+
+class FaultOut(BaseModel):
+    """A line that cannot be read, counted from 1 for the header."""
+
+    line: int
+    words: str
+
+
+class ListReport(BaseModel):
+    """What a dispatch list came to, or would come to; `linked` are items with the number of their case.
+
+    `ambiguous` counts items that more than one case fits, or that say too little: they stay in the inbox.
+    """
+
+    dry_run: bool
+    new: int
+    changed: int
+    same: int
+    faults: list[FaultOut]
+    opened: list[str]
+    linked: dict[str, str]
+    ambiguous: int
+
+    @classmethod
+    def of(cls, report: Report, *, dry_run: bool) -> ListReport:
+        """From the domain."""
+        return cls(
+            dry_run=dry_run,
+            new=report.new,
+            changed=report.changed,
+            same=report.same,
+            faults=[FaultOut(line=one.line, words=one.words) for one in report.faults],
+            opened=list(report.opened),
+            linked=dict(report.linked),
+            ambiguous=report.ambiguous,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timezone
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from api.case_schemas import (
     JoinWanted,
     LinksOut,
     LinksWanted,
+    ListReport,
     MoveWanted,
     PersonWanted,
     PurposeOut,
@@ -30,8 +32,11 @@ from api.case_schemas import (
 from api.context import agent_of, body_of, respond, services
 from cases.files import PAGE
 from evidence.access import SubjectKind
-from evidence.errors import Invalid
+from evidence.dispatch import zone_of
+from evidence.errors import Invalid, TooLarge
 from evidence.ids import is_id
+
+_LARGEST_LIST = 16_000_000
 
 
 async def open_case(request: web.Request) -> web.Response:
@@ -120,6 +125,25 @@ async def inbox(request: web.Request) -> web.Response:
     page = await services(request).linking.inbox(agent, _before(request))
     following = page[-1].item.id if len(page) == PAGE else None
     return respond(Inbox(items=[WaitingOut.of(one) for one in page], next=following))
+
+
+async def take_in_list(request: web.Request) -> web.Response:
+    """Take in a dispatch list, or say what it would come to."""
+    agent = await agent_of(request)
+    distance = zone_of(request.query.get("zone", "+08:00"))
+    asked = request.query.get("dry_run", "false")
+    if asked not in ("true", "false"):
+        raise Invalid("bad-dry-run", "`dry_run` is true or false.")
+    if (request.content_length or 0) > _LARGEST_LIST:
+        raise TooLarge("list-too-long", "A list has at most 16 MB; divide it.")
+    data = await request.content.read(_LARGEST_LIST + 1)
+    while not request.content.at_eof() and len(data) <= _LARGEST_LIST:
+        data += await request.content.read(_LARGEST_LIST + 1 - len(data))
+    if len(data) > _LARGEST_LIST:
+        raise TooLarge("list-too-long", "A list has at most 16 MB; divide it.")
+    dry_run = asked == "true"
+    report = await services(request).dispatching.take_in(agent, data, timezone(distance), dry_run=dry_run)
+    return respond(ListReport.of(report, dry_run=dry_run))
 
 
 def restrict(kind: SubjectKind) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from evidence.access import Viewer
@@ -14,10 +15,11 @@ from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id
 from evidence.items import Item
-from evidence.linking import link, withdraw
+from evidence.linking import case_for, link, withdraw
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
+from evidence.ruling import judged
 
 #: Items that are linked at once.
 MOST = 500
@@ -34,19 +36,24 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An item without a case, and the case that its submitter named."""
+    """An item without a case, the case that its submitter named, and those that a list says it may be of."""
 
     item: Item
     named: str | None
+    candidates: Sequence[str]
 
 
 class Linking:
     """The use cases of linking."""
 
-    def __init__(self, catalogue: Catalogue, authority: Authority, clock: Clock) -> None:
+    def __init__(
+        self, catalogue: Catalogue, authority: Authority, clock: Clock, zone: timedelta = timedelta(hours=8)
+    ) -> None:
+        """`zone`: how far from UTC clocks are read that do not say."""
         self._catalogue = catalogue
         self._authority = authority
         self._clock = clock
+        self._zone = zone
 
     async def link(
         self, agent: Agent, case_id: str, item_ids: Sequence[str], *, preview: bool
@@ -106,9 +113,31 @@ class Linking:
             raise Denied
         now = self._clock.now()
         viewer = Viewer.of(agent, scope, now)
-        page = await self._catalogue.read(lambda tx: tx.links.unlinked(viewer, before=before, limit=PAGE))
-        subjects = tuple(Subject("item", item.id) for item in page)
+        cases = self._authority.scope(agent, Action.SEE_CASE)
+
+        def look(tx: Transaction) -> Sequence[Waiting]:
+            items = tx.links.unlinked(viewer, before=before, limit=PAGE)
+            candidates = {} if cases is None else self._candidates(tx, items, Viewer.of(agent, cases, now))
+            return [Waiting(item, item.submission.case, candidates.get(item.id, ())) for item in items]
+
+        page = await self._catalogue.read(look)
+        subjects = tuple(Subject("item", one.item.id) for one in page)
         await self._catalogue.record(
             EventDraft(EventType.LIST_SHOWN, agent.id, now, subjects, detail={"of": "inbox"})
         )
-        return [Waiting(item, item.submission.case) for item in page]
+        return page
+
+    def _candidates(
+        self, tx: Transaction, items: Sequence[Item], viewer: Viewer
+    ) -> Mapping[str, Sequence[str]]:
+        """The numbers of cases that each item may belong to, as far as the viewer may see the case."""
+        found: dict[str, Sequence[str]] = {}
+        for unit in dict.fromkeys(item.unit for item in items):
+            judgements = judged(tx, unit, [item for item in items if item.unit == unit], {}, self._zone)
+            numbers = {number for one in judgements for number in one.verdict.candidates}
+            known = {number: case_for(tx, unit, number) for number in numbers}
+            seen = tx.cases.seen_by(viewer, {case.id for case in known.values() if case is not None})
+            shown = {number for number, case in known.items() if case is not None and case.id in seen}
+            for one in judgements:
+                found[one.item.id] = [number for number in one.verdict.candidates if number in shown]
+        return found

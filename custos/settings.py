@@ -89,6 +89,13 @@ class IngestSettings(_Section):
         "environment a JSON object.",
         "bytes by the unit's name, each a whole number, 1 or more",
     )
+    clock_zone: str = _setting(
+        "+08:00",
+        "How far from UTC cameras' clocks are that do not say so, when recordings are compared with dispatch "
+        "lists. What a camera states is kept as it is.",
+        "an offset such as +08:00",
+        pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$",
+    )
     reserve_bytes: int = _setting(
         2 * _GIB,
         "Free bytes on the data disk that uploads never touch, so that the catalogue can always write "

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from cases.dispatching import Dispatching
 from cases.files import CaseFiles
 from cases.holds import Holds
 from cases.linking import Linking
@@ -23,6 +24,7 @@ from custos.clock import SystemClock
 from custos.settings import Settings
 from custos.sweep import Sweep
 from custos.work import JobRunner
+from evidence.dispatch import zone_of
 from evidence.jobs import Stage
 from evidence.ports.catalogue import Catalogue
 from evidence.ports.doorbell import Doorbell
@@ -61,6 +63,7 @@ class Services:
     reading: Reading
     case_files: CaseFiles
     linking: Linking
+    dispatching: Dispatching
     rights: Rights
     schedules: Schedules
     holds: Holds
@@ -108,10 +111,11 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         )
         uploads = Uploads(catalogue, staging, authority, clock, doorbell, limits)
         desk = ViewingDesk(catalogue, clock)
+        zone = zone_of(settings.ingest.clock_zone)
         stages: dict[Stage, StageWork] = {
             Stage.COMMIT: CommitStage(store, staging, signer, clock),
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
-            Stage.DESCRIBE: DescribeStage(store, tools, clock),
+            Stage.DESCRIBE: DescribeStage(store, tools, clock, zone),
             Stage.PLAYABLE: PlayableStage(store, tools, clock, settings.work_directory),
             Stage.PART: PartStage(store, tools, clock, settings.work_directory),
             Stage.TRACKS: TracksStage(store, tools, clock, settings.work_directory),
@@ -133,7 +137,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 uploads,
                 Reading(catalogue, store, authority, clock, desk),
                 CaseFiles(catalogue, authority, clock),
-                Linking(catalogue, authority, clock),
+                Linking(catalogue, authority, clock, zone),
+                Dispatching(catalogue, authority, clock),
                 Rights(catalogue, authority, clock),
                 schedules,
                 Holds(catalogue, authority, clock),

@@ -53,6 +53,7 @@ class Action(StrEnum):
     SEE_SCHEDULES = "see-schedules"
     CHANGE_SCHEDULE = "change-schedule"
     HOLD = "hold"
+    IMPORT_LISTS = "import-lists"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -26,6 +27,7 @@ REQUIRED = ("reference", "case_number", "begins", "ends")
 MOST_ROWS = 20_000
 _LONGEST_TASK = timedelta(days=7)
 _LONGEST_NAME = 256
+_ZONE = re.compile(r"([+-])(0[0-9]|1[0-4]):([0-5][0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,36 @@ def judge(dispatches: Iterable[Dispatch], sighting: Sighting) -> Verdict:
     if len(wholly) == 1:
         return Verdict(wholly[0], wholly)
     return Verdict(None, wholly or tuple(found[Fit.PARTLY]))
+
+
+class Roster:
+    """Many lines, by whom and with what, so that an item is compared with few."""
+
+    def __init__(self, dispatches: Iterable[Dispatch]) -> None:
+        self._by: dict[tuple[str, str], list[tuple[int, Dispatch]]] = {}
+        for place, one in enumerate(dispatches):
+            for kind, name in (("officer", one.officer), ("device", one.device)):
+                if name is not None:
+                    self._by.setdefault((kind, name), []).append((place, one))
+
+    def judge(self, sighting: Sighting) -> Verdict:
+        """As `judge` with all lines."""
+        near: dict[int, Dispatch] = {}
+        for kind, name in (("officer", sighting.officer), ("device", sighting.device)):
+            if name is not None:
+                near |= self._by.get((kind, name), ())
+        return judge((near[place] for place in sorted(near)), sighting)
+
+
+def zone_of(text: str) -> timedelta:
+    """How far from UTC `+08:00` or `Z` is; raises Invalid("bad-zone")."""
+    if text == "Z":
+        return timedelta(0)
+    found = _ZONE.fullmatch(text)
+    if found is None:
+        raise Invalid("bad-zone", "A zone is written as its distance from UTC, such as +08:00, or Z.")
+    distance = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return -distance if found[1] == "-" else distance
 
 
 def parse(data: bytes, zone: timezone) -> tuple[Sequence[Dispatch], Sequence[Fault]]:

@@ -56,6 +56,7 @@ class EventType(StrEnum):
     SHARE_WITHDRAWN = "share.withdrawn"
     PURPOSE_STATED = "purpose.stated"
     UNIT_PLACED = "unit.placed"
+    LIST_IMPORTED = "list.imported"
     SCHEDULE_PROPOSED = "schedule.proposed"
     SCHEDULE_APPROVED = "schedule.approved"
     RETENTION_SET = "retention.set"
@@ -114,6 +115,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.SHARE_WITHDRAWN: "policy assignment",
     EventType.PURPOSE_STATED: None,
     EventType.UNIT_PLACED: None,
+    EventType.LIST_IMPORTED: None,
     EventType.SCHEDULE_PROPOSED: None,
     EventType.SCHEDULE_APPROVED: "policy assignment",
     EventType.RETENTION_SET: "policy assignment",

@@ -35,6 +35,16 @@ def link(
     return made
 
 
+def case_for(tx: Transaction, unit: str, number: str) -> Case | None:
+    """The unit's case of that number, or the one that it was joined into; None if nothing is linked there."""
+    case = tx.cases.by_number(unit, number)
+    while case is not None and case.joined_into is not None:
+        case = tx.cases.get(case.joined_into)
+    if case is None or case.state in SETTLED or case.state is CaseState.TRANSFERRED:
+        return None
+    return case
+
+
 def link_as_submitted(tx: Transaction, item: Item, now: datetime) -> None:
     """Link the item to the case that its submitter named, if the unit has it; else it waits in the inbox."""
     if item.submission.case is None:
@@ -43,10 +53,8 @@ def link_as_submitted(tx: Transaction, item: Item, now: datetime) -> None:
         number = checked_number(item.submission.case)
     except Invalid:
         return
-    case = tx.cases.by_number(item.unit, number)
-    while case is not None and case.joined_into is not None:
-        case = tx.cases.get(case.joined_into)
-    if case is None or case.state in SETTLED or case.state is CaseState.TRANSFERRED:
+    case = case_for(tx, item.unit, number)
+    if case is None:
         return
     if tx.links.live(case.id, item.id) is None:
         link(tx, case, item, Origin.UPLOAD, item.agent_id, now)

@@ -36,6 +36,7 @@ _KEEP_FILES = {
     Action.SHARE: Reach.UNIT,
     Action.CHANGE_SCHEDULE: Reach.ALL,
     Action.HOLD: Reach.UNIT,
+    Action.IMPORT_LISTS: Reach.UNIT,
 }
 _OWN = {
     Action.LIST_ITEMS: Reach.OWN,

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from evidence.canonical import Json, canonical
@@ -30,6 +31,7 @@ from evidence.ports.clock import Clock
 from evidence.ports.media import Description, Made, MediaTools
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
+from evidence.ruling import link_described
 from transcode.making import decided
 from transcode.routes import PLAYABLE_ROUTES
 from transcode.segments import segment_of
@@ -57,10 +59,14 @@ async def description_of(lease: Lease, item: Item) -> Mapping[str, Json]:
 class DescribeStage:
     """`evidence.ports.work.StageWork`: what the tools say of an item, and what follows from it."""
 
-    def __init__(self, store: ObjectStore, tools: MediaTools, clock: Clock) -> None:
+    def __init__(
+        self, store: ObjectStore, tools: MediaTools, clock: Clock, zone: timedelta = timedelta(hours=8)
+    ) -> None:
+        """`zone`: how far from UTC clocks are read that do not say."""
         self._store = store
         self._tools = tools
         self._clock = clock
+        self._zone = zone
 
     async def run(self, lease: Lease) -> None:
         """Describe the item, find its recording and queue what its route asks for."""
@@ -91,6 +97,7 @@ class DescribeStage:
             )
             if segment is not None:
                 join(tx, segment, now)
+            link_described(tx, item, self._zone, now)
             for stage in follow_on:
                 tx.jobs.add(stage, item.id, item.unit, now)
 

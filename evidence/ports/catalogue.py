@@ -21,6 +21,7 @@ from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, Upl
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
+from evidence.ports.dispatches import Dispatches
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
 from evidence.ranges import ByteRange
@@ -333,6 +334,8 @@ class Transaction(Protocol):
     def links(self) -> Links: ...
     @property
     def access(self) -> AccessRows: ...
+    @property
+    def dispatches(self) -> Dispatches: ...
     @property
     def retention(self) -> Retention: ...
     @property

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
+from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.log import Emitter, SqlEvents
@@ -31,6 +32,7 @@ class SqlTransaction:
         self.cases = SqlCases(connection)
         self.links = SqlLinks(connection)
         self.access = SqlAccess(connection)
+        self.dispatches = SqlDispatches(connection)
         self.retention = SqlRetention(connection)
         self.recordings = SqlRecordings(connection)
         self.jobs = SqlJobs(connection)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.dispatch import LEEWAY, Dispatch, Fault, Fit, Sighting, Verdict, fit, judge, parse
+from evidence.dispatch import LEEWAY, Dispatch, Fault, Fit, Roster, Sighting, Verdict, fit, judge, parse
 from evidence.errors import Invalid
 from evidence.items import Category
 
@@ -83,6 +83,7 @@ def test_it_is_never_a_guess(tasks: list[Dispatch], seen: Sighting, random: obje
     wholly = {task.case_number for task in tasks if fit(task, seen) is Fit.WHOLLY}
     assert (verdict.case_number is not None) == (len(wholly) == 1)
     assert verdict.case_number is None or {verdict.case_number} == wholly
+    assert Roster(tasks).judge(seen) == verdict
     shuffled = list(tasks)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     again = judge(shuffled, seen)

@@ -35,6 +35,7 @@ share          -----   -----    yyy--     -----          yyy--      -----   ----
 manage-units   -----   -----    -----     -----          -----      -----   yyyy-         -----
 see-schedules  -----   yyyy-    yyyy-     yyyy-          yyyy-      yyyyy   -----         -----
 change-schedule -----  -----    yyyy-     -----          yyyy-      -----   -----         -----
+import-lists   -----   -----    yyy--     -----          yyy--      -----   -----         -----
 hold           -----   -----    yyy--     yyy--          yyy--      -----   -----         -----
 """
 RESOURCES = (
