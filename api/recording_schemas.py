@@ -32,8 +32,8 @@ class SegmentOut(BaseModel):
     """One segment on its recording's time.
 
     `placed_by` is "clock", or "assumed": directly after the one before. `number` is the submitter's, else the
-    one in the file's name; `number_source` says which. `plays_at_ms` is where it begins when all are played one
-    after the other; null if it is left out, and then `left_out` says why: "not-playable" or "other-tracks".
+    one in the file's name; `number_source` says which. `plays_at_ms` is where it begins when all are played
+    one after the other; null if it is left out, and `left_out` says why: "not-playable" or "other-tracks".
     """
 
     item: str
