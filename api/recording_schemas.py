@@ -31,15 +31,16 @@ class ClockOut(BaseModel):
 class SegmentOut(BaseModel):
     """One segment on its recording's time.
 
-    `placed_by` is "clock", or "assumed": directly after the one before. `number` is the submitter's or the
-    one in the file's name. `plays_at_ms` is where it begins when all are played one after the other; null
-    if it is left out, and then `left_out` says why: "not-playable" or "other-tracks".
+    `placed_by` is "clock", or "assumed": directly after the one before. `number` is the submitter's, else the
+    one in the file's name; `number_source` says which. `plays_at_ms` is where it begins when all are played
+    one after the other; null if it is left out, and `left_out` says why: "not-playable" or "other-tracks".
     """
 
     item: str
     filename: str
     kind: str
     number: int | None
+    number_source: str | None
     offset_ms: int
     duration_ms: int | None
     placed_by: str
@@ -288,6 +289,7 @@ def _segment(one: Placed, view: RecordingView, plays_at: Mapping[str, int]) -> S
         filename=view.items[segment.item_id].submission.filename,
         kind=segment.kind,
         number=segment.counted,
+        number_source=segment.counted_by,
         offset_ms=one.offset_us // 1000,
         duration_ms=None if segment.length_us is None else segment.length_us // 1000,
         placed_by=one.by.value,

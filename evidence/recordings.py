@@ -123,6 +123,13 @@ class Segment:
         """Its number in its recording: the submitter's, else the one in its name."""
         return self.part if self.number is None else self.number
 
+    @property
+    def counted_by(self) -> str | None:
+        """Who says that number."""
+        if self.number is not None:
+            return "submitted"
+        return None if self.part is None else "file name"
+
     def start(self, clock: Clock) -> int | None:
         """When it began by that clock."""
         return next((start.at_us for start in self.starts if start.clock == clock), None)

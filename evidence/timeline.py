@@ -58,7 +58,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
-    """`begins_us` is when the recording begins by `clock`; both None where nobody says."""
+    """`begins_us` is when it begins by `clock`; None where the first segment does not know that clock."""
 
     clock: Clock | None
     begins_us: int | None
@@ -132,7 +132,7 @@ def _placed(ordered: Sequence[Segment], clock: Clock | None) -> tuple[tuple[Plac
         by = Placing.ASSUMED if said is None else Placing.CLOCK
         placed.append(Placed(segment, at_us - begins_us, by))
         at_us += segment.length_us or 0
-    return tuple(placed), None if first is None else begins_us
+    return tuple(placed), begins_us if first == 0 else None
 
 
 def between(placed: Sequence[Placed]) -> tuple[tuple[Stretch, ...], tuple[Stretch, ...]]:

@@ -155,7 +155,11 @@ function gapLines(recording, item) {
 async function offerRecording(item) {
   $("recording").hidden = true;
   if (!["video", "audio"].includes(item.kind) || !item.route) return;
-  const recording = await ask(`/items/${item.id}/recording`);
+  const recording = await ask(`/items/${item.id}/recording`).catch((error) => {
+    // What was described before there were recordings is in none.
+    if (error.code !== "not-found") throw error;
+    return { segments: [] };
+  });
   if (recording.segments.length < 2 || shown?.id !== item.id) return;
   $("recording").hidden = false;
   const begins = recording.begins === null ? "" : `${recording.begins} (${recording.clock.source}) · `;

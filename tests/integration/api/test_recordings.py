@@ -120,6 +120,7 @@ def test_what_the_submitter_names_alike_is_one_and_missing_numbers_are_named(
     ]
     whole = _recording(reviewer, items[0])
     assert [(one["number"], one["offset_ms"]) for one in whole["segments"]] == [(2, 0), (3, 1000), (6, 26000)]
+    assert {one["number_source"] for one in whole["segments"]} == {"submitted"}
     assert whole["joined_by"] == "submitted"
     assert whole["begins"] == "2026-11-21T02:00:04.000+00:00"
     assert [(one["first"], one["last"]) for one in whole["missing"]] == [(1, 1), (4, 5)]

@@ -60,7 +60,8 @@ def test_one_that_does_not_know_the_clock_stands_after_the_one_before() -> None:
     assert [(one.offset_us // S, one.by.value) for one in line.placed] == [
         (0, "assumed"), (300, "clock"), (600, "assumed"),
     ]  # fmt: skip
-    assert line.begins_us == 700 * S
+    # Reckoned back from the second, it would be no statement of anybody.
+    assert (line.clock, line.begins_us) == (NAME, None)
 
 
 def test_the_clock_that_most_know_places_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrieval.playlist import growing_master, growing_playlist, media_playlist
+from retrieval.playlist import growing_master, growing_playlist, media_playlist, recording_playlist
 
 
 def test_a_playlist_over_byte_ranges() -> None:
@@ -75,3 +75,13 @@ def test_the_master_names_the_sound_where_there_is_one() -> None:
     silent = growing_master(_layout(0), sound=False)
     assert "#EXT-X-STREAM-INF:BANDWIDTH=1\npicture.m3u8\n" in silent
     assert "AUDIO" not in silent
+
+
+def test_segments_of_a_recording_follow_each_other_each_with_a_time_of_its_own() -> None:
+    lines = recording_playlist([("a.mp4", _layout(4_000_000)), ("b.mp4", _layout(2_000_000))]).splitlines()
+    assert lines.count("#EXT-X-DISCONTINUITY") == 1
+    at = lines.index("#EXT-X-DISCONTINUITY")
+    assert lines[at - 1] == "a.mp4"
+    assert lines[at + 1] == '#EXT-X-MAP:URI="b.mp4",BYTERANGE="700@0"'
+    assert "#EXT-X-TARGETDURATION:4" in lines
+    assert lines[-1] == "#EXT-X-ENDLIST"

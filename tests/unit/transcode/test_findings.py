@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.canonical import canonical
-from transcode.findings import MOST_MARKS, PEAK_HIGHEST, analysis, loudness, moments, peaks, stretches
+from transcode.findings import (
+    MOST_MARKS,
+    PEAK_HIGHEST,
+    analysis,
+    loudness,
+    moments,
+    peaks,
+    silent_until,
+    stretches,
+)
 
 
 def _frames(*values: tuple[str, str]) -> str:
@@ -66,3 +75,10 @@ def test_whatever_is_printed_the_answer_is_sane(one: str, other: str, length_us:
     scenes = found["scenes_us"]
     assert scenes == sorted(set(scenes))  # type: ignore[arg-type]
     assert len(scenes) <= MOST_MARKS  # type: ignore[arg-type]
+
+
+def test_how_far_it_is_silent_from_its_beginning() -> None:
+    assert silent_until({"silence_us": None}) is None
+    assert silent_until({"silence_us": []}) == 0
+    assert silent_until({"silence_us": [[0, 18_000_000], [20_000_000, 21_000_000]]}) == 18_000_000
+    assert silent_until({"silence_us": [[2_000_000, 18_000_000]]}) == 0
