@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aiohttp import web
 from pydantic import BaseModel
 
-from api import content, reading, session, tus, upkeep
+from api import content, reading, search, session, tus, upkeep
 from api.schemas import (
     AgentOut,
     CopyList,
@@ -26,6 +26,16 @@ from api.schemas import (
     StillWanted,
     UploadOut,
 )
+from api.search_schemas import (
+    FacetsOut,
+    SavedList,
+    SavedOut,
+    SearchPage,
+    SearchToSave,
+    SearchWanted,
+    SuggestionsOut,
+)
+from evidence.search import CRITERIA
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -78,6 +88,9 @@ _RANGE = (_header("Range"), _header("If-Range"), _header("X-Purpose"))
 _OCTETS = "application/offset+octet-stream"
 _HLS = "application/vnd.apple.mpegurl"
 _EMPTY = Answer()
+
+
+_CRITERIA = tuple(Parameter(name, "query") for name in CRITERIA)
 
 
 def _bytes(path: str, handler: Handler) -> Route:
@@ -169,6 +182,56 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/items", reading.items, {200: Answer(ItemPage)}, None, (Parameter("before", "query"),), (400,)
     ),
+    Route(
+        "GET",
+        "/search",
+        search.search,
+        {200: Answer(SearchPage)},
+        None,
+        (*_CRITERIA, Parameter("cursor", "query"), Parameter("limit", "query", False, _NUMBER)),
+        (400,),
+        tag="search",
+    ),
+    Route(
+        "GET",
+        "/search/facets",
+        search.facets,
+        {200: Answer(FacetsOut)},
+        None,
+        _CRITERIA,
+        (400,),
+        tag="search",
+    ),
+    Route(
+        "GET",
+        "/search/suggest",
+        search.suggest,
+        {200: Answer(SuggestionsOut)},
+        None,
+        (Parameter("text", "query", True),),
+        (400,),
+        tag="search",
+    ),
+    Route(
+        "POST",
+        "/search/csv",
+        search.export,
+        {200: Answer(media_type="text/csv")},
+        SearchWanted,
+        errors=(400, 413),
+        tag="search",
+    ),
+    Route(
+        "POST",
+        "/searches",
+        search.save,
+        {201: Answer(SavedOut)},
+        SearchToSave,
+        errors=(400, 409),
+        tag="search",
+    ),
+    Route("GET", "/searches", search.saved, {200: Answer(SavedList)}, tag="search"),
+    Route("DELETE", "/searches/{search}", search.drop, {204: _EMPTY}, tag="search"),
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),

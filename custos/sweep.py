@@ -17,6 +17,7 @@ from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.objects import ObjectStore
+from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN
 from ingest.uploads import Uploads
 from retrieval.viewings import ViewingDesk
@@ -24,6 +25,9 @@ from retrieval.viewings import ViewingDesk
 _log = logging.getLogger(__name__)
 #: Recordings whose parts go in one sweep.
 _AT_ONCE = 10
+#: Entries of the search that are made in one transaction, and transactions in one sweep.
+_ENTRIES = 50
+_ENTRY_BATCHES = 20
 
 
 class Sweep:
@@ -55,6 +59,7 @@ class Sweep:
             self._desk.close_abandoned,
             self._watch_locks,
             self._discard_parts,
+            self._make_entries,
         ):
             try:
                 await step()
@@ -87,6 +92,13 @@ class Sweep:
         now = self._clock.now()
         for item_id in await self._catalogue.read(lambda tx: tx.parts.joined(now - PARTS_KEPT, _AT_ONCE)):
             await self._discard(item_id, now)
+
+    async def _make_entries(self) -> None:
+        """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""
+        for _ in range(_ENTRY_BATCHES):
+            if not await self._catalogue.read(lambda tx: tx.search.due(1)):
+                return
+            await self._catalogue.write(lambda tx: catch_up(tx, _ENTRIES))
 
     async def _discard(self, item_id: str, now: datetime) -> None:
         def of_parts(tx: Transaction) -> list[Rendition]:

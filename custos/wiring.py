@@ -31,6 +31,7 @@ from ingest.uploads import Limits, Uploads
 from retrieval.copies import CopySearch
 from retrieval.reading import Reading
 from retrieval.recoveries import Recoveries
+from retrieval.search import Search
 from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
@@ -54,6 +55,7 @@ class Services:
     uploads: Uploads
     reading: Reading
     copies: CopySearch
+    search: Search
     stills: Stills
     recoveries: Recoveries
     desk: ViewingDesk
@@ -120,6 +122,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 uploads,
                 Reading(catalogue, store, authority, clock, desk),
                 CopySearch(catalogue, index, authority, clock),
+                Search(catalogue, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,

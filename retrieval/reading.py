@@ -92,7 +92,7 @@ class Reading:
             raise Denied
         viewer = Viewer.of(agent, scope, self._clock.now())
         page = await self._catalogue.read(
-            lambda tx: _views(
+            lambda tx: views_of(
                 tx,
                 tx.items.page(viewer, before=before, limit=PAGE),
             )
@@ -104,7 +104,7 @@ class Reading:
         """One item; raises Denied whether it may not be seen or is not there."""
         found = await self._find(agent, item_id, Action.SEE_ITEM)
         view = await self._catalogue.read(
-            lambda tx: replace(_views(tx, [found])[0], description=tx.items.description(item_id))
+            lambda tx: replace(views_of(tx, [found])[0], description=tx.items.description(item_id))
         )
         await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
         return view
@@ -241,16 +241,17 @@ class Reading:
         )
 
 
-def _views(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
+def views_of(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
     jobs: dict[str, list[Job]] = {}
     for job in tx.jobs.of_subjects([item.id for item in items]):
         jobs.setdefault(job.subject, []).append(job)
     names = tx.agents.names(sorted({item.agent_id for item in items}))
     parts = tx.parts.of_items([item.id for item in items])
+    renditions = tx.items.renditions_of([item.id for item in items])
     return [
         ItemView(
             item,
-            tx.items.renditions(item.id),
+            renditions.get(item.id, ()),
             jobs.get(item.id, []),
             names,
             parts=parts.get(item.id, ()),

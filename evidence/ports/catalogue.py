@@ -20,6 +20,7 @@ from evidence.events import EventDraft, SealedEvent
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
+from evidence.ports.search import Search
 from evidence.ranges import ByteRange
 
 T = TypeVar("T")
@@ -171,6 +172,14 @@ class Items(Protocol):
 
     def recovery(self, recovery_id: str) -> Recovery | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
+    def several(self, item_ids: Sequence[str]) -> Sequence[Item]:
+        """These items in this order, those that are not there left out."""
+        ...
+
+    def renditions_of(self, item_ids: Sequence[str]) -> Mapping[str, Sequence[Rendition]]:
+        """The renditions of many, those without any left out."""
+        ...
+
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
     def drop_rendition(self, rendition_id: str) -> None: ...
 
@@ -320,6 +329,8 @@ class Transaction(Protocol):
     def viewings(self) -> Viewings: ...
     @property
     def oversight(self) -> Oversight: ...
+    @property
+    def search(self) -> Search: ...
 
 
 class Catalogue(Protocol):

@@ -163,6 +163,24 @@ class SqlItems:
         ).mappings()
         return [codec.rendition(row) for row in rows]
 
+    def several(self, item_ids: Sequence[str]) -> Sequence[Item]:
+        """These items in this order."""
+        rows = self._connection.execute(select(items).where(items.c.id.in_(item_ids))).mappings()
+        found = {row["id"]: codec.item(row) for row in rows}
+        return [found[item_id] for item_id in item_ids if item_id in found]
+
+    def renditions_of(self, item_ids: Sequence[str]) -> Mapping[str, Sequence[Rendition]]:
+        """The renditions of many, by item."""
+        rows = self._connection.execute(
+            select(renditions)
+            .where(renditions.c.item_id.in_(item_ids))
+            .order_by(renditions.c.item_id, renditions.c.kind)
+        ).mappings()
+        found: dict[str, list[Rendition]] = {}
+        for row in rows:
+            found.setdefault(row["item_id"], []).append(codec.rendition(row))
+        return found
+
     def rendition(self, item_id: str, kind: str) -> Rendition | None:
         """The rendition of that kind."""
         row = (

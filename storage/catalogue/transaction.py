@@ -10,6 +10,7 @@ from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.search import SqlSearch
 from storage.catalogue.work import SqlJobs
 
 
@@ -26,3 +27,4 @@ class SqlTransaction:
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)
         self.oversight = SqlOversight(connection)
+        self.search = SqlSearch(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from storage.catalogue.tables import metadata
+from storage.catalogue.search_tables import search_rows
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=search_rows.metadata)
 context.run_migrations()

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from storage.catalogue.engine import NEWEST, migrate, open_engine
-from storage.catalogue.tables import metadata
+from storage.catalogue.search_tables import search_rows
 
 
 def test_the_newest_migration_is_the_one_that_is_named() -> None:
@@ -25,6 +25,6 @@ def test_nothing_is_left_to_migrate(tmp_path: Path) -> None:
         migrate(engine)
         migrate(engine)
         with engine.connect() as connection:
-            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+            assert compare_metadata(MigrationContext.configure(connection), search_rows.metadata) == []
     finally:
         engine.dispose()
