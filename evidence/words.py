@@ -43,6 +43,11 @@ class Asked:
     is_prefix: bool
     within: str
 
+    @property
+    def is_told_by_terms(self) -> bool:
+        """Whether a text that has its terms has it, so that nothing is left to be checked."""
+        return len(self.terms) == 1 and len(self.terms[0]) < _LONGEST_TERM
+
 
 def fold(text: str) -> str:
     """One spelling for what people take for the same."""

@@ -52,15 +52,15 @@ class SqlSearch:
         if old == entry:
             return
         if seq is None:
-            self._connection.execute(insert(search_rows).values(**_values(entry)))
+            self._connection.execute(insert(search_rows).values(**values_of(entry)))
             seq = self._seq(entry.item_id)
             assert seq is not None
         else:
             self._connection.execute(
-                update(search_rows).where(search_rows.c.seq == seq).values(**_values(entry))
+                update(search_rows).where(search_rows.c.seq == seq).values(**values_of(entry))
             )
-        for table, made in _links(entry).items():
-            was = set() if old is None else _links(old)[table]
+        for table, made in links_of(entry).items():
+            was = set() if old is None else links_of(old)[table]
             self._change(table, seq, was - made, made - was)
 
     def _change(
@@ -90,7 +90,7 @@ class SqlSearch:
         old = None if seq is None else self._entry(seq)
         if seq is None or old is None:
             return
-        for table, was in _links(old).items():
+        for table, was in links_of(old).items():
             self._change(table, seq, was, ())
         self._connection.execute(delete(search_rows).where(search_rows.c.seq == seq))
 
@@ -203,7 +203,8 @@ class SqlSearch:
         return bool(done.rowcount)
 
 
-def _values(entry: Entry) -> dict[str, Any]:
+def values_of(entry: Entry) -> dict[str, Any]:
+    """The row of `search_rows`, without its number."""
     return {
         "item_id": entry.item_id,
         "unit": entry.unit,
@@ -231,7 +232,7 @@ def clock_reading(row: RowMapping) -> ClockReading:
     )
 
 
-def _links(entry: Entry) -> dict[Table, set[tuple[Any, ...]]]:
+def links_of(entry: Entry) -> dict[Table, set[tuple[Any, ...]]]:
     """The rows of the other tables, without the number that they share, in the order of the columns."""
     return {
         search_cases: {(number,) for number in entry.cases},

@@ -68,12 +68,17 @@ _COLUMNS: Mapping[Any, Any] = {
     items.c.kind: _ROW.kind,
 }
 _FACETS = ("unit", "kind", "category", "state", "device", "officer")
-#: Which facets an index counts, by the columns that it begins with.
+#: Which facets an index counts, by the columns that it begins with; each facet once.
 _COUNTED: Mapping[str, tuple[str, ...]] = {
     "ix_search_rows_counts": ("unit", "kind", "category", "state"),
     "ix_search_rows_officers": ("unit", "officer"),
     "ix_search_rows_devices": ("unit", "device"),
 }
+_COUNTED_AT_ONCE: Mapping[str, tuple[str, ...]] = {
+    "ix_search_rows_counts": ("unit", "kind", "category", "state", "officer", "device"),
+}
+#: Values that many items share: these are counted in an index sooner than row by row.
+_WIDE = frozenset({"unit", "kind", "category", "state"})
 _INDEXED = frozenset(column.name for column in search_rows.c if column.index)
 
 
@@ -81,11 +86,13 @@ _INDEXED = frozenset(column.name for column in search_rows.c if column.index)
 class Way:
     """An index by which all that a criterion holds of can be found.
 
-    Of `search_rows` itself by a column's index, or the numbers that another table knows.
+    Of `search_rows` itself by a column's index, or the numbers that another table knows. `proves` is the
+    condition that holds of all that it finds and of nothing else.
     """
 
     found: Select[Any]
     column: str | None = None
+    proves: ColumnElement[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ class Asking:
     conditions: tuple[ColumnElement[bool], ...]
     ways: tuple[Way, ...]
     needs_items: bool
+    #: Whether all of it stands in `search_rows`.
+    is_plain: bool
 
 
 class Questions:
@@ -106,7 +115,7 @@ class Questions:
     def page(self, viewer: Viewer, query: Query, *, before: int | None, limit: int) -> Sequence[Hit]:
         """What is found, newest first."""
         asking = _asking(viewer, query)
-        way, _ = self._best(asking)
+        way = self._best(asking)
         statement = (
             _from(select(_ROW.seq, _ROW.item_id), asking, way)
             .where(_ROW.seq < (_NO_END if before is None else before))
@@ -129,21 +138,25 @@ class Questions:
     def facets(self, viewer: Viewer, query: Query) -> Facets:
         """How many are found, and of which values."""
         asking = _asking(viewer, query)
-        way, few = self._best(asking)
-        if few:
+        way = self._best(asking)
+        if way is not None and not (asking.is_plain and way.column in _WIDE):
             return self._looked_at(asking, way)
         counted: dict[str, Counter[str]] = {name: Counter() for name in _FACETS}
-        for index, names in _COUNTED.items():
+        # What has to be looked up elsewhere for each item is looked up once.
+        by_index = _COUNTED if asking.is_plain else _COUNTED_AT_ONCE
+        for index, names in by_index.items():
             columns = [_ROW[name] for name in names]
             statement = _joined(select(*columns, func.count()), asking).where(*asking.conditions)
             statement = statement.group_by(*columns).with_hint(search_rows, f"INDEXED BY {index}", "sqlite")
-            for *values, count in self._connection.execute(statement):
-                for name, value in zip(names, values, strict=True):
-                    if value is not None and (name != "unit" or len(names) > 2):
-                        counted[name][value] += count
+            fresh = [
+                (place, name) for place, name in enumerate(names) if name == names[-1] or "kind" in names
+            ]
+            for row in self._connection.execute(statement):
+                for place, name in fresh:
+                    counted[name][row[place]] += row[-1]
         return _facets(sum(counted["kind"].values()), counted)
 
-    def _looked_at(self, asking: Asking, way: Way | None) -> Facets:
+    def _looked_at(self, asking: Asking, way: Way) -> Facets:
         statement = _from(select(*(_ROW[name] for name in _FACETS)), asking, way)
         rows = self._connection.execute(statement).all()
         columns = zip(*rows, strict=True) if rows else ((),) * len(_FACETS)
@@ -170,17 +183,19 @@ class Questions:
     def _first(self, statement: Select[Any], column: ColumnElement[str], limit: int) -> Sequence[str]:
         return self._connection.execute(statement.distinct().order_by(column).limit(limit)).scalars().all()
 
-    def _best(self, asking: Asking) -> tuple[Way | None, bool]:
-        """The way that finds the fewest, and whether those are few; None to look through all."""
+    def _best(self, asking: Asking) -> Way | None:
+        """The way that finds the fewest; None where all find many, and all has to be looked through."""
         if not asking.ways:
-            return None, False
+            return None
         counts = [
             select(func.count()).select_from(way.found.limit(FEW + 1).subquery()).scalar_subquery()
             for way in asking.ways
         ]
         counted = self._connection.execute(select(*counts)).one()
         least, place = min((count, place) for place, count in enumerate(counted))
-        return (asking.ways[place], True) if least <= FEW else (None, False)
+        if least <= FEW:
+            return asking.ways[place]
+        return next((way for way in asking.ways if way.column and way.column not in _WIDE), None)
 
 
 def _facets(total: int, counted: Mapping[str, Counter[Any]]) -> Facets:
@@ -196,7 +211,8 @@ def _joined(statement: Select[Any], asking: Asking) -> Select[Any]:
 
 
 def _from(statement: Select[Any], asking: Asking, way: Way | None) -> Select[Any]:
-    statement = _joined(statement, asking).where(*asking.conditions)
+    proven = None if way is None else way.proves
+    statement = _joined(statement, asking).where(*(one for one in asking.conditions if one is not proven))
     if way is None or way.column is None:
         statement = statement.with_hint(search_rows, "NOT INDEXED", "sqlite")
         return statement if way is None else statement.where(_ROW.seq.in_(way.found))
@@ -212,21 +228,32 @@ def _asking(viewer: Viewer, query: Query) -> Asking:
         if value is not None:
             conditions.append(_ROW[name] == str(value))
             ways.append(_by_column(name, conditions[-1]))
+    is_plain = not needs_items
+    for condition, found in _linked(query):
+        is_plain = False
+        conditions.append(condition)
+        ways.extend(found)
+    return Asking(tuple(conditions), tuple(ways), needs_items, is_plain)
+
+
+def _linked(query: Query) -> Iterator[tuple[ColumnElement[bool], list[Way]]]:
+    """What other tables know, each condition with the ways to what it may hold of."""
     if query.case is not None:
         number = search_cases.c.number == query.case
-        conditions.append(exists().where(search_cases.c.seq == _ROW.seq, number))
-        ways.append(Way(select(search_cases.c.seq).where(number)))
+        has_case = exists().where(search_cases.c.seq == _ROW.seq, number)
+        yield has_case, [Way(select(search_cases.c.seq).where(number), proves=has_case)]
     if query.tokens:
-        conditions.append(_has_tokens(query))
-        ways.extend(_ways_of_tokens(query))
+        has_tokens = _has_tokens(query)
+        yield has_tokens, [*_ways_of_tokens(query, has_tokens)]
     if query.is_timed:
-        conditions.append(exists().where(search_clocks.c.seq == _ROW.seq, _in_time(query)))
-        ways.append(Way(select(search_clocks.c.seq).where(_in_time(query)).distinct()))
+        is_then = exists().where(search_clocks.c.seq == _ROW.seq, _in_time(query))
+        then = select(search_clocks.c.seq).where(_in_time(query))
+        then = then.with_hint(search_clocks, "INDEXED BY ix_search_clocks_begins", "sqlite")
+        yield is_then, [Way(then, proves=is_then)]
     if query.place is not None:
-        conditions.append(exists().where(search_places.c.seq == _ROW.seq, _in_place(query.place)))
-        within = search_cells.c.cell.in_(covering(query.place.boxes()))
-        ways.append(Way(select(search_cells.c.seq).where(within).distinct()))
-    return Asking(tuple(conditions), tuple(ways), needs_items)
+        is_there = exists().where(search_places.c.seq == _ROW.seq, _in_place(query.place))
+        covered = search_cells.c.cell.in_(covering(query.place.boxes()))
+        yield is_there, [Way(select(search_cells.c.seq).where(covered))]
 
 
 def _visible_rows(viewer: Viewer) -> tuple[ColumnElement[bool], bool]:
@@ -271,14 +298,14 @@ def _has_tokens(query: Query) -> ColumnElement[bool]:
     )
 
 
-def _ways_of_tokens(query: Query) -> Iterator[Way]:
-    of_words = [(term, token.is_prefix) for token in query.tokens for term in token.terms][:_MOST_TERMS]
+def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[Way]:
+    tokens = query.tokens
+    proves = has_tokens if len(tokens) == 1 and tokens[0].is_told_by_terms else None
+    of_words = [(term, token.is_prefix) for token in tokens for term in token.terms][:_MOST_TERMS]
     for term, is_prefix in of_words:
-        found = select(search_terms.c.seq)
-        if is_prefix:
-            yield Way(found.where(*_begins(search_terms.c.term, term)).distinct())
-        else:
-            yield Way(found.where(search_terms.c.term == term))
+        held = search_terms.c.term
+        conditions = _begins(held, term) if is_prefix else (held == term,)
+        yield Way(select(search_terms.c.seq).where(*conditions), proves=proves)
 
 
 def _begins(column: ColumnElement[str], text: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -32,7 +32,7 @@ search_rows = Table(
     Column("kind", String(16), nullable=False, index=True),
     Column("category", String(16), nullable=False, index=True),
     Column("state", String(16), nullable=False, index=True),
-    Index("ix_search_rows_counts", "unit", "kind", "category", "state"),
+    Index("ix_search_rows_counts", "unit", "kind", "category", "state", "officer", "device"),
     Index("ix_search_rows_officers", "unit", "officer", "kind", "category", "state"),
     Index("ix_search_rows_devices", "unit", "device", "kind", "category", "state"),
 )

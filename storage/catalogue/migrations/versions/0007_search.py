@@ -43,7 +43,9 @@ def upgrade() -> None:
     )
     for column in ("unit", "agent_id", "officer", "badge", "device", "kind", "category", "state"):
         op.create_index(op.f(f"ix_search_rows_{column}"), "search_rows", [column])
-    op.create_index("ix_search_rows_counts", "search_rows", ["unit", "kind", "category", "state"])
+    op.create_index(
+        "ix_search_rows_counts", "search_rows", ["unit", "kind", "category", "state", "officer", "device"]
+    )
     for name in ("officer", "device"):
         op.create_index(f"ix_search_rows_{name}s", "search_rows", ["unit", name, "kind", "category", "state"])
     op.create_table(
