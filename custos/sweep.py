@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 #: Recordings whose parts go in one sweep.
 _AT_ONCE = 10
 #: Entries of the search that are made in one transaction, and transactions in one sweep.
-_ENTRIES = 50
+_ENTRIES = 20
 _ENTRY_BATCHES = 20
 
 

@@ -245,13 +245,12 @@ def _places(features: Json) -> Iterator[Place]:
                 yield Place(latitude, longitude)
 
 
-def rebuild(tx: Transaction, after: str | None, limit: int) -> str | None:
-    """Make the next `limit` items' entries anew; the last one's identifier, None when there are no more."""
-    last = None
-    for item_id in tx.search.items_after(after, limit):
+def rebuild(tx: Transaction, after: str | None, limit: int) -> tuple[str | None, int]:
+    """Make the entries of the next items anew, at most `limit`: the last of them, and how many they were."""
+    item_ids = tx.search.items_after(after, limit)
+    for item_id in item_ids:
         refresh(tx, item_id)
-        last = item_id
-    return last
+    return (item_ids[-1] if item_ids else after), len(item_ids)
 
 
 def catch_up(tx: Transaction, limit: int) -> int:

@@ -13,6 +13,8 @@ WRITTEN = re.compile(
     re.ASCII,
 )
 
+_ZONE = re.compile(r"Z|UTC|[+-]\d\d:?\d\d", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -46,8 +48,8 @@ def read_time(value: str, zone: str | None, *, is_utc: bool = False) -> Reading 
 
 
 def offset_of(zone: str | None) -> timedelta | None:
-    """The offset from UTC that a written zone ("Z", "UTC", "+08:00", "+0800") stands for."""
-    if zone is None:
+    """The offset from UTC that a written zone stands for ("Z", "UTC", "+08:00", "+0800"); None for others."""
+    if zone is None or _ZONE.fullmatch(zone) is None:
         return None
     if zone in ("Z", "UTC"):
         return timedelta(0)

@@ -9,6 +9,8 @@ export const strings = {
     empty: "还没有证据材料。", gone: "请先登录。", trouble: "服务器没有应答，请稍后再试。", by: "由",
     noHistory: "您无权查看此项的保管记录。", main: "主画面", track: "音视频轨", recovered: "恢复的画面（非原始文件）", still: "截取当前画面", stillAt: "截图",
     stillAsked: "正在从原始文件截取画面；重新打开此项即可查看。",
+    searchText: "搜索文件名、姓名、案号、备注", kind: "类型", any: "全部", video: "视频", audio: "音频", image: "图片", document: "文书",
+    from: "起", to: "止", search: "搜索", csv: "导出列表（将记录在案）", found: "共找到", byClock: "时间依据：",
     until: "已可播放至", left: "约剩", minutes: "分钟",
   },
   en: {
@@ -20,6 +22,8 @@ export const strings = {
     empty: "There are no items yet.", gone: "Sign in first.", trouble: "The server does not answer. Try again in a moment.",
     by: "by", noHistory: "You may not see this item's chain of custody.", main: "Main", track: "Track", recovered: "Recovered pictures (not the original)", still: "Take a still", stillAt: "Still at",
     stillAsked: "The still is being taken from the original; open the item again to see it.",
+    searchText: "Search names, file names, cases, notes", kind: "Kind", any: "all", video: "video", audio: "audio", image: "picture", document: "document",
+    from: "From", to: "To", search: "Search", csv: "Export the list (on record)", found: "Found:", byClock: "by the clock of: ",
     until: "can be played up to", left: "about", minutes: "min left",
   },
 };

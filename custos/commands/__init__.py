@@ -10,7 +10,19 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import alarms, demo, doctor, formats, jobs, parts, people, serve, settings, verify
+from custos.commands import (
+    alarms,
+    demo,
+    doctor,
+    formats,
+    jobs,
+    parts,
+    people,
+    search,
+    serve,
+    settings,
+    verify,
+)
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -21,6 +33,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     people.register,
     jobs.register,
     alarms.register,
+    search.register,
     verify.register,
     doctor.register,
     settings.register,

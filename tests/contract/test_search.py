@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 
+from evidence.access import Viewer
 from evidence.ids import new_id
-from evidence.items import Category, Submission
+from evidence.items import Category, Submission, Viewing
 from evidence.places import MICRO, Box, Circle, Place
-from evidence.search import ClockKind, ItemState, Query, SavedSearch
+from evidence.search import ClockKind, Entry, ItemState, Query, SavedSearch
 from evidence.words import searchable
 from storage.catalogue import search_questions
+from storage.catalogue.tables import items, viewings
 from tests.searching import (
     BEIJING,
     DEVICES,
@@ -177,3 +180,65 @@ def test_searches_are_kept_for_one_person_alone(archive: Archive) -> None:
     assert archive.tx.search.drop_saved(mine, again.id)
     assert archive.tx.search.saved(mine) == []
     assert archive.tx.search.saved(other) == [foreign]
+
+
+def _with_a_viewing(viewer: Viewer) -> ColumnElement[bool]:
+    return exists().where(viewings.c.item_id == items.c.id)
+
+
+def _of_a_column_that_only_items_have(viewer: Viewer) -> ColumnElement[bool]:
+    return or_(items.c.size > 1_000, and_(items.c.unit == UNITS[0], items.c.salvaged.is_(None)))
+
+
+def _of_several_units(viewer: Viewer) -> ColumnElement[bool]:
+    return and_(items.c.unit.in_(UNITS[:2]), items.c.id.not_in(select(viewings.c.item_id)))
+
+
+def _by_a_join_of_its_own(viewer: Viewer) -> ColumnElement[bool]:
+    other = items.alias()
+    return items.c.agent_id.in_(select(other.c.agent_id).where(other.c.unit == UNITS[1]))
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_seen"),
+    [
+        (_with_a_viewing, lambda entry, watched: entry.item_id in watched),
+        (_of_a_column_that_only_items_have, lambda entry, watched: entry.unit == UNITS[0]),
+        (_of_several_units, lambda entry, watched: entry.unit in UNITS[:2] and entry.item_id not in watched),
+        (_by_a_join_of_its_own, lambda entry, watched: entry.unit == UNITS[1]),
+    ],
+)
+def test_whatever_the_rule_of_what_may_be_seen_asks_for_is_asked(
+    archive: Archive,
+    few: None,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: Callable[[Viewer], ColumnElement[bool]],
+    is_seen: Callable[[Entry, set[str]], bool],
+) -> None:
+    watched = set(ids(archive.entries[::3]))
+    for item in watched:
+        viewing = Viewing(new_id(NOW), archive.agents[0].id, item, "original", (0, 1), None, NOW, NOW, "")
+        archive.tx.viewings.open(viewing)
+    monkeypatch.setattr(search_questions, "visible_items", rule)
+    who = archive.viewers()[0]
+    try:
+        for query in (
+            Query(),
+            Query(kind="video"),
+            Query(text="张"),
+            Query(officer="张伟"),
+            Query(case="A-1"),
+        ):
+            wanted = [one for one in archive.found(who, query) if is_seen(one, watched)]
+            page = archive.tx.search.page(who, query, before=None, limit=999)
+            assert [hit.item_id for hit in page] == ids(wanted)
+            facets = archive.tx.search.facets(who, query)
+            assert facets.total == len(wanted)
+            for name, counts in facets.counts.items():
+                assert list(counts) == recount(wanted, name)
+        said = archive.tx.search.suggestions(who, "", 10)
+        seen = [one for one in archive.found(who, Query()) if is_seen(one, watched)]
+        assert list(said["officer"]) == sorted({one.officer for one in seen if one.officer})
+        assert list(said["case"]) == sorted({case for one in seen for case in one.cases})
+    finally:
+        archive.tx.connection.execute(delete(viewings))
