@@ -22,17 +22,19 @@ from api.search_schemas import (
     SuggestionsOut,
 )
 from evidence.errors import Invalid
+from evidence.projection import state_of
 from evidence.search import MOST_ON_A_PAGE, PAGE, read_query
 from evidence.timekeeping import to_text
+from retrieval.reading import ItemView
 from retrieval.search import Found
 
 _NOT_CRITERIA = ("cursor", "limit")
 _LIMIT = re.compile(r"[0-9]{1,4}", re.ASCII)
-#: What a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet takes for a formula; some also in full width.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _COLUMNS = (
-    "item", "filename", "kind", "category", "unit", "case", "officer", "device", "recording", "segment",
-    "received", "size", "sha256", "sent_by", "warnings",
+    "item", "filename", "kind", "category", "state", "unit", "case", "officer", "device", "recording",
+    "segment", "received", "size", "sha256", "sent_by", "warnings",
 )  # fmt: skip
 
 
@@ -74,10 +76,10 @@ async def export(request: web.Request) -> web.StreamResponse:
     )
     await response.prepare(request)
     # The mark by which spreadsheets know UTF-8.
-    await response.write("\ufeff".encode() + _lines([_COLUMNS]))
-    await response.write(_lines([_row(one) for one in first]))
+    await response.write("\ufeff".encode() + csv_lines([_COLUMNS]))
+    await response.write(csv_lines([_row(one) for one in first]))
     async for some in found:
-        await response.write(_lines([_row(one) for one in some]))
+        await response.write(csv_lines([_row(one) for one in some]))
     await response.write_eof()
     return response
 
@@ -125,15 +127,21 @@ def _row(found: Found) -> list[str]:
     item, said = found.view.item, found.view.item.submission
     warnings: Any = (item.summary or {}).get("warnings", ())
     return [
-        item.id, said.filename, item.kind, said.category.value, item.unit, said.case or "",
-        said.officer or "", said.device or "", said.recording or "",
+        item.id, said.filename, item.kind, said.category.value, _state(found.view), item.unit,
+        said.case or "", said.officer or "", said.device or "", said.recording or "",
         "" if said.segment is None else str(said.segment), to_text(item.committed_at), str(item.size),
         item.sha256, found.view.names.get(item.agent_id, ""), " / ".join(warnings),
     ]  # fmt: skip
 
 
-def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO()
+def _state(view: ItemView) -> str:
+    is_playable = any(rendition.kind == "playable" for rendition in view.renditions)
+    return state_of(is_playable, [job.state for job in view.jobs]).value
+
+
+def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
+    """The rows as CSV in UTF-8 (RFC 4180), every cell guarded."""
+    text = io.StringIO(newline="")
     csv.writer(text).writerows([guarded(cell) for cell in row] for row in rows)
     return text.getvalue().encode()
 

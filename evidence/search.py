@@ -238,7 +238,7 @@ def _belongs(agent_id: str, query: Query, seq: int) -> bytes:
 
 
 _CODES: Mapping[str, tuple[str, str]] = {
-    "kind": ("bad-kind", "`kind` is a word like video, audio, image, document."),
+    "kind": ("bad-kind", "`kind` is a word like video, audio, photo, document, unknown."),
     "category": ("bad-category", f"`category` is one of {', '.join(Category)}."),
     "state": ("bad-state", f"`state` is one of {', '.join(ItemState)}."),
     "clock": ("bad-clock", f"`clock` is any of {', '.join(ClockKind)}, with commas between."),

@@ -56,7 +56,8 @@ def fold(text: str) -> str:
 
 def code(text: str) -> str:
     """One spelling for numbers and names that are compared as a whole: capitals, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).upper().split())
+    capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    return " ".join(capitals.split())
 
 
 def tokens(text: str) -> list[str]:

@@ -65,7 +65,7 @@ def entry_for(draw: random.Random, item: Item) -> Entry:
     officer, device = draw.choice(OFFICERS), draw.choice(DEVICES)
     case = draw.choice(["沪公行罚(2026)12号", "A-1", None])
     return Entry(
-        item.id, item.unit, item.agent_id, draw.choice(["video", "audio", "image"]),
+        item.id, item.unit, item.agent_id, draw.choice(["video", "audio", "photo"]),
         draw.choice([*Category]).value, draw.choice([*ItemState]), officer, draw.choice(["013579", None]),
         device, (code(case),) if case else (),
         searchable(text or "" for text in (officer, device, case, draw.choice(_NOTES))),

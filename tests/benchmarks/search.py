@@ -91,7 +91,7 @@ class _Archive:
         shot = at - timedelta(minutes=draw.randrange(20, 900))
         local = shot + timedelta(hours=8)
         item_id = _id(number, 0)
-        kind = draw.choices(("video", "audio", "image", "document"), (80, 8, 9, 3))[0]
+        kind = draw.choices(("video", "audio", "photo", "document"), (80, 8, 9, 3))[0]
         case = f"城管罚〔{local.year}〕{draw.randrange(60_000):05d}号" if draw.random() < 0.5 else None
         name = f"{device}_{local:%Y%m%d%H%M%S}_{draw.randrange(9999):04d}.mp4"
         times = (TimeStatement("device-clock", local.isoformat() + "", None, "start"),)

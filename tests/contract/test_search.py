@@ -91,7 +91,7 @@ def queries(draw: st.DrawFn) -> Query:
         badge=draw(often("013579")),
         device=draw(often(*DEVICES)),
         unit=draw(often(*UNITS)),
-        kind=draw(often("video", "audio", "image", "document")),
+        kind=draw(often("video", "audio", "photo", "document")),
         category=draw(often(*Category)),
         state=draw(often(*ItemState)),
         since=since,

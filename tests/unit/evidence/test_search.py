@@ -42,7 +42,7 @@ def queries(draw: st.DrawFn) -> Query:
         badge=draw(optional),
         device=draw(optional),
         unit=draw(st.none() | _VALUE),
-        kind=draw(st.none() | st.sampled_from(["video", "audio", "image"])),
+        kind=draw(st.none() | st.sampled_from(["video", "audio", "photo"])),
         category=draw(st.none() | st.sampled_from(Category)),
         state=draw(st.none() | st.sampled_from(ItemState)),
         since=since,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.errors import Invalid
-from evidence.words import LONGEST_QUESTION, Asked, asked, code, searchable, terms, tokens
+from evidence.words import LONGEST_QUESTION, Asked, asked, code, fold, searchable, terms, tokens
 
 HAN = st.text("张伟大二队执法现场检查城南㐀𠀀々〇", min_size=1, max_size=8)
 ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
@@ -134,3 +134,9 @@ def test_questions_that_ask_nothing_or_too_much_are_refused(question: str, refus
 @given(ANY)
 def test_a_code_has_one_spelling(text: str) -> None:
     assert code(f"  {text} ") == code(text)
+    assert code(code(text)) == code(text)
+
+
+@given(ANY)
+def test_a_folded_text_is_folded(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
