@@ -7,14 +7,17 @@ import io
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from evidence.agents import Role
-from evidence.projection import rebuild
+from evidence.jobs import Stage
+from evidence.projection import rebuild, refresh_state
 from retrieval import search as use_case
+from tests.media import ffmpeg
 from tests.searching import statements
 from tests.serving.client import Answer, Client
 from tests.serving.inside import Inside
@@ -93,6 +96,63 @@ def test_each_criterion_finds_what_meets_it(
     office: Office, criteria: dict[str, str], names: list[str]
 ) -> None:
     assert found(office.client(Role.REVIEWER), **criteria) == [office.items[name] for name in names]
+
+
+def test_what_is_read_out_of_a_recording_is_searched(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=12:duration=2", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-pix_fmt", "yuv420p", "-metadata", "title=庭审录像"),
+        *("-metadata", "creation_time=2025-07-01T02:00:00Z", "-metadata", "location=+39.9042+116.4074/"),
+        str(path),
+    )
+    unit = f"{office.unit}-media"
+    station = office.inside.client(Role.STATION, unit)
+    item = station.kept(path.read_bytes(), "DSJ-A12345_012345_20250701100000_0001.mp4")
+    reviewer = office.inside.client(Role.REVIEWER, unit)
+    for criteria in (
+        {"state": "playable", "kind": "video"},
+        {"near": "116.4074,39.9042,20"},
+        {"box": "116,39,117,40", "text": "庭审"},
+        {"badge": "012345", "device": "dsj-a12345"},
+        {"from": "2025-07-01T10:00:01+08:00", "to": "2025-07-01T10:00:01+08:00", "clock": "file-name"},
+        {"from": "2025-07-01T02:00:00Z", "to": "2025-07-01T02:00:00Z", "clock": "file"},
+    ):
+        assert found(reviewer, **criteria) == [item], criteria
+    for criteria in (
+        {"state": "working"},
+        {"near": "116.4174,39.9042,200"},
+        {"from": "2025-07-02T02:00:00Z", "clock": "file,file-name"},
+    ):
+        assert found(reviewer, **criteria) == [], criteria
+    # The box of an MP4 is UTC by its format, and a camera may have written its local time all the same.
+    answer = ask(reviewer, from_="2025-06-30T18:00:00Z", to="2025-06-30T18:00:01Z").json()
+    assert {clock["assumed"] for clock in answer["items"][0]["clocks"]} == {"+08:00"}
+
+
+def test_work_that_failed_and_is_tried_again_changes_the_state(office: Office) -> None:
+    unit = f"{office.unit}-failing"
+    item = office.inside.client(Role.STATION, unit).kept(b"nothing that plays")
+    reviewer = office.inside.client(Role.REVIEWER, unit)
+    assert found(reviewer, state="stored") == [item]
+    services = office.inside.services
+    # There is no playable copy that could be proven, which is final.
+    job = office.inside.do(
+        services.catalogue.write(
+            lambda tx: tx.jobs.add(Stage.PROVE, item, unit, services.work._clock.now(), again=True)
+        )
+    )
+    office.inside.do(services.work.run(job))
+    assert found(reviewer, state="failed") == [item]
+
+    def queue(tx: Any) -> None:
+        tx.jobs.retry(job, services.work._clock.now())
+        refresh_state(tx, item)
+
+    office.inside.do(services.catalogue.write(queue))
+    assert found(reviewer, state="working") == [item]
+    office.inside.do(services.work.run(job))
+    assert found(reviewer, state="failed") == [item]
 
 
 def test_the_clock_that_matched_is_named(office: Office) -> None:
