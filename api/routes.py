@@ -22,6 +22,7 @@ from api.schemas import (
     StillWanted,
     UploadOut,
 )
+from api.search_routes import SEARCH_ROUTES
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -108,6 +109,7 @@ ROUTES: tuple[Route, ...] = (
         (Parameter("before", "query"), Parameter("mine", "query")),
         (400,),
     ),
+    *SEARCH_ROUTES,
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),

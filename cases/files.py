@@ -30,6 +30,7 @@ from evidence.linking import link
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
+from evidence.projection import refresh
 
 PAGE = 50
 
@@ -104,6 +105,7 @@ class CaseFiles:
         def put(tx: Transaction) -> Case:
             case = allowed_case(tx, self._authority, agent, Action.CHANGE_CASE, case_id, now)
             tx.cases.describe(case.id, detail)
+            find_again(tx, case.id)
             said: dict[str, Json] = {"was": case.detail.as_json(), "is": detail.as_json()}
             tx.events.append(_event(EventType.CASE_DESCRIBED, agent, now, case, said))
             return replace(case, detail=detail)
@@ -227,6 +229,13 @@ class CaseFiles:
         subjects = (Subject("case", case_id), *(Subject("item", item_id) for item_id in shown))
         await self._catalogue.record(EventDraft(EventType.CASE_SHOWN, agent.id, now, subjects))
         return view
+
+
+def find_again(tx: Transaction, case_id: str) -> None:
+    """What is linked to the case is found by what it says now."""
+    for made in tx.links.of_case(case_id):
+        if made.withdrawn_at is None:
+            refresh(tx, made.item_id)
 
 
 def _reckon(tx: Transaction, case: Case, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from cases.files import person_called
+from cases.files import find_again, person_called
 from evidence.access import LONGEST_SHARE, PURPOSE_LASTS, Share, SubjectKind
 from evidence.agents import Action, Agent, AgentKind, Resource, Restriction
 from evidence.allowed import allowed_case, allowed_item
@@ -52,6 +52,8 @@ class Rights:
             if any(person.kind is not AgentKind.PERSON for person in people):
                 raise Invalid("not-a-person", "Only people can be named.")
             tx.access.restrict(kind, subject_id, restriction, [person.id for person in people])
+            if kind is SubjectKind.CASE:
+                find_again(tx, subject_id)
             tx.events.append(
                 EventDraft(
                     EventType.RESTRICTION_SET,

@@ -20,6 +20,7 @@ from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.objects import NotStored, ObjectStore
+from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
 from evidence.timekeeping import to_text
@@ -31,6 +32,9 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 10
 #: Locks that are renewed in one sweep.
 _RENEWED_AT_ONCE = 100
+#: Entries of the search that are made in one transaction, and transactions in one sweep.
+_ENTRIES = 20
+_ENTRY_BATCHES = 20
 
 
 class Sweep:
@@ -66,6 +70,7 @@ class Sweep:
             self._discard_parts,
             self._schedules.catch_up,
             self._renew_locks,
+            self._make_entries,
         ):
             try:
                 await step()
@@ -121,6 +126,13 @@ class Sweep:
         now = self._clock.now()
         for item_id in await self._catalogue.read(lambda tx: tx.parts.joined(now - PARTS_KEPT, _AT_ONCE)):
             await self._discard(item_id, now)
+
+    async def _make_entries(self) -> None:
+        """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""
+        for _ in range(_ENTRY_BATCHES):
+            if not await self._catalogue.read(lambda tx: tx.search.due(1)):
+                return
+            await self._catalogue.write(lambda tx: catch_up(tx, _ENTRIES))
 
     async def _discard(self, item_id: str, now: datetime) -> None:
         def of_parts(tx: Transaction) -> list[Rendition]:

@@ -39,6 +39,7 @@ from retrieval.copies import CopySearch
 from retrieval.reading import Reading
 from retrieval.recordings import Recordings
 from retrieval.recoveries import Recoveries
+from retrieval.search import Search
 from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
@@ -69,6 +70,7 @@ class Services:
     holds: Holds
     copies: CopySearch
     recordings: Recordings
+    search: Search
     stills: Stills
     recoveries: Recoveries
     desk: ViewingDesk
@@ -144,6 +146,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Holds(catalogue, authority, clock),
                 CopySearch(catalogue, index, authority, clock),
                 Recordings(catalogue, authority, clock),
+                Search(catalogue, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,

@@ -19,6 +19,7 @@ from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.doorbell import Doorbell
 from evidence.ports.work import GivesUp, StageWork
+from evidence.projection import refresh_state
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class JobLease:
             tx.jobs.guard(self.job.id, self.job.fence)
             result = work(tx)
             tx.jobs.finish(self.job.id, self.job.fence, self._clock.now())
+            refresh_state(tx, self.job.subject)
             return result
 
         return await self._catalogue.write(fenced)
@@ -135,6 +137,7 @@ class JobRunner:
             if job is None:
                 raise Conflict("not-failed", "There is no such job.")
             tx.jobs.retry(job_id, now)
+            refresh_state(tx, job.subject)
             tx.events.append(
                 EventDraft(
                     EventType.STAGE_RETRIED,
@@ -179,6 +182,7 @@ class JobRunner:
                 job.id, job.fence, code=error.code, message=error.message, retry_at=retry_at, now=now
             )
             if final:
+                refresh_state(tx, job.subject)
                 tx.events.append(
                     EventDraft(
                         EventType.STAGE_FAILED,

@@ -27,6 +27,18 @@ class SubjectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """A viewer's reach looked up: its units, and single items that it takes in besides or leaves out.
+
+    `units` None: every unit. Where one of them would be too many, it is None and asked for by a subquery.
+    """
+
+    units: tuple[str, ...] | None
+    also: tuple[str, ...] | None
+    hidden: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Somebody who asks for a list, and how far their role reaches.
 
@@ -39,6 +51,8 @@ class Viewer:
     unit: str | None
     own: bool
     now: datetime
+    #: The catalogue looks it up before it asks anything that carries the viewer.
+    sight: Sight | None = None
 
     @classmethod
     def of(cls, agent: Agent, scope: Resource, now: datetime) -> Viewer:

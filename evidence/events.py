@@ -70,6 +70,7 @@ class EventType(StrEnum):
     VIEWING_OPENED = "viewing.opened"
     VIEWING_CLOSED = "viewing.closed"
     LIST_SHOWN = "list.shown"
+    LIST_EXPORTED = "list.exported"
     ITEM_SHOWN = "item.shown"
     RECEIPT_SHOWN = "receipt.shown"
     PROGRESS_SHOWN = "progress.shown"
@@ -129,6 +130,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.VIEWING_OPENED: "dissemination",
     EventType.VIEWING_CLOSED: "dissemination",
     EventType.LIST_SHOWN: "dissemination",
+    EventType.LIST_EXPORTED: "dissemination",
     EventType.ITEM_SHOWN: "dissemination",
     EventType.RECEIPT_SHOWN: "dissemination",
     EventType.PROGRESS_SHOWN: "dissemination",

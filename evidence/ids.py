@@ -12,6 +12,8 @@ import secrets
 import uuid
 from datetime import datetime
 
+from evidence.timekeeping import to_micros
+
 _PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -19,7 +21,7 @@ def uuid7(at: datetime, entropy: bytes) -> str:
     """UUIDv7 for the instant `at` (aware) from ten random bytes."""
     if len(entropy) != 10:
         raise ValueError("ten random bytes are needed")
-    return _uuid7(int(at.timestamp() * 1000) & (2**48 - 1), entropy)
+    return _uuid7(to_micros(at) // 1000 & (2**48 - 1), entropy)
 
 
 def _uuid7(milliseconds: int, entropy: bytes) -> str:

@@ -11,6 +11,7 @@ from evidence.ids import new_id
 from evidence.items import Item
 from evidence.keeping import reckon
 from evidence.ports.catalogue import Transaction
+from evidence.projection import refresh
 
 
 def link(
@@ -32,6 +33,7 @@ def link(
     linked = tx.items.get(item.id)
     if linked is not None:
         reckon(tx, [linked], now)
+    refresh(tx, item.id)
     return made
 
 
@@ -72,3 +74,4 @@ def withdraw(tx: Transaction, made: Link, agent_id: str, reason: str, now: datet
             detail={"reason": reason},
         )
     )
+    refresh(tx, made.item_id)

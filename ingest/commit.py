@@ -31,6 +31,7 @@ from evidence.ports.clock import Clock
 from evidence.ports.objects import NotStored, ObjectStat, ObjectStore, Staging
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
+from evidence.projection import refresh
 from evidence.receipts import encode_receipt
 from evidence.retention import first_lock
 from evidence.schedules import keep, lock_for
@@ -187,6 +188,7 @@ class CommitStage:
         reckon(tx, [item], now)
         link_as_submitted(tx, item, now)
         tx.jobs.add(Stage.DESCRIBE, item.id, item.unit, now)
+        refresh(tx, item.id)
         return item
 
     async def _resubmit(self, lease: Lease, upload: Upload, intent: Intent) -> None:

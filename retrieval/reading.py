@@ -102,7 +102,7 @@ class Reading:
         if mine:
             viewer = replace(viewer, own=True)
         page = await self._catalogue.read(
-            lambda tx: _views(
+            lambda tx: views_of(
                 tx,
                 tx.items.page(viewer, before=before, limit=PAGE),
             )
@@ -118,7 +118,7 @@ class Reading:
         def look(tx: Transaction) -> ItemView:
             item = allowed_item(tx, self._authority, agent, Action.SEE_ITEM, item_id, now)
             links = () if scope is None else _links(tx, Viewer.of(agent, scope, now), item_id)
-            return replace(_views(tx, [item])[0], description=tx.items.description(item_id), links=links)
+            return replace(views_of(tx, [item])[0], description=tx.items.description(item_id), links=links)
 
         view = await self._catalogue.read(look)
         await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
@@ -272,16 +272,17 @@ def _links(tx: Transaction, viewer: Viewer, item_id: str) -> Sequence[tuple[Link
     return [(made, seen[made.case_id]) for made in live if made.case_id in seen]
 
 
-def _views(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
+def views_of(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
     jobs: dict[str, list[Job]] = {}
     for job in tx.jobs.of_subjects([item.id for item in items]):
         jobs.setdefault(job.subject, []).append(job)
     names = tx.agents.names(sorted({item.agent_id for item in items}))
     parts = tx.parts.of_items([item.id for item in items])
+    renditions = tx.items.renditions_of([item.id for item in items])
     return [
         ItemView(
             item,
-            tx.items.renditions(item.id),
+            renditions.get(item.id, ()),
             jobs.get(item.id, []),
             names,
             parts=parts.get(item.id, ()),

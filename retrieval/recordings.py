@@ -181,7 +181,7 @@ def _views(tx: Transaction, viewer: Viewer, recordings: Sequence[str]) -> list[R
     most = MOST if len(recordings) == 1 else _MOST_LISTED
     members = tx.recordings.members(viewer, recordings, most + 1)
     kinds = ("playable", "analysis")
-    made = tx.items.renditions_of([member.item.id for member in members], kinds)
+    made = tx.items.renditions_of_kinds([member.item.id for member in members], kinds)
     by_recording: dict[str, list[Member]] = {}
     for member in members[:most]:
         by_recording.setdefault(member.recording, []).append(member)

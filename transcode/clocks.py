@@ -10,22 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from evidence.canonical import Json
 from evidence.timekeeping import TimeStatement
+from evidence.written_time import WRITTEN, Reading, read_time, zone_in
 from transcode.routes import streams_of
 from transcode.tags import Tag
 
 #: A hostile file may hold any number of dates; how many were left out is said.
 MOST = 200
 
-_WRITTEN = re.compile(
-    r"(\d{4})[:_-]?(\d\d)[:-]?(\d\d)"
-    r"(?:[ T_-]?(\d\d)[:.-]?(\d\d)(?:[:.-]?(\d\d)(?:[.,]?(\d{1,9}))?)?)?"
-    r"\s?(Z|UTC|[+-]\d\d:?\d\d)?(?: DST)?",
-    re.ASCII,
-)
 _DATE_TAG = re.compile(r"\d{4}[:-]\d\d[:-]\d\d(?:[ T]\d\d:\d\d.{0,24})?", re.ASCII)
 _ZONE = re.compile(r"Z|UTC|[+-]\d\d:?\d\d", re.ASCII)
 _DERIVED_OR_FOREIGN = re.compile(r"Composite|File|System|ExifTool\d*|ICC.*")
@@ -68,43 +62,9 @@ class Clock:
         return {**self.statement.as_json(), "tags": [*self.tags], "is_utc": self.is_utc, "at": self.at}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a value means as a date and time: `local` without a zone, and its offset from UTC if known."""
-
-    local: datetime
-    offset: timedelta | None
-    has_seconds: bool
-
-
 def reading(clock: Clock) -> Reading | None:
     """The value as numbers, for comparing only; None for what has no date, no time, or no sense."""
-    match = _WRITTEN.fullmatch(clock.statement.value.strip())
-    if match is None or match[4] is None:
-        return None
-    year, month, day, hour, minute = (int(match[at]) for at in range(1, 6))
-    micros = int((match[7] or "").ljust(6, "0")[:6])
-    try:
-        local = datetime(year, month, day, hour, minute, int(match[6] or 0), micros)  # noqa: DTZ001
-    except ValueError:
-        return None
-    return Reading(local, _offset(clock), match[6] is not None)
-
-
-def _offset(clock: Clock) -> timedelta | None:
-    if clock.is_utc or clock.statement.zone in ("Z", "UTC"):
-        return timedelta(0)
-    if clock.statement.zone is None:
-        return None
-    sign, digits = clock.statement.zone[0], clock.statement.zone[1:].replace(":", "")
-    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -size if sign == "-" else size
-
-
-def zone_in(value: str) -> str | None:
-    """The zone that stands at the end of a date as tools write it, None if there is none."""
-    match = _WRITTEN.fullmatch(value.strip())
-    return match[8] if match else None
+    return read_time(clock.statement.value, clock.statement.zone, is_utc=clock.is_utc)
 
 
 def in_tags(tags: Sequence[Tag]) -> list[Clock]:
@@ -210,7 +170,7 @@ def in_probe(probe_data: Json, *, dates: bool) -> list[Clock]:
             found.append(Clock(TimeStatement(f"timecode ({place})", timecode), (f"{place} timecode",)))
         for name in _PROBE_DATES if dates else ():
             value = said.get(name)
-            if isinstance(value, str) and _WRITTEN.fullmatch(value.strip()):
+            if isinstance(value, str) and WRITTEN.fullmatch(value.strip()):
                 zone = None if is_mov and name == "creation_time" else zone_in(value)
                 statement = TimeStatement(f"{name} ({place}, as ffprobe prints it)", value, zone, "unknown")
                 found.append(Clock(statement, (f"{place} {name}",)))

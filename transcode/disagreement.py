@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from transcode.clocks import Clock, Reading, reading
+from evidence.written_time import Reading
+from transcode.clocks import Clock, reading
 
 TOLERATED = timedelta(seconds=5)
 _SHOWN = 5

@@ -31,6 +31,7 @@ from evidence.ports.clock import Clock
 from evidence.ports.media import Description, Made, MediaTools
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import Lease
+from evidence.projection import refresh
 from evidence.ruling import link_described
 from transcode.making import decided
 from transcode.routes import PLAYABLE_ROUTES
@@ -100,6 +101,7 @@ class DescribeStage:
             link_described(tx, item, self._zone, now)
             for stage in follow_on:
                 tx.jobs.add(stage, item.id, item.unit, now)
+            refresh(tx, item.id)
 
         await lease.finish(complete)
 

@@ -64,21 +64,53 @@ function row(item) {
   const open = element("button", item.submitted.filename, { type: "button", onclick: () => show(item.id).catch(fail) });
   const cell = element("td", "");
   cell.append(open);
+  const clocks = [...new Set(item.clocks.map(({ source, assumed }) => source + (assumed ? ` (${assumed}?)` : "")))];
+  if (clocks.length) cell.append(element("small", ` ${text("byClock")}${clocks.join(", ")}`));
   line.append(cell, element("td", item.submitted.device ?? ""), element("td", time(item.committed_at)), element("td", stateOf(item)));
   line.dataset.item = item.id;
   return line;
 }
 
-async function list(before) {
-  const found = await ask("/items" + (before ? `?before=${before}` : ""));
+// What the search form asks for, as the server names it.
+function criteria() {
+  const asked = {};
+  for (const [name, value] of new FormData($("search"))) {
+    if (value.trim()) asked[name] = ["from", "to"].includes(name) ? new Date(value).toISOString() : value;
+  }
+  return asked;
+}
+
+async function list(after) {
+  const asked = criteria();
+  const found = await ask(`/search?${new URLSearchParams(after ? { ...asked, cursor: after } : asked)}`);
   // What was asked for before somebody signed out is not shown to the next.
   if ($("main").hidden) return;
-  if (!before) $("rows").replaceChildren();
+  if (!after) $("rows").replaceChildren();
   $("rows").append(...found.items.map(row));
-  if (!before && found.items.length === 0) say(text("empty"));
+  if (!after && found.items.length === 0 && Object.keys(asked).length === 0) say(text("empty"));
   next = found.next;
   $("more").hidden = next === null;
-  if (!before) await inbox();
+  if (!after) await inbox();
+}
+
+async function search() {
+  say();
+  $("found").textContent = "";
+  await list();
+  const counted = await ask(`/search/facets?${new URLSearchParams(criteria())}`);
+  if (!$("main").hidden) $("found").textContent = `${text("found")} ${counted.total.toLocaleString(language)}`;
+}
+
+async function exportList() {
+  const answer = await fetch("/search/csv", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ query: criteria() }),
+  });
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? text("trouble"));
+  const link = element("a", "", { href: URL.createObjectURL(await answer.blob()), download: "custos-items.csv" });
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 function stop() {
@@ -241,6 +273,8 @@ function enter(agent) {
   $("detail").hidden = true;
   $("rows").replaceChildren();
   $("waiting").replaceChildren();
+  $("search").reset();
+  $("found").textContent = "";
 }
 
 function fail(error) {
@@ -268,6 +302,11 @@ $("sign-out").addEventListener("click", async () => {
   enter(null);
   try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
 });
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  search().catch(fail);
+});
+$("csv").addEventListener("click", () => exportList().catch(fail));
 $("still").addEventListener("click", () => takeStill().catch(fail));
 $("more").addEventListener("click", () => list(next).catch(fail));
 $("language").addEventListener("click", () => {

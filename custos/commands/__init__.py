@@ -10,7 +10,20 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from custos.commands import alarms, demo, doctor, formats, jobs, parts, people, serve, settings, units, verify
+from custos.commands import (
+    alarms,
+    demo,
+    doctor,
+    formats,
+    jobs,
+    parts,
+    people,
+    search,
+    serve,
+    settings,
+    units,
+    verify,
+)
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -22,6 +35,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     units.register,
     jobs.register,
     alarms.register,
+    search.register,
     verify.register,
     doctor.register,
     settings.register,

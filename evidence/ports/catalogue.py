@@ -24,6 +24,7 @@ from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.dispatches import Dispatches
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
+from evidence.ports.search import Search
 from evidence.ranges import ByteRange
 
 T = TypeVar("T")
@@ -179,10 +180,18 @@ class Items(Protocol):
 
     def recovery(self, recovery_id: str) -> Recovery | None: ...
     def renditions(self, item_id: str) -> Sequence[Rendition]: ...
-    def renditions_of(
+    def renditions_of_kinds(
         self, item_ids: Sequence[str], kinds: Sequence[str]
     ) -> Mapping[tuple[str, str], Rendition]:
         """Those of these kinds, by item and kind, in one query."""
+        ...
+
+    def several(self, item_ids: Sequence[str]) -> Sequence[Item]:
+        """These items in this order, those that are not there left out."""
+        ...
+
+    def renditions_of(self, item_ids: Sequence[str]) -> Mapping[str, Sequence[Rendition]]:
+        """The renditions of many, those without any left out."""
         ...
 
     def rendition(self, item_id: str, kind: str) -> Rendition | None: ...
@@ -348,6 +357,8 @@ class Transaction(Protocol):
     def viewings(self) -> Viewings: ...
     @property
     def oversight(self) -> Oversight: ...
+    @property
+    def search(self) -> Search: ...
 
 
 class Catalogue(Protocol):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     delete,
@@ -23,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from evidence.access import Share, SubjectKind, Viewer, strictest
+from evidence.access import Share, Sight, SubjectKind, Viewer, strictest
 from evidence.agents import Resource, Restriction
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.case_tables import (
@@ -34,28 +36,73 @@ from storage.catalogue.case_tables import (
     named_people,
     purposes,
     shares,
+    unit_above,
 )
 from storage.catalogue.retention_tables import holds
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits, is_below
 
 _SEALED = Restriction.SEALED.value
+#: More single items than this are asked for by a subquery.
+_FEW = 500
+
+
+def sighted(connection: Connection, viewer: Viewer) -> Viewer:
+    """The viewer with what its reach comes to: few values, which an index finds, in place of subqueries.
+
+    Once it was looked up it stays as it is, for the transaction that it is asked in.
+    """
+    if viewer.sight is not None:
+        return viewer
+    units: tuple[str, ...] | None = None
+    if viewer.unit is not None and not viewer.own:
+        below = connection.execute(
+            select(unit_above.c.unit).where(unit_above.c.above == viewer.unit).order_by(unit_above.c.unit)
+        ).scalars()
+        units = (viewer.unit, *below)
+    also = _few(connection, _reached_otherwise(viewer))
+    hidden = _few(connection, _hidden(viewer.agent_id))
+    return replace(viewer, sight=Sight(units, also, hidden))
+
+
+def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
+    found = set(connection.execute(query.limit(_FEW + 1)).scalars())
+    return tuple(sorted(found)) if len(found) <= _FEW else None
 
 
 def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `items` for what `viewer` may see."""
+    sight = viewer.sight or Sight(None, None, None)
+    within = _within(viewer, items.c.unit, items.c.agent_id)
+    if sight.units is not None and len(sight.units) == 1:
+        within = items.c.unit == sight.units[0]
+    elif sight.units is not None:
+        within = items.c.unit.in_(sight.units)
+    if sight.also is None:
+        within = or_(within, items.c.id.in_(_reached_otherwise(viewer)))
+    elif sight.also:
+        within = or_(within, items.c.id.in_(sight.also))
+    if sight.hidden is None:
+        return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
+    return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
+
+
+def _reached_otherwise(viewer: Viewer) -> Select[str]:
+    """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
     shared = _shared(viewer.agent_id, viewer.now)
-    reached = or_(
-        _within(viewer, items.c.unit, items.c.agent_id),
-        items.c.id.in_(shared),
-        items.c.id.in_(
-            select(links.c.item_id).where(
-                links.c.withdrawn_at.is_(None),
-                or_(links.c.case_id.in_(shared), links.c.case_id.in_(_assigned(viewer.agent_id))),
-            )
-        ),
+    single = shared.where(shares.c.subject_kind == SubjectKind.ITEM.value)
+    of_cases = select(links.c.item_id).where(
+        links.c.withdrawn_at.is_(None),
+        or_(links.c.case_id.in_(shared), links.c.case_id.in_(_assigned(viewer.agent_id))),
     )
-    return and_(reached, or_(items.c.restriction != _SEALED, _named_on_item(viewer.agent_id)))
+    found = union(single, of_cases).subquery()
+    return select(found.c[0])
+
+
+def _hidden(agent_id: str) -> Select[str]:
+    """What is sealed and does not name the agent."""
+    sealed = items.alias("sealed")
+    return select(sealed.c.id).where(sealed.c.restriction == _SEALED, not_(_named_on(sealed, agent_id)))
 
 
 def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
@@ -73,33 +120,31 @@ def _within(viewer: Viewer, unit: ColumnElement[str], owner: ColumnElement[str])
     return true() if viewer.unit is None else is_below(unit, viewer.unit)
 
 
-def _shared(agent_id: str, now: datetime) -> Select[tuple[str]]:
+def _shared(agent_id: str, now: datetime) -> Select[str]:
     return select(shares.c.subject).where(
         shares.c.agent_id == agent_id, shares.c.until > to_micros(now), shares.c.withdrawn_at.is_(None)
     )
 
 
-def _assigned(agent_id: str) -> Select[tuple[str]]:
+def _assigned(agent_id: str) -> Select[str]:
     return select(case_people.c.case_id).where(case_people.c.agent_id == agent_id)
 
 
-def _named(agent_id: str) -> Select[tuple[str]]:
+def _named(agent_id: str) -> Select[str]:
     return select(named_people.c.subject).where(named_people.c.agent_id == agent_id)
 
 
-def _named_on_item(agent_id: str) -> ColumnElement[bool]:
+def _named_on(item: FromClause, agent_id: str) -> ColumnElement[bool]:
     """Whether the agent is named on the item where it is sealed, and on every case that seals it."""
-    own = exists().where(
-        item_restrictions.c.item_id == items.c.id, item_restrictions.c.restriction == _SEALED
-    )
+    own = exists().where(item_restrictions.c.item_id == item.c.id, item_restrictions.c.restriction == _SEALED)
     by_case = exists().where(
-        links.c.item_id == items.c.id,
+        links.c.item_id == item.c.id,
         links.c.withdrawn_at.is_(None),
         cases.c.id == links.c.case_id,
         cases.c.restriction == _SEALED,
         cases.c.id.not_in(_named(agent_id)),
     )
-    return and_(or_(not_(own), items.c.id.in_(_named(agent_id))), not_(by_case))
+    return and_(or_(not_(own), item.c.id.in_(_named(agent_id))), not_(by_case))
 
 
 class SqlAccess:
@@ -129,7 +174,7 @@ class SqlAccess:
                     items.c.unit,
                     items.c.agent_id,
                     items.c.restriction,
-                    _named_on_item(agent_id).label("named"),
+                    _named_on(items, agent_id).label("named"),
                     or_(items.c.id.in_(_shared(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
                     purpose.label("purpose"),
                 ).where(items.c.id == item_id)
@@ -185,7 +230,7 @@ class SqlAccess:
             select(items.c.id, items.c.upload_id).where(
                 or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)),
                 items.c.restriction == _SEALED,
-                not_(_named_on_item(agent_id)),
+                not_(_named_on(items, agent_id)),
             )
         )
         return frozenset(one for row in rows for one in row)
@@ -281,13 +326,12 @@ class SqlAccess:
 
 def is_held() -> ColumnElement[bool]:
     """Whether a hold is on the item of `items`, or on a case that it is or was linked to."""
-    return exists().where(
-        holds.c.lifted_at.is_(None),
-        or_(
-            holds.c.subject == items.c.id,
-            holds.c.subject.in_(select(links.c.case_id).where(links.c.item_id == items.c.id)),
-        ),
+    own = exists().where(holds.c.lifted_at.is_(None), holds.c.subject == items.c.id)
+    # One level deep: a select inside a select would not know which item is meant.
+    by_case = exists().where(
+        holds.c.lifted_at.is_(None), holds.c.subject == links.c.case_id, links.c.item_id == items.c.id
     )
+    return or_(own, by_case)
 
 
 def follow(connection: Connection, item_id: str) -> None:

@@ -83,6 +83,7 @@ named_people = Table(
     metadata,
     Column("subject", ID, primary_key=True),
     Column("agent_id", ForeignKey("agents.id"), primary_key=True),
+    Index("ix_named_people_agent_id_subject", "agent_id", "subject"),
 )
 
 shares = Table(

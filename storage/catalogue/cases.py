@@ -14,7 +14,7 @@ from evidence.errors import Conflict
 from evidence.items import Category, Item
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import follow, visible_cases, visible_items
+from storage.catalogue.access import follow, sighted, visible_cases, visible_items
 from storage.catalogue.case_tables import case_people, cases, links
 from storage.catalogue.tables import items
 
@@ -209,7 +209,7 @@ class SqlLinks:
         """Items without a live link that `viewer` may see, newest first."""
         query = (
             select(items)
-            .where(items.c.links == 0, visible_items(viewer))
+            .where(items.c.links == 0, visible_items(sighted(self._connection, viewer)))
             .order_by(items.c.id.desc())
             .limit(limit)
         )

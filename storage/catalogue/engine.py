@@ -12,6 +12,7 @@ from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
@@ -37,6 +38,14 @@ def sqlite_version() -> str:
     return str(sqlite.sqlite_version)
 
 
+class _WithHints(SQLiteCompiler):
+    """Writes hints behind the tables that they are for; SQLAlchemy leaves them out for SQLite."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        """The hint as it is given."""
+        return text
+
+
 def _on_connect(pragmas: tuple[str, ...]) -> Callable[[Any, Any], None]:
     def apply(connection: Any, _record: Any) -> None:
         for pragma in pragmas:
@@ -56,6 +65,7 @@ def open_engine(path: Path, *, readers: bool) -> Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"check_same_thread": False},
     )
+    engine.dialect.statement_compiler = _WithHints
     event.listen(engine, "connect", _on_connect(_READER_PRAGMAS if readers else _WRITER_PRAGMAS))
     return engine
 

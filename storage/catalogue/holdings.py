@@ -12,7 +12,7 @@ from evidence.canonical import Json
 from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import visible_items
+from storage.catalogue.access import sighted, visible_items
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
@@ -52,6 +52,7 @@ class SqlItems:
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
         """Newest first."""
+        viewer = sighted(self._connection, viewer)
         query = select(items).where(visible_items(viewer)).order_by(items.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(items.c.id < before)
@@ -59,6 +60,7 @@ class SqlItems:
 
     def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:
         """Those of the items that `viewer` may see."""
+        viewer = sighted(self._connection, viewer)
         rows = self._connection.execute(
             select(items).where(items.c.id.in_(item_ids), visible_items(viewer))
         ).mappings()
@@ -170,7 +172,7 @@ class SqlItems:
         ).mappings()
         return [codec.rendition(row) for row in rows]
 
-    def renditions_of(
+    def renditions_of_kinds(
         self, item_ids: Sequence[str], kinds: Sequence[str]
     ) -> Mapping[tuple[str, str], Rendition]:
         """The renditions of these kinds of all of these items."""
@@ -178,6 +180,24 @@ class SqlItems:
             select(renditions).where(renditions.c.item_id.in_(item_ids), renditions.c.kind.in_(kinds))
         ).mappings()
         return {(row["item_id"], row["kind"]): codec.rendition(row) for row in rows}
+
+    def several(self, item_ids: Sequence[str]) -> Sequence[Item]:
+        """These items in this order."""
+        rows = self._connection.execute(select(items).where(items.c.id.in_(item_ids))).mappings()
+        found = {row["id"]: codec.item(row) for row in rows}
+        return [found[item_id] for item_id in item_ids if item_id in found]
+
+    def renditions_of(self, item_ids: Sequence[str]) -> Mapping[str, Sequence[Rendition]]:
+        """The renditions of many, by item."""
+        rows = self._connection.execute(
+            select(renditions)
+            .where(renditions.c.item_id.in_(item_ids))
+            .order_by(renditions.c.item_id, renditions.c.kind)
+        ).mappings()
+        found: dict[str, list[Rendition]] = {}
+        for row in rows:
+            found.setdefault(row["item_id"], []).append(codec.rendition(row))
+        return found
 
     def rendition(self, item_id: str, kind: str) -> Rendition | None:
         """The rendition of that kind."""

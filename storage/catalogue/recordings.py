@@ -24,7 +24,7 @@ from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
 from evidence.recordings import LONGEST_US, SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
-from storage.catalogue.access import visible_items
+from storage.catalogue.access import sighted, visible_items
 from storage.catalogue.recording_tables import recording_segments, recording_starts
 from storage.catalogue.tables import items
 
@@ -121,15 +121,14 @@ class SqlRecordings:
 
     def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:
         """The segments of these recordings that the viewer may see."""
-        return self._members(
-            _members(viewer).where(recording_segments.c.recording_id.in_(recording_ids)).limit(limit)
-        )
+        of_these = recording_segments.c.recording_id.in_(recording_ids)
+        return self._members(_members(sighted(self._connection, viewer)).where(of_these).limit(limit))
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[str]:
         """Newest first."""
         query = (
             select(recording_segments.c.recording_id)
-            .where(_is_visible(viewer))
+            .where(_is_visible(sighted(self._connection, viewer)))
             .distinct()
             .order_by(recording_segments.c.recording_id.desc())
             .limit(limit)
@@ -142,7 +141,7 @@ class SqlRecordings:
         """The device's segments of that day."""
         zoned = recording_starts.c.zoned
         return self._members(
-            _members(viewer)
+            _members(sighted(self._connection, viewer))
             .join(recording_starts, recording_starts.c.item_id == recording_segments.c.item_id)
             .where(
                 recording_starts.c.unit == unit,

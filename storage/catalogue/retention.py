@@ -27,7 +27,7 @@ from evidence.ports.retention import Month
 from evidence.schedules import Hold, Keep, Rule, Schedule
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import is_held, visible_items
+from storage.catalogue.access import is_held, sighted, visible_items
 from storage.catalogue.case_tables import cases, links
 from storage.catalogue.cases import case_of
 from storage.catalogue.retention_tables import holds, schedules
@@ -154,7 +154,7 @@ class SqlRetention:
         day = cast(items.c.keep_until / _DAY_US, Integer).label("day")
         rows = self._connection.execute(
             select(day, func.count(), func.sum(cast(items.c.held, Integer)))
-            .where(visible_items(viewer), items.c.keep_until < to_micros(until))
+            .where(visible_items(sighted(self._connection, viewer)), items.c.keep_until < to_micros(until))
             .group_by(day)
         )
         months: dict[str, tuple[int, int]] = {}

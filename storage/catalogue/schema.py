@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from storage.catalogue import case_tables, dispatch_tables, recording_tables, retention_tables, tables
+from storage.catalogue import (
+    case_tables,
+    dispatch_tables,
+    recording_tables,
+    retention_tables,
+    search_tables,
+    tables,
+)
 
 #: Importing a module is what puts its tables into the metadata.
-MODULES = (tables, case_tables, retention_tables, recording_tables, dispatch_tables)
+MODULES = (tables, case_tables, retention_tables, recording_tables, dispatch_tables, search_tables)
 metadata = tables.metadata

@@ -147,6 +147,7 @@ items = Table(
     Index("ix_items_schedule_version_id", "schedule_version", "id"),
     Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
     Index("ix_items_unit_case_number", "unit", "case_number"),
+    Index("ix_items_restriction_id", "restriction", "id"),
     Index("ix_items_unit_links_id", "unit", "links", "id"),
     Index("ix_items_unit_id", "unit", "id"),
     Index("ix_items_agent_id_id", "agent_id", "id"),

@@ -15,6 +15,7 @@ from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.recordings import SqlRecordings
 from storage.catalogue.retention import SqlRetention
+from storage.catalogue.search import SqlSearch
 from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
 
@@ -39,3 +40,4 @@ class SqlTransaction:
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)
         self.oversight = SqlOversight(connection)
+        self.search = SqlSearch(connection)

@@ -209,6 +209,6 @@ async def test_renditions_of_many_items_are_read_at_once(catalogue: SqlCatalogue
     for one in made:
         await catalogue.write(lambda tx, one=one: tx.items.put_rendition(one))
     found = await catalogue.read(
-        lambda tx: tx.items.renditions_of([item.id for item in items], ["playable", "sprite"])
+        lambda tx: tx.items.renditions_of_kinds([item.id for item in items], ["playable", "sprite"])
     )
     assert found == {(items[0].id, "playable"): made[0], (items[1].id, "playable"): made[2]}

@@ -105,6 +105,12 @@ def test_the_list_is_shown_to_whoever_signed_in(visit: dict[str, Any]) -> None:
     assert visit["formHidden"]
 
 
+def test_a_single_character_finds_the_recording_that_has_it(visit: dict[str, Any]) -> None:
+    assert "e2e-级.mp4" in visit["found"]
+    assert "e2e-rotated.mp4" not in visit["found"]
+    assert visit["exported"] == "custos-items.csv"
+
+
 def test_nothing_is_left_for_the_next_person(visit: dict[str, Any]) -> None:
     assert visit["hiddenAfterwards"]
     assert visit["leftAfterwards"] == 0

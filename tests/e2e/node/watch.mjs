@@ -70,6 +70,17 @@ try {
   said.listed = await page.locator("#rows tr td:first-child").allTextContents();
   said.cookies = await page.evaluate(() => document.cookie);
 
+  await page.locator("#search input[name=text]").fill("级");
+  await page.locator("#search button").first().click();
+  await page.waitForFunction(() => document.getElementById("found").textContent !== "");
+  said.found = await page.locator("#rows tr td:first-child").allTextContents();
+  const downloading = page.waitForEvent("download");
+  await page.locator("#csv").click();
+  said.exported = (await downloading).suggestedFilename();
+  await page.locator("#search input[name=text]").fill("");
+  await page.locator("#search button").first().click();
+  await page.waitForFunction((count) => document.querySelectorAll("#rows tr").length === count, said.listed.length);
+
   for (const item of job.items) {
     await page.locator("#rows button", { hasText: item }).first().click();
     await page.waitForFunction((name) => document.getElementById("title").textContent === name, item);

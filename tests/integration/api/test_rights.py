@@ -25,11 +25,13 @@ ROLES = (
 TABLE = Path(__file__).with_name("rights.txt")
 SITUATIONS = ("own", "unit", "other", "sealed")
 #: About whoever asks, and nobody else.
-ONES_OWN = {"POST /session", "GET /session", "DELETE /session", "OPTIONS /uploads"}
+ONES_OWN = {
+    "POST /session", "GET /session", "DELETE /session", "OPTIONS /uploads", "DELETE /searches/{search}",
+}  # fmt: skip
 #: What is answered to anybody.
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /", "GET /static/{name:.+}"}
 #: What a route cannot do without.
-_QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z"}
+_QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z", "/search/suggest": "?text=a"}
 _KINDS = ("track-2", "still-0", "recovered", "part-0", "part-1", "preview")
 
 
@@ -91,6 +93,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 "hold": hold.json()["id"],
                 "recording": supervisor.get(f"/items/{item}/recording").json()["id"],
                 "version": "1",
+                "search": "none",
                 "item": item,
                 "case": case,
                 "link": link["id"],
@@ -149,6 +152,8 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/holds/{hold}/lifting": {"reason": "r"},
         "/items/{item}/holds": {"reason": "r", "authority": "a"},
         "/cases/{case}/holds": {"reason": "r", "authority": "a"},
+        "/search/csv": {"query": {}},
+        "/searches": {"name": "n", "query": {}},
         "/schedules": {"rules": [{"days": 9, "basis": "b"}], "reason": "r"},
     }.get(path, {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from custos.wiring import Services
 from evidence.agents import Role
 from evidence.jobs import JobState, Stage
 from evidence.ports.catalogue import Alarm
+from evidence.search import Query
 from tests.fault.scenario import metadata, pieces
 
 
@@ -138,3 +140,47 @@ def test_a_receipt_is_verified_and_a_changed_file_is_not(
     assert "NOT VERIFIED" in capsys.readouterr().out
     assert main(["verify", "receipt", str(tmp_path / "absent"), str(receipt)]) == 2
     assert "[no-such-file]" in capsys.readouterr().err
+
+
+def test_what_searches_look_at_is_made_anew(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def commit(services: Services) -> None:
+        agent = await services.accounts.add("li", "", Role.SUPERVISOR, "二大队", None)
+        upload = await services.uploads.open(agent, 5, metadata(filename="现场.bin"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(b"hello", 0), None)
+        (job,) = await services.catalogue.read(lambda tx: tx.jobs.of_subjects([upload.id]))
+        await services.work.run(job.id)
+        (item,) = await services.catalogue.read(lambda tx: tx.search.items_after(None, 9))
+        await services.catalogue.write(lambda tx: tx.search.drop(item))
+        assert (await services.search.page(agent, Query(text="现场"), None)).found == []
+
+    async def find(services: Services) -> None:
+        agent = await services.accounts.add("wang", "", Role.SUPERVISOR, "二大队", None)
+        (found,) = (await services.search.page(agent, Query(text="现场"), None)).found
+        assert found.view.item.submission.filename == "现场.bin"
+
+    in_services(data, commit)
+    assert main(["search", "rebuild"]) == 0
+    assert "1 items" in capsys.readouterr().out
+    in_services(data, find)
+
+
+def test_what_a_migration_left_to_be_made_is_made_by_the_sweep(data: Path) -> None:
+    async def commit(services: Services) -> None:
+        agent = await services.accounts.add("li", "", Role.SUPERVISOR, "二大队", None)
+        for name in ("一.bin", "二.bin"):
+            upload = await services.uploads.open(agent, 5, metadata(filename=name))
+            await services.uploads.receive(agent, upload.id, 0, None, pieces(b"hello", 0), None)
+            (job,) = await services.catalogue.read(lambda tx, one=upload: tx.jobs.of_subjects([one.id]))  # type: ignore[misc]
+            await services.work.run(job.id)
+
+        def as_before(tx: Any) -> None:
+            for item in tx.search.items_after(None, 9):
+                tx.search.drop(item)
+            tx.connection.exec_driver_sql("INSERT INTO search_due SELECT id FROM items")
+
+        await services.catalogue.write(as_before)
+        await services.sweep.run()
+        assert await services.catalogue.read(lambda tx: tx.search.due(9)) == []
+        assert len((await services.search.page(agent, Query(), None)).found) == 2
+
+    in_services(data, commit)

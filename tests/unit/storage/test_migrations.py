@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -26,5 +27,26 @@ def test_nothing_is_left_to_migrate(tmp_path: Path) -> None:
         migrate(engine)
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    finally:
+        engine.dispose()
+
+
+def test_items_from_before_the_search_are_left_to_be_made(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "c.db", readers=False)
+    try:
+        with engine.connect() as connection:
+            config = Config()
+            config.set_main_option("script_location", "storage.catalogue:migrations")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0004")
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            connection.exec_driver_sql(
+                "INSERT INTO items (id, upload_id, unit, agent_id, submission, kind, media_type, size,"
+                " sha256, crc32, key, version, committed_at, locked_until, fully_locked)"
+                " VALUES ('i', 'u', '', '', '{}', '', '', 0, '', 0, '', '', 0, 0, 0)"
+            )
+        migrate(engine)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT item_id FROM search_due").scalars().all() == ["i"]
     finally:
         engine.dispose()

@@ -121,6 +121,8 @@ def upgrade() -> None:
     )
     op.add_column("items", sa.Column("links", sa.Integer(), server_default="0", nullable=False))
     op.create_index("ix_items_unit_links_id", "items", ["unit", "links", "id"], unique=False)
+    op.create_index("ix_named_people_agent_id_subject", "named_people", ["agent_id", "subject"], unique=False)
+    op.create_index("ix_items_restriction_id", "items", ["restriction", "id"], unique=False)
     op.add_column("items", sa.Column("case_number", sa.Text(), nullable=True))
     op.create_index("ix_items_unit_case_number", "items", ["unit", "case_number"], unique=False)
     # Only SQLite catalogues are older than this.
