@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -275,6 +276,31 @@ def test_a_share_shows_one_thing_to_one_person_until_a_day(bureau: Inside, clip:
     assert supervisor.ask("DELETE", f"/shares/{given.json()['id']}").status == 204
     assert guest.get(f"/items/{item}").status == 404
     assert supervisor.ask("DELETE", f"/shares/{given.json()['id']}").status == 404
+
+
+def test_an_item_is_found_by_the_cases_that_it_is_linked_to(bureau: Inside) -> None:
+    supervisor = bureau.client(Role.SUPERVISOR)
+    named, party = number(), f"张{os.urandom(3).hex()}"
+    item = bureau.client(Role.OFFICER).kept(photo(), "a.png")
+
+    def found() -> list[int]:
+        questions = (f"case={quote(named)}", f"text={quote(party)}")
+        pages = [supervisor.get(f"/search?{one}").json() for one in questions]
+        assert all({one["id"] for one in page["items"]} <= {item} for page in pages)
+        return [len(page["items"]) for page in pages]
+
+    case = opened(supervisor, named)
+    supervisor.post(f"/cases/{case}/links", {"items": [item]})
+    assert found() == [1, 0]
+    supervisor.post(f"/cases/{case}/detail", {"parties": [party]}, "PUT")
+    assert found() == [1, 1]
+    restriction = {"restriction": "restricted", "reason": "r"}
+    supervisor.post(f"/cases/{case}/restriction", restriction)
+    assert found() == [1, 0]
+    supervisor.post(f"/cases/{case}/restriction", {**restriction, "restriction": "none"})
+    (link,) = supervisor.get(f"/cases/{case}").json()["links"]
+    supervisor.post(f"/links/{link['id']}/withdrawal", {"reason": "另案"})
+    assert found() == [0, 0]
 
 
 def test_a_unit_above_sees_what_lies_below(bureau: Inside) -> None:
