@@ -13,6 +13,7 @@ from api.case_schemas import (
     CaseWanted,
     Inbox,
     JoinWanted,
+    LateList,
     LinksOut,
     LinksWanted,
     ListReport,
@@ -24,6 +25,7 @@ from api.case_schemas import (
     RestrictionWanted,
     ShareOut,
     ShareWanted,
+    SilentList,
 )
 from api.retention_schemas import (
     Forecast,
@@ -54,6 +56,11 @@ def _asked(
 
 def _shown(path: str, handler: Handler, answer: type[BaseModel]) -> Route:
     return Route("GET", path, handler, {200: Answer(answer)}, tag="retention")
+
+
+def _late(path: str, handler: Handler, answer: type[BaseModel]) -> Route:
+    hours = (Parameter("hours", "query"),)
+    return Route("GET", path, handler, {200: Answer(answer)}, None, hours, (400,), tag="cases")
 
 
 CASE_ROUTES: tuple[Route, ...] = (
@@ -90,6 +97,8 @@ CASE_ROUTES: tuple[Route, ...] = (
         (400, 413),
         tag="cases",
     ),
+    _late("/overdue/uploads", cases.late_uploads, LateList),
+    _late("/overdue/devices", cases.silent_devices, SilentList),
     Route("GET", "/inbox", cases.inbox, {200: Answer(Inbox)}, None, _BEFORE, (400,), tag="cases"),
     _asked("POST", "/schedules", retention.propose, ScheduleWanted, Answer(ScheduleOut), 201),
     _shown("/schedules", retention.schedules, ScheduleList),

@@ -14,6 +14,7 @@ from evidence.access import Share
 from evidence.agents import Restriction
 from evidence.cases import LONGEST_NUMBER, LONGEST_TEXT, Case, CaseDetail, CaseState
 from evidence.items import Category
+from evidence.ports.lateness import Late, SilentDevice
 from evidence.timekeeping import to_text
 
 _MOST_FIELDS = 100
@@ -304,3 +305,54 @@ class ListReport(BaseModel):
             linked=dict(report.linked),
             ambiguous=report.ambiguous,
         )
+
+
+class LateOut(BaseModel):
+    """A recording, and how many hours after its end it was received."""
+
+    item: str
+    filename: str
+    unit: str
+    officer: str | None
+    device: str | None
+    received_at: str
+    hours: int
+
+    @classmethod
+    def of(cls, late: Late) -> LateOut:
+        """From the domain."""
+        item = late.item
+        return cls(
+            item=item.id,
+            filename=item.submission.filename,
+            unit=item.unit,
+            officer=item.submission.officer,
+            device=item.submission.device,
+            received_at=to_text(item.committed_at),
+            hours=int(late.by.total_seconds() // 3600),
+        )
+
+
+class LateList(BaseModel):
+    """Recordings that came in late, newest first."""
+
+    items: list[LateOut]
+
+
+class SilentOut(BaseModel):
+    """A device, and when something last came from it."""
+
+    unit: str
+    device: str
+    last_at: str
+
+    @classmethod
+    def of(cls, silent: SilentDevice) -> SilentOut:
+        """From the domain."""
+        return cls(unit=silent.unit, device=silent.device, last_at=to_text(silent.last_at))
+
+
+class SilentList(BaseModel):
+    """Devices from which nothing has come for long, the longest silent first."""
+
+    devices: list[SilentOut]

@@ -16,6 +16,8 @@ from api.case_schemas import (
     FateOut,
     Inbox,
     JoinWanted,
+    LateList,
+    LateOut,
     LinksOut,
     LinksWanted,
     ListReport,
@@ -27,6 +29,8 @@ from api.case_schemas import (
     RestrictionWanted,
     ShareOut,
     ShareWanted,
+    SilentList,
+    SilentOut,
     WaitingOut,
 )
 from api.context import agent_of, body_of, respond, services
@@ -144,6 +148,27 @@ async def take_in_list(request: web.Request) -> web.Response:
     dry_run = asked == "true"
     report = await services(request).dispatching.take_in(agent, data, timezone(distance), dry_run=dry_run)
     return respond(ListReport.of(report, dry_run=dry_run))
+
+
+async def late_uploads(request: web.Request) -> web.Response:
+    """Recordings that came in long after they ended."""
+    agent = await agent_of(request)
+    found = await services(request).overdue.uploads(agent, _hours(request))
+    return respond(LateList(items=[LateOut.of(one) for one in found]))
+
+
+async def silent_devices(request: web.Request) -> web.Response:
+    """Devices from which nothing has come for long."""
+    agent = await agent_of(request)
+    found = await services(request).overdue.devices(agent, _hours(request))
+    return respond(SilentList(devices=[SilentOut.of(one) for one in found]))
+
+
+def _hours(request: web.Request) -> int:
+    hours = request.query.get("hours", "24")
+    if not (hours.isascii() and hours.isdecimal() and len(hours) < 6):
+        raise Invalid("bad-hours", "`hours` is a whole number.")
+    return int(hours)
 
 
 def restrict(kind: SubjectKind) -> Callable[[web.Request], Awaitable[web.Response]]:

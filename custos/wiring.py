@@ -16,6 +16,7 @@ from functools import partial
 from cases.dispatching import Dispatching
 from cases.files import CaseFiles
 from cases.holds import Holds
+from cases.lateness import Overdue
 from cases.linking import Linking
 from cases.retention import Schedules
 from cases.rights import Rights
@@ -65,6 +66,7 @@ class Services:
     case_files: CaseFiles
     linking: Linking
     dispatching: Dispatching
+    overdue: Overdue
     rights: Rights
     schedules: Schedules
     holds: Holds
@@ -141,6 +143,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 CaseFiles(catalogue, authority, clock),
                 Linking(catalogue, authority, clock, zone),
                 Dispatching(catalogue, authority, clock),
+                Overdue(catalogue, authority, clock, zone),
                 Rights(catalogue, authority, clock),
                 schedules,
                 Holds(catalogue, authority, clock),

@@ -55,3 +55,9 @@ def new_pseudonym() -> str:
 def is_id(text: str) -> bool:
     """Whether `text` is an identifier in the one spelling that Custos writes."""
     return _PATTERN.fullmatch(text) is not None
+
+
+def earliest_id(at: datetime) -> str:
+    """What sorts before every identifier that `new_id` makes at `at` or later, and after earlier ones."""
+    milliseconds = to_micros(at) // 1000
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}"

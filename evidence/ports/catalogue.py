@@ -22,6 +22,7 @@ from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.dispatches import Dispatches
+from evidence.ports.lateness import Lateness
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
 from evidence.ports.search import Search
@@ -345,6 +346,8 @@ class Transaction(Protocol):
     def access(self) -> AccessRows: ...
     @property
     def dispatches(self) -> Dispatches: ...
+    @property
+    def lateness(self) -> Lateness: ...
     @property
     def retention(self) -> Retention: ...
     @property

@@ -9,6 +9,7 @@ from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
+from storage.catalogue.lateness import SqlLateness
 from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
@@ -34,6 +35,7 @@ class SqlTransaction:
         self.links = SqlLinks(connection)
         self.access = SqlAccess(connection)
         self.dispatches = SqlDispatches(connection)
+        self.lateness = SqlLateness(connection)
         self.retention = SqlRetention(connection)
         self.recordings = SqlRecordings(connection)
         self.jobs = SqlJobs(connection)
