@@ -15,10 +15,12 @@ from evidence.linking import case_for
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ruling import judged, link_by_rule
+from evidence.ruling import Judged, judged, link_by_rule
 
 #: Items that one list is compared with.
 _MOST_ITEMS = 20_000
+#: Lines that are kept, or items that are linked, in one transaction.
+_AT_ONCE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,57 +57,94 @@ class Dispatching:
         lines, faults = parse(data, zone)
         now = self._clock.now()
 
-        def work(tx: Transaction) -> Report:
-            return self._taken_in(tx, agent, lines, faults, zone, now, dry_run=dry_run)
-
-        return await (self._catalogue.read(work) if dry_run else self._catalogue.write(work))
-
-    def _taken_in(
-        self,
-        tx: Transaction,
-        agent: Agent,
-        lines: Sequence[Dispatch],
-        faults: Sequence[Fault],
-        zone: timezone,
-        now: datetime,
-        *,
-        dry_run: bool,
-    ) -> Report:
-        known = tx.dispatches.known(agent.unit, {one.reference for one in lines})
+        known = await self._catalogue.read(
+            lambda tx: tx.dispatches.known(agent.unit, {one.reference for one in lines})
+        )
         fresh = [one for one in lines if known.get(one.reference) != one]
-        opened = _missing(tx, agent.unit, lines)
+        opened = await self._catalogue.read(lambda tx: _missing(tx, agent.unit, lines))
         if not dry_run:
-            tx.dispatches.put(agent.unit, fresh, agent.id, now)
-            for case in opened.values():
-                _open(tx, agent, case, now)
-        linked: list[tuple[str, str]] = []
-        ambiguous = 0
-        overlaid = {one.reference: one for one in lines}
-        if lines:
-            begins_at, ends_at = min(one.begins_at for one in lines), max(one.ends_at for one in lines)
-            items = tx.dispatches.unlinked(agent.unit, begins_at, ends_at, _MOST_ITEMS)
-            offset = zone.utcoffset(None)
-            for one in judged(tx, agent.unit, items, overlaid, offset):
-                number = one.verdict.case_number
-                if number is None:
-                    ambiguous += bool(one.verdict.candidates)
-                elif _linkable(tx, one.item.id, agent.unit, number, opened) and (
-                    dry_run or link_by_rule(tx, one.item, number, now)
-                ):
-                    linked.append((one.item.id, number))
+            await self._keep(agent, fresh, opened, now)
+        found = await self._catalogue.read(lambda tx: self._judged(tx, agent.unit, lines, zone, opened))
+        linked = [(one.item.id, number) for one in found if (number := one.verdict.case_number) is not None]
         report = Report(
             len([one for one in fresh if one.reference not in known]),
             len([one for one in fresh if one.reference in known]),
             len(lines) - len(fresh),
             faults,
             list(opened),
-            linked,
-            ambiguous,
+            linked if dry_run else await self._link(linked, now),
+            sum(one.verdict.case_number is None for one in found),
         )
         if not dry_run:
-            detail = {"new": report.new, "changed": report.changed, "linked": len(linked)}
-            tx.events.append(EventDraft(EventType.LIST_IMPORTED, agent.id, now, detail=detail))
+            detail = {"new": report.new, "changed": report.changed, "linked": len(report.linked)}
+            await self._catalogue.record(EventDraft(EventType.LIST_IMPORTED, agent.id, now, detail=detail))
         return report
+
+    async def _keep(
+        self, agent: Agent, fresh: Sequence[Dispatch], opened: Mapping[str, Dispatch], now: datetime
+    ) -> None:
+        """In steps: whoever waits for the writer meanwhile does not wait for the whole list."""
+        to_open = list(opened.values())
+        for start in range(0, max(len(fresh), len(to_open)), _AT_ONCE):
+            some, these = fresh[start : start + _AT_ONCE], to_open[start : start + _AT_ONCE]
+
+            def keep(
+                tx: Transaction, some: Sequence[Dispatch] = some, these: Sequence[Dispatch] = these
+            ) -> None:
+                tx.dispatches.put(agent.unit, some, agent.id, now)
+                for line in these:
+                    if tx.cases.by_number(agent.unit, line.case_number) is None:
+                        _open(tx, agent, line, now)
+
+            await self._catalogue.write(keep)
+
+    async def _link(self, pairs: Sequence[tuple[str, str]], now: datetime) -> Sequence[tuple[str, str]]:
+        """Link them in steps, as far as nobody has meanwhile; those that were."""
+        linked: list[tuple[str, str]] = []
+        for start in range(0, len(pairs), _AT_ONCE):
+            some = pairs[start : start + _AT_ONCE]
+
+            def link(tx: Transaction, some: Sequence[tuple[str, str]] = some) -> list[tuple[str, str]]:
+                return [
+                    (item_id, number)
+                    for item_id, number in some
+                    if (item := tx.items.get(item_id)) is not None
+                    and not _is_linked(tx, item_id)
+                    and link_by_rule(tx, item, number, now)
+                ]
+
+            linked += await self._catalogue.write(link)
+        return linked
+
+    def _judged(
+        self,
+        tx: Transaction,
+        unit: str,
+        lines: Sequence[Dispatch],
+        zone: timezone,
+        opened: Mapping[str, Dispatch],
+    ) -> Sequence[Judged]:
+        """Items that the list speaks of: those that it says belong to a case, or may belong to some."""
+        if not lines:
+            return []
+        begins_at, ends_at = min(one.begins_at for one in lines), max(one.ends_at for one in lines)
+        items = tx.dispatches.unlinked(unit, begins_at, ends_at, _MOST_ITEMS)
+        overlaid = {one.reference: one for one in lines}
+        found = judged(tx, unit, items, overlaid, zone.utcoffset(None))
+        return [
+            one
+            for one in found
+            if (
+                one.verdict.candidates
+                if (number := one.verdict.case_number) is None
+                else _linkable(tx, one.item.id, unit, number, opened)
+            )
+        ]
+
+
+def _is_linked(tx: Transaction, item_id: str) -> bool:
+    links = tx.links.of_items([item_id]).get(item_id, ())
+    return any(made.withdrawn_at is None for made in links)
 
 
 def _missing(tx: Transaction, unit: str, lines: Sequence[Dispatch]) -> Mapping[str, Dispatch]:

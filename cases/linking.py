@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, Restriction
@@ -23,6 +24,8 @@ from evidence.ruling import judged
 
 #: Items that are linked at once.
 MOST = 500
+#: Of these, in one transaction.
+_AT_ONCE = 25
 PAGE = 50
 
 
@@ -60,7 +63,8 @@ class Linking:
     ) -> Sequence[tuple[str, Fate]]:
         """Link every item that the agent may link; with `preview` only say what would become of each.
 
-        Durable on return. Raises Denied, Invalid("too-many"), Conflict("settled-case").
+        What is linked stays so if a later one fails; asking again says so. Durable on return. Raises Denied,
+        Invalid("too-many"), Conflict("settled-case").
         """
         if not item_ids or len(item_ids) > MOST:
             raise Invalid("too-many", f"1 to {MOST} items are linked at once.")
@@ -77,12 +81,18 @@ class Linking:
                 link(tx, case, item, Origin.HAND, agent.id, now)
             return Fate.LINKED
 
-        def work(tx: Transaction) -> Sequence[tuple[str, Fate]]:
+        def work(tx: Transaction, some: Sequence[str]) -> Sequence[tuple[str, Fate]]:
             case = allowed_case(tx, self._authority, agent, Action.LINK, case_id, now)
             checked_link(case)
-            return [(item_id, fate(tx, case, item_id)) for item_id in dict.fromkeys(item_ids)]
+            return [(item_id, fate(tx, case, item_id)) for item_id in some]
 
-        return await (self._catalogue.read(work) if preview else self._catalogue.write(work))
+        fates: list[tuple[str, Fate]] = []
+        asked = list(dict.fromkeys(item_ids))
+        # In steps: whoever waits for the writer meanwhile does not wait for all of them.
+        for start in range(0, len(asked), _AT_ONCE):
+            step = partial(work, some=asked[start : start + _AT_ONCE])
+            fates += await (self._catalogue.read(step) if preview else self._catalogue.write(step))
+        return fates
 
     async def withdraw(self, agent: Agent, link_id: str, reason: str) -> None:
         """Say that the two do not belong together, and why; the link stays as withdrawn.

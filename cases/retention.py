@@ -24,8 +24,9 @@ from evidence.schedules import APPROVERS, Keep, Rule, Schedule, checked, keep
 FORECAST = timedelta(days=366)
 #: How soon something goes that a trial warns of.
 SOON = timedelta(days=30)
-#: Items that are looked at, or reckoned anew, in one transaction.
+#: Items that are looked at, and that are reckoned anew, in one transaction.
 _AT_ONCE = 500
+_RECKONED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Schedules:
 
         def some(tx: Transaction) -> int:
             schedule = tx.retention.in_force()
-            items = [] if schedule is None else tx.retention.behind(schedule.version, _AT_ONCE)
+            items = [] if schedule is None else tx.retention.behind(schedule.version, _RECKONED_AT_ONCE)
             reckon(tx, items, now)
             return len(items)
 

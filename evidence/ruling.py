@@ -29,13 +29,9 @@ def judged(
 ) -> Sequence[Judged]:
     """Items of one unit against its lists, `lines` in place of those of the same references."""
     sightings = tx.dispatches.sightings(items, zone)
-    times = [
-        at
-        for one in sightings.values()
-        for at in (one.begins_at, one.ends_at or one.begins_at)
-        if at is not None
-    ]
-    kept = tx.dispatches.near(unit, min(times), max(times)) if times else ()
+    begun = [(one.begins_at, one.ends_at) for one in sightings.values() if one.begins_at is not None]
+    spans = [(begins_at, ends_at or begins_at) for begins_at, ends_at in begun]
+    kept = tx.dispatches.near(unit, spans)
     roster = Roster([*(one for one in kept if one.reference not in lines), *lines.values()])
     return [Judged(item, roster.judge(sightings[item.id])) for item in items]
 

@@ -18,8 +18,8 @@ class Dispatches(Protocol):
         """Insert or replace the lines of these references."""
         ...
 
-    def near(self, unit: str, begins_at: datetime, ends_at: datetime) -> Sequence[Dispatch]:
-        """Those that meet the time within the leeway, the earliest first."""
+    def near(self, unit: str, spans: Collection[tuple[datetime, datetime]]) -> Sequence[Dispatch]:
+        """Those that meet one of the times within the leeway, the earliest first, each once."""
         ...
 
     def sightings(self, items: Sequence[Item], zone: timedelta) -> Mapping[str, Sighting]:

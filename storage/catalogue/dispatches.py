@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, or_, select
 
 from evidence.dispatch import LEEWAY, Dispatch, Sighting
 from evidence.items import Category, Item
@@ -20,6 +20,7 @@ _FARTHEST_ZONE = timedelta(hours=15)
 #: No task lasts longer, so none that began earlier still goes on.
 _LONGEST_TASK = timedelta(days=8)
 _IN_ONE = 500
+_WINDOWS_IN_ONE = 50
 
 
 class SqlDispatches:
@@ -71,34 +72,34 @@ class SqlDispatches:
                 ],
             )
 
-    def near(self, unit: str, begins_at: datetime, ends_at: datetime) -> Sequence[Dispatch]:
-        """Those that meet the time within the leeway."""
-        rows = self._connection.execute(
-            select(dispatches)
-            .where(
-                dispatches.c.unit == unit,
-                dispatches.c.begins_at <= to_micros(ends_at + LEEWAY),
-                dispatches.c.begins_at >= to_micros(begins_at - LEEWAY - _LONGEST_TASK),
-                dispatches.c.ends_at >= to_micros(begins_at - LEEWAY),
+    def near(self, unit: str, spans: Collection[tuple[datetime, datetime]]) -> Sequence[Dispatch]:
+        """Those that meet one of the times within the leeway."""
+        found: dict[str, Dispatch] = {}
+        windows = _windows(spans)
+        for start in range(0, len(windows), _WINDOWS_IN_ONE):
+            asked = or_(
+                *(
+                    dispatches.c.begins_at.between(first, last)
+                    for first, last in windows[start : start + _WINDOWS_IN_ONE]
+                )
             )
-            .order_by(dispatches.c.begins_at, dispatches.c.reference)
-        ).mappings()
-        return [_dispatch(row) for row in rows]
+            rows = self._connection.execute(
+                select(dispatches).where(dispatches.c.unit == unit, asked)
+            ).mappings()
+            found |= {row["reference"]: _dispatch(row) for row in rows}
+        return sorted(found.values(), key=lambda one: (one.begins_at, one.reference))
 
     def sightings(self, found: Sequence[Item], zone: timedelta) -> Mapping[str, Sighting]:
         """What each item says of itself by its first clock."""
-        rows = self._connection.execute(
-            select(
-                recording_starts.c.item_id,
-                recording_starts.c.device,
-                recording_starts.c.zoned,
-                recording_starts.c.begins_us,
-                recording_starts.c.ends_us,
-            ).where(
-                recording_starts.c.item_id.in_([item.id for item in found]), recording_starts.c.number == 0
-            )
-        ).mappings()
-        starts = {row["item_id"]: row for row in rows}
+        starts: dict[str, RowMapping] = {}
+        for start in range(0, len(found), _IN_ONE):
+            rows = self._connection.execute(
+                select(recording_starts).where(
+                    recording_starts.c.item_id.in_([item.id for item in found[start : start + _IN_ONE]]),
+                    recording_starts.c.number == 0,
+                )
+            ).mappings()
+            starts |= {row["item_id"]: row for row in rows}
         return {item.id: _sighting(item, starts.get(item.id), zone) for item in found}
 
     def unlinked(self, unit: str, begins_at: datetime, ends_at: datetime, limit: int) -> Sequence[Item]:
@@ -118,6 +119,18 @@ class SqlDispatches:
             .limit(limit)
         ).mappings()
         return [codec.item(row) for row in rows]
+
+
+def _windows(spans: Collection[tuple[datetime, datetime]]) -> list[tuple[int, int]]:
+    """When what meets one of the spans may have begun, in microseconds; windows that meet are one."""
+    merged: list[tuple[int, int]] = []
+    for begins_at, ends_at in sorted(spans):
+        first, last = to_micros(begins_at - LEEWAY - _LONGEST_TASK), to_micros(ends_at + LEEWAY)
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _sighting(item: Item, row: RowMapping | None, zone: timedelta) -> Sighting:

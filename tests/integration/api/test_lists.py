@@ -148,6 +148,19 @@ def test_what_cannot_be_read_is_said_and_the_rest_taken_in(server: Inside) -> No
     assert server.client(Role.OFFICER).ask("POST", "/lists", HEADER.encode()).status == 404
 
 
+def test_a_device_whose_clock_is_a_year_off_harms_only_itself(server: Inside, clip: Path) -> None:
+    supervisor, named, other = server.client(Role.SUPERVISOR), number(), number()
+    right = sent(server, clip, "2026-11-25T08:40:00")
+    wrong = sent(server, clip, "2025-11-25T08:40:00", device="8")
+    imported(
+        supervisor,
+        f"J-1,{named},012345,DSJ-7,2026-11-25 08:30,2026-11-25 09:30",
+        f"J-2,{other},012345,DSJ-8,2026-11-25 08:30,2026-11-25 09:30",
+    )
+    assert linked(supervisor, case_of(supervisor, named)) == {right: "rule"}
+    assert inbox(supervisor)[wrong]["candidates"] == []
+
+
 def test_another_units_list_links_nothing_here(server: Inside, clip: Path) -> None:
     item = sent(server, clip, "2026-11-25T08:40:00")
     line = f"J-1,{number()},012345,DSJ-7,2026-11-25 08:30,2026-11-25 09:30"
