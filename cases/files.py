@@ -21,7 +21,7 @@ from evidence.cases import (
     checked_number,
     moved,
 )
-from evidence.errors import Denied, Invalid
+from evidence.errors import Conflict, Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.items import Category, Item
@@ -67,7 +67,8 @@ class CaseFiles:
     ) -> Case:
         """A new case of the agent's unit, or of one below it; items that named it are linked at once.
 
-        Durable on return. Raises Denied, Invalid, Conflict("case-exists").
+        Whoever opens it is assigned to it. Durable on return. Raises Denied, Invalid,
+        Conflict("case-exists").
         """
         number, detail = checked_number(number), _checked(detail)
         unit = agent.unit if unit is None else unit
@@ -77,6 +78,7 @@ class CaseFiles:
         def put(tx: Transaction) -> Case:
             self._authority.authorize(agent, Action.OPEN_CASE, Resource(unit, agent.id, tx.units.above(unit)))
             tx.cases.add(case)
+            tx.cases.assign(case.id, agent.id, now)
             tx.events.append(
                 _event(
                     EventType.CASE_OPENED,
@@ -98,12 +100,14 @@ class CaseFiles:
         return await self._catalogue.write(put)
 
     async def describe(self, agent: Agent, case_id: str, detail: CaseDetail) -> Case:
-        """Replace what can be withheld of the case, on record; raises Denied, Invalid."""
+        """Replace what can be withheld of the case, on record; raises Denied, Invalid, Conflict."""
         detail = _checked(detail)
         now = self._clock.now()
 
         def put(tx: Transaction) -> Case:
             case = allowed_case(tx, self._authority, agent, Action.CHANGE_CASE, case_id, now)
+            if case.state is CaseState.ARCHIVED:
+                raise Conflict("settled-case", "This case is archived; nothing of it is changed any more.")
             tx.cases.describe(case.id, detail)
             find_again(tx, case.id)
             said: dict[str, Json] = {"was": case.detail.as_json(), "is": detail.as_json()}

@@ -110,6 +110,7 @@ class Linking:
             if made is None:
                 raise Denied
             case = allowed_case(tx, self._authority, agent, Action.WITHDRAW_LINK, made.case_id, now)
+            allowed_item(tx, self._authority, agent, Action.SEE_ITEM, made.item_id, now)
             if case.restriction is Restriction.SEALED:
                 allowed_case(tx, self._authority, agent, Action.RESTRICT, made.case_id, now)
             withdraw(tx, made, agent.id, reason, now)

@@ -99,12 +99,10 @@ class Reading:
         if scope is None:
             raise Denied
         viewer = Viewer.of(agent, scope, self._clock.now())
-        if mine:
-            viewer = replace(viewer, own=True)
         page = await self._catalogue.read(
             lambda tx: views_of(
                 tx,
-                tx.items.page(viewer, before=before, limit=PAGE),
+                tx.items.page(viewer, before=before, limit=PAGE, sent_by=agent.id if mine else None),
             )
         )
         await self._record(agent, EventType.LIST_SHOWN, [view.item.id for view in page], {"of": "items"})

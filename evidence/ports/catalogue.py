@@ -145,8 +145,13 @@ class Items(Protocol):
         """The item that the same device and unit gave with the same bytes; never an empty one."""
         ...
 
-    def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
-        """What `viewer` may see, newest first; `before` is the last identifier of the page before."""
+    def page(
+        self, viewer: Viewer, *, before: str | None, limit: int, sent_by: str | None = None
+    ) -> Sequence[Item]:
+        """What `viewer` may see, newest first; `before` is the last identifier of the page before.
+
+        With `sent_by` only what that agent sent.
+        """
         ...
 
     def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:

@@ -159,6 +159,7 @@ def test_a_case_goes_its_way_and_no_other(bureau: Inside) -> None:
     assert move("archived", bureau.client(Role.REVIEWER)) == (404, "not-found")
     assert move("archived", bureau.client(Role.ARCHIVIST)) == (200, "archived")
     assert move("filed") == (409, "no-such-step")
+    assert supervisor.post(f"/cases/{case}/detail", {"title": "t"}, "PUT").code == "settled-case"
     moves = [event for event in bureau.events("case.moved") if event["subjects"][0]["id"] == case]
     assert [event["detail"]["to"] for event in moves] == ["filed", "closed", "filed", "closed", "archived"]
     detail = {"title": "盗窃", "parties": ["张伟"], "place": "人民路", "fields": {"警情": "7"}}
@@ -179,9 +180,9 @@ def test_an_officer_works_on_own_cases_and_on_those_assigned(bureau: Inside) -> 
     assert officer.post(f"/cases/{own}/people", {"username": username}).status == 404
     assert supervisor.post(f"/cases/{own}/people", {"username": username}).status == 204
     assert colleague.post(f"/cases/{own}/links", {"items": [item]}).json()["items"][0]["fate"] == "linked"
-    assert officer.get(f"/items/{item}").status == 404
-    assert linked(officer, own) == {}
-    assert linked(colleague, own) == {item: "hand"}
+    # Whoever opened the case sees what somebody else has linked to it.
+    assert officer.get(f"/items/{item}").status == 200
+    assert linked(officer, own) == linked(colleague, own) == {item: "hand"}
     assert supervisor.ask("DELETE", f"/cases/{own}/people/{username}").status == 204
     assert colleague.get(f"/cases/{own}").status == 404
     assert colleague.get("/items?mine=true").json()["items"][0]["id"] == item
