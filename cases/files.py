@@ -19,6 +19,7 @@ from evidence.cases import (
     Origin,
     checked_join,
     checked_number,
+    checked_reason,
     moved,
 )
 from evidence.errors import Conflict, Denied, Invalid
@@ -121,7 +122,7 @@ class CaseFiles:
 
         Joining is `join`. Raises Denied, Invalid, Conflict("no-such-step").
         """
-        about = _reason(about)
+        about = checked_reason(about)
         if to is CaseState.JOINED:
             raise Invalid("joined-into-what", "Say which case it is joined into.")
         action = Action.ARCHIVE_CASE if to is CaseState.ARCHIVED else Action.CHANGE_CASE
@@ -145,7 +146,7 @@ class CaseFiles:
 
         Raises Denied, Invalid("joined-to-itself"), Conflict.
         """
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         now = self._clock.now()
 
         def put(tx: Transaction) -> Case:
@@ -254,13 +255,6 @@ def person_called(tx: Transaction, username: str) -> Agent:
     if found is None:
         raise Invalid("no-such-user", f"There is nobody called {username!r}.")
     return found[0]
-
-
-def _reason(text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT:
-        raise Invalid("reason-needed", f"Say why, in 1 to {LONGEST_TEXT} characters: it goes on record.")
-    return text
 
 
 def _checked(detail: CaseDetail) -> CaseDetail:

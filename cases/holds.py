@@ -9,8 +9,8 @@ from evidence.access import SubjectKind
 from evidence.agents import Action, Agent
 from evidence.allowed import allowed_case, allowed_item
 from evidence.canonical import Json
-from evidence.cases import LONGEST_TEXT
-from evidence.errors import Denied, Invalid
+from evidence.cases import checked_reason
+from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id, new_id
 from evidence.ports.authority import Authority
@@ -34,7 +34,7 @@ class Holds:
 
         Raises Denied, Invalid.
         """
-        reason, authority = _text(reason), _text(authority)
+        reason, authority = checked_reason(reason), checked_reason(authority)
         now = self._clock.now()
 
         def put(tx: Transaction) -> Hold:
@@ -50,7 +50,7 @@ class Holds:
 
     async def lift(self, agent: Agent, hold_id: str, reason: str) -> None:
         """Lift a hold, with the reason; durable on return. Raises Denied, Invalid, Conflict."""
-        reason = _text(reason)
+        reason = checked_reason(reason)
         now = self._clock.now()
 
         def put(tx: Transaction) -> None:
@@ -81,13 +81,6 @@ def _find(
         allowed_item(tx, authority, agent, Action.HOLD, subject_id, now)
     else:
         allowed_case(tx, authority, agent, Action.HOLD, subject_id, now)
-
-
-def _text(text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT:
-        raise Invalid("reason-needed", f"Say why, in 1 to {LONGEST_TEXT} characters: it goes on record.")
-    return text
 
 
 def _event(

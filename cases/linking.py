@@ -11,7 +11,7 @@ from functools import partial
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, Restriction
 from evidence.allowed import allowed_case, allowed_item
-from evidence.cases import LONGEST_TEXT, Case, Origin, checked_link
+from evidence.cases import Case, Origin, checked_link, checked_reason
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id
@@ -100,9 +100,7 @@ class Linking:
         From a sealed case only whoever may seal it withdraws: it may be what keeps the item closed.
         Durable on return. Raises Denied, Invalid("reason-needed"), Conflict("already-withdrawn").
         """
-        reason = reason.strip()
-        if not reason or len(reason) > LONGEST_TEXT:
-            raise Invalid("reason-needed", f"Say why, in 1 to {LONGEST_TEXT} characters: it goes on record.")
+        reason = checked_reason(reason)
         now = self._clock.now()
 
         def work(tx: Transaction) -> None:

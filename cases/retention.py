@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, Resource
 from evidence.canonical import Json
-from evidence.cases import LONGEST_TEXT
-from evidence.errors import Conflict, Denied, Invalid
+from evidence.cases import checked_reason
+from evidence.errors import Conflict, Denied
 from evidence.events import EventDraft, EventType
 from evidence.items import Item
 from evidence.keeping import reckon
@@ -60,9 +61,7 @@ class Schedules:
     async def propose(self, agent: Agent, rules: Sequence[Rule], reason: str) -> Schedule:
         """A new version, which does nothing yet; durable on return. Raises Denied, Invalid."""
         self._authority.authorize(agent, Action.CHANGE_SCHEDULE, Resource())
-        found, reason = checked(rules), reason.strip()
-        if not reason or len(reason) > LONGEST_TEXT:
-            raise Invalid("reason-needed", f"Say why, in 1 to {LONGEST_TEXT} characters: it goes on record.")
+        found, reason = checked(rules), checked_reason(reason)
         now = self._clock.now()
 
         def put(tx: Transaction) -> Schedule:
@@ -131,7 +130,7 @@ class Schedules:
         found = Trial(version, 0, 0, 0, 0)
         after = ""
         while True:
-            pairs = await self._catalogue.read(lambda tx, after=after: _tried(tx, schedule, after))  # type: ignore[misc]
+            pairs = await self._catalogue.read(partial(_tried, schedule=schedule, after=after))
             if not pairs:
                 return found
             found = _counted(found, [(item, kept) for item, kept in pairs], now)

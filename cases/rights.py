@@ -9,7 +9,7 @@ from cases.files import find_again, person_called
 from evidence.access import LONGEST_SHARE, PURPOSE_LASTS, Share, SubjectKind
 from evidence.agents import Action, Agent, AgentKind, Resource, Restriction
 from evidence.allowed import allowed_case, allowed_item
-from evidence.cases import LONGEST_TEXT
+from evidence.cases import checked_reason, checked_text
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id, new_id
@@ -39,7 +39,7 @@ class Rights:
 
         Whoever opens it again is one of them. Raises Denied, Invalid("nobody-named"), Invalid.
         """
-        reason = _text(reason, "reason-needed", "Say why")
+        reason = checked_reason(reason)
         now = self._clock.now()
 
         def put(tx: Transaction) -> None:
@@ -83,7 +83,7 @@ class Rights:
 
         Raises Denied, Invalid("bad-until"), Invalid.
         """
-        reason = _text(reason, "reason-needed", "Say why")
+        reason = checked_reason(reason)
         now = self._clock.now()
         if not now < until <= now + LONGEST_SHARE:
             raise Invalid("bad-until", "Something is shared until a day within the next 366 days.")
@@ -133,7 +133,7 @@ class Rights:
 
     async def state_purpose(self, agent: Agent, item_id: str, purpose: str) -> datetime:
         """Say what one looks for in an item, for an hour; until when. Raises Denied, Invalid."""
-        purpose = _text(purpose, "purpose-needed", "Say what you look for")
+        purpose = checked_text(purpose, "purpose-needed", "Say what you look for")
         now = self._clock.now()
         until = now + PURPOSE_LASTS
 
@@ -198,10 +198,3 @@ class Rights:
             allowed_item(tx, self._authority, agent, action, subject_id, now)
         else:
             allowed_case(tx, self._authority, agent, action, subject_id, now)
-
-
-def _text(text: str, code: str, words: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT:
-        raise Invalid(code, f"{words}, in 1 to {LONGEST_TEXT} characters: it goes on record.")
-    return text

@@ -130,6 +130,19 @@ def checked_number(number: str) -> str:
     return number
 
 
+def checked_reason(text: str) -> str:
+    """Why somebody does something, as it goes on record; raises Invalid("reason-needed")."""
+    return checked_text(text, "reason-needed", "Say why")
+
+
+def checked_text(text: str, code: str, words: str) -> str:
+    """What somebody has to say, without space at its ends; raises Invalid with that code."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_TEXT:
+        raise Invalid(code, f"{words}, in 1 to {LONGEST_TEXT} characters: it goes on record.")
+    return text
+
+
 def moved(case: Case, to: CaseState) -> CaseState:
     """`to`, if the case can go there; raises Conflict("no-such-step") that says where it can go."""
     if to not in NEXT[case.state]:
