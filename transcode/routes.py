@@ -21,6 +21,8 @@ PLAYABLE_ROUTES: frozenset[Route] = frozenset({"copy", "copy-video", "encode-aud
 _SHOWABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
 _SHOWABLE_PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "Extended", "High"})
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms"})
+#: Telephone speech has 8,000 samples a second. A damaged header that says 1 makes hours of a few kilobytes.
+LEAST_SAMPLE_RATE = 2_000
 
 
 #: More than any camera records; what lies beyond is named and not offered.
@@ -120,7 +122,17 @@ def _known(streams: Sequence[Stream], kind: str) -> list[Stream]:
         if stream.get("codec_type") == kind
         and stream.get("codec_name") not in (None, "unknown", "none")
         and not (kind == "video" and _is_attached(stream))
+        and not _is_too_slow(stream)
     ]
+
+
+def _is_too_slow(stream: Stream) -> bool:
+    """Whether it is sound that says fewer samples a second than any recorder writes."""
+    rate = stream.get("sample_rate")
+    if not (isinstance(rate, str) and rate.isascii() and rate.isdecimal()):
+        return False
+    # ffprobe says 0 where it does not know.
+    return 0 < int(rate) < LEAST_SAMPLE_RATE
 
 
 def _has_picture_size(stream: Stream) -> bool:
@@ -145,7 +157,8 @@ def decide(probe_data: Json, container: Container | None) -> Decision:
     """The route for a file that a tool could read; a document needs none.
 
     The first video stream that is no attached picture is shown, with the first AAC stream, or without one
-    the first audio stream. A stream whose codec nobody knows is never shown.
+    the first audio stream. A stream whose codec nobody knows is never shown, nor sound of fewer than
+    `LEAST_SAMPLE_RATE` samples a second.
     """
     streams = streams_of(probe_data)
     if container is not None and container.kind == "document":
@@ -158,7 +171,10 @@ def decide(probe_data: Json, container: Container | None) -> Decision:
     audio = audio or (audios[0] if audios else None)
     shown = [_index(stream) for stream in (video, audio) if stream is not None]
     hidden = tuple(_index(stream) for stream in streams if _index(stream) not in shown)
-    route, reason = _route(video, audio)
+    if video is None and audio is None and any(_is_too_slow(stream) for stream in streams):
+        route, reason = _too_slow()
+    else:
+        route, reason = _route(video, audio)
     return Decision(
         route,
         reason,
@@ -167,6 +183,13 @@ def decide(probe_data: Json, container: Container | None) -> Decision:
         audio is not None and audio.get("codec_name") == "aac",
         hidden,
         _tracks([*videos, *audios], shown) if route in PLAYABLE_ROUTES else (),
+    )
+
+
+def _too_slow() -> tuple[Route, str]:
+    return "unplayable", (
+        f"The sound's header says fewer than {LEAST_SAMPLE_RATE} samples a second: the header is damaged. "
+        "The original is kept as it is; a sound editor can open its bytes at a rate that you choose."
     )
 
 

@@ -49,6 +49,10 @@ def _aac(index: int = 1, **more: Json) -> dict[str, Json]:
         ([_stream(0, "video", "hevc"), _stream(1, "video", "hevc")], "transcode", (0,), (1,)),
         ([_stream(0, "video", "mjpeg", disposition={"attached_pic": 1}), _aac()], "copy", (1,), (0,)),
         ([_stream(0, "audio", "amr_nb")], "encode-audio", (0,), ()),
+        ([_stream(0, "audio", "pcm_s16le", sample_rate="2000")], "encode-audio", (0,), ()),
+        ([_stream(0, "audio", "pcm_s16le", sample_rate="0")], "encode-audio", (0,), ()),
+        ([_stream(0, "audio", "pcm_s16le", sample_rate="1")], "unplayable", (), (0,)),
+        ([_h264(), _aac(1, sample_rate="1")], "copy", (0,), (1,)),
         ([_stream(0, "data", "bin_data")], "unplayable", (), (0,)),
         ([_h264(codec_tag_string="encv"), _aac()], "unplayable", (0, 1), ()),
         ([_h264(width=0)], "unplayable", (0,), ()),
@@ -61,6 +65,11 @@ def test_routes(
     decision = decide({"streams": streams}, _MOV)
     assert (decision.route, decision.selected, decision.not_shown) == (route, selected, not_shown)
     assert decision.reason.endswith(".")
+
+
+def test_sound_that_no_recorder_writes_is_said_to_be_damaged() -> None:
+    reason = decide({"streams": [_stream(0, "audio", "pcm_s16le", sample_rate="1")]}, _MOV).reason
+    assert "fewer than 2000 samples a second" in reason
 
 
 def test_a_picture_has_nothing_to_play() -> None:
