@@ -58,12 +58,17 @@ async def agent_of(request: web.Request) -> Agent:
     return agent
 
 
-async def body_of(request: web.Request, model: type[M]) -> M:
-    """The JSON body, checked; raises Invalid("bad-body") naming the field."""
-    if (request.content_length or 0) > _LARGEST_JSON:
+async def body_of(request: web.Request, model: type[M], largest: int = _LARGEST_JSON) -> M:
+    """The JSON body of at most `largest` bytes, checked; raises Invalid("bad-body") naming the field."""
+    if (request.content_length or 0) > largest:
+        raise Invalid("bad-body", "The body is too long.")
+    data = b""
+    while len(data) <= largest and (piece := await request.content.read(largest + 1 - len(data))):
+        data += piece
+    if len(data) > largest:
         raise Invalid("bad-body", "The body is too long.")
     try:
-        return model.model_validate_json(await request.content.read(_LARGEST_JSON + 1))
+        return model.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"

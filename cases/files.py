@@ -24,6 +24,7 @@ from evidence.cases import (
 )
 from evidence.errors import Conflict, Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
+from evidence.forms import check
 from evidence.ids import new_id
 from evidence.items import Category, Item
 from evidence.keeping import reckon
@@ -78,6 +79,7 @@ class CaseFiles:
 
         def put(tx: Transaction) -> Case:
             self._authority.authorize(agent, Action.OPEN_CASE, Resource(unit, agent.id, tx.units.above(unit)))
+            _check_fields(tx, unit, detail)
             tx.cases.add(case)
             tx.cases.assign(case.id, agent.id, now)
             tx.events.append(
@@ -109,6 +111,7 @@ class CaseFiles:
             case = allowed_case(tx, self._authority, agent, Action.CHANGE_CASE, case_id, now)
             if case.state is CaseState.ARCHIVED:
                 raise Conflict("settled-case", "This case is archived; nothing of it is changed any more.")
+            _check_fields(tx, case.unit, detail)
             tx.cases.describe(case.id, detail)
             find_again(tx, case.id)
             said: dict[str, Json] = {"was": case.detail.as_json(), "is": detail.as_json()}
@@ -262,6 +265,12 @@ def _checked(detail: CaseDetail) -> CaseDetail:
     if any(len(text) > LONGEST_TEXT for text in texts) or len(texts) > 200:
         raise Invalid("too-much-detail", f"A text has at most {LONGEST_TEXT} characters, a case 200 of them.")
     return detail
+
+
+def _check_fields(tx: Transaction, unit: str, detail: CaseDetail) -> None:
+    form = tx.dossier.form(unit)
+    if form is not None:
+        check(form.fields, detail.fields)
 
 
 def _event(

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from cases.checklists import Checklists
 from cases.dispatching import Dispatching
 from cases.files import CaseFiles
+from cases.forms import Forms
 from cases.holds import Holds
 from cases.lateness import Overdue
 from cases.linking import Linking
+from cases.notes import CaseNotes
+from cases.particulars import CourtParticulars
 from cases.retention import Schedules
 from cases.rights import Rights
 from custody.signing import FileSigner, open_signer
@@ -65,6 +69,10 @@ class Services:
     reading: Reading
     case_files: CaseFiles
     linking: Linking
+    particulars: CourtParticulars
+    notes: CaseNotes
+    forms: Forms
+    checklists: Checklists
     dispatching: Dispatching
     overdue: Overdue
     rights: Rights
@@ -142,6 +150,10 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Reading(catalogue, store, authority, clock, desk),
                 CaseFiles(catalogue, authority, clock),
                 Linking(catalogue, authority, clock, zone),
+                CourtParticulars(catalogue, authority, clock),
+                CaseNotes(catalogue, authority, clock),
+                Forms(catalogue, authority, clock),
+                Checklists(catalogue, authority, clock),
                 Dispatching(catalogue, authority, clock),
                 Overdue(catalogue, authority, clock, zone),
                 Rights(catalogue, authority, clock),

@@ -54,6 +54,9 @@ class Action(StrEnum):
     CHANGE_SCHEDULE = "change-schedule"
     HOLD = "hold"
     IMPORT_LISTS = "import-lists"
+    STATE_PARTICULARS = "state-particulars"
+    WRITE_NOTE = "write-note"
+    SET_FORMS = "set-forms"
 
 
 @dataclass(frozen=True, slots=True)

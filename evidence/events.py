@@ -57,6 +57,15 @@ class EventType(StrEnum):
     PURPOSE_STATED = "purpose.stated"
     UNIT_PLACED = "unit.placed"
     LIST_IMPORTED = "list.imported"
+    PARTICULARS_STATED = "particulars.stated"
+    NOTE_WRITTEN = "note.written"
+    NOTE_WITHDRAWN = "note.withdrawn"
+    FORM_SET = "form.set"
+    CHECKLIST_SET = "checklist.set"
+    ENTRY_COVERED = "entry.covered"
+    ENTRY_UNCOVERED = "entry.uncovered"
+    ENTRY_EXCUSED = "entry.excused"
+    ENTRY_ASKED = "entry.asked"
     SCHEDULE_PROPOSED = "schedule.proposed"
     SCHEDULE_APPROVED = "schedule.approved"
     RETENTION_SET = "retention.set"
@@ -117,6 +126,15 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.PURPOSE_STATED: None,
     EventType.UNIT_PLACED: None,
     EventType.LIST_IMPORTED: None,
+    EventType.PARTICULARS_STATED: "metadata modification",
+    EventType.NOTE_WRITTEN: "metadata modification",
+    EventType.NOTE_WITHDRAWN: "metadata modification",
+    EventType.FORM_SET: None,
+    EventType.CHECKLIST_SET: None,
+    EventType.ENTRY_COVERED: "metadata modification",
+    EventType.ENTRY_UNCOVERED: "metadata modification",
+    EventType.ENTRY_EXCUSED: "metadata modification",
+    EventType.ENTRY_ASKED: "metadata modification",
     EventType.SCHEDULE_PROPOSED: None,
     EventType.SCHEDULE_APPROVED: "policy assignment",
     EventType.RETENTION_SET: "policy assignment",

@@ -58,6 +58,7 @@ def gather(tx: Transaction, item: Item) -> Known:
         [job.state for job in tx.jobs.of_subjects([item.id])],
         # A sealed case is named to whoever is named in it, not to whoever searches.
         [case.number for case in linked if case.restriction is not Restriction.SEALED],
+        notes=[*_stated_of(tx, item.id), *_written_in(tx, linked)],
         people=[name for case in linked if case.restriction is Restriction.NONE for name in _said_of(case)],
     )
 
@@ -65,6 +66,18 @@ def gather(tx: Transaction, item: Item) -> Known:
 def _said_of(case: Case) -> Sequence[str]:
     detail = case.detail
     return [text for text in (detail.title, detail.place, *detail.parties, *detail.fields.values()) if text]
+
+
+def _stated_of(tx: Transaction, item_id: str) -> Sequence[str]:
+    stated = tx.dossier.stated([item_id]).get(item_id)
+    return () if stated is None else [str(text) for text in stated.particulars.as_json().values() if text]
+
+
+def _written_in(tx: Transaction, linked: Sequence[Case]) -> Sequence[str]:
+    """Notes of cases that are open to whoever may see the unit's; withdrawn ones are not searched."""
+    open_ = [case.id for case in linked if case.restriction is Restriction.NONE]
+    notes = tx.dossier.notes(open_) if open_ else ()
+    return [note.text for note in notes if note.withdrawn_at is None]
 
 
 def refresh(tx: Transaction, item_id: str) -> None:

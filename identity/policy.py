@@ -37,6 +37,8 @@ _KEEP_FILES = {
     Action.CHANGE_SCHEDULE: Reach.ALL,
     Action.HOLD: Reach.UNIT,
     Action.IMPORT_LISTS: Reach.UNIT,
+    Action.STATE_PARTICULARS: Reach.UNIT,
+    Action.WRITE_NOTE: Reach.UNIT,
 }
 _OWN = {
     Action.LIST_ITEMS: Reach.OWN,
@@ -47,6 +49,8 @@ _OWN = {
     Action.CHANGE_CASE: Reach.OWN,
     Action.LINK: Reach.OWN,
     Action.WITHDRAW_LINK: Reach.OWN,
+    Action.STATE_PARTICULARS: Reach.OWN,
+    Action.WRITE_NOTE: Reach.OWN,
     Action.SEE_JOBS: Reach.UNIT,
 }
 
@@ -54,9 +58,9 @@ _OWN = {
 TABLE: dict[Role, dict[Action, Reach]] = {
     Role.OFFICER: {**_SEND, **_OWN},
     Role.STATION: {Action.UPLOAD: Reach.UNIT, Action.SEE_JOBS: Reach.UNIT},
-    Role.REVIEWER: _SEE,
+    Role.REVIEWER: {**_SEE, Action.WRITE_NOTE: Reach.UNIT},
     Role.ARCHIVIST: {**_SEE, **_KEEP_FILES},
-    Role.LEGAL_REVIEWER: {**_SEE, Action.HOLD: Reach.UNIT},
+    Role.LEGAL_REVIEWER: {**_SEE, Action.HOLD: Reach.UNIT, Action.WRITE_NOTE: Reach.UNIT},
     Role.SUPERVISOR: {
         **_SEE,
         **_SEND,
@@ -64,6 +68,7 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.ASSIGN: Reach.UNIT,
         Action.RESTRICT: Reach.UNIT,
         Action.RETRY_JOBS: Reach.UNIT,
+        Action.SET_FORMS: Reach.UNIT,
     },
     Role.AUDITOR: {
         Action.SEE_HISTORY: Reach.ALL,
@@ -74,13 +79,14 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.SEE_JOBS: Reach.ALL,
         Action.RETRY_JOBS: Reach.ALL,
         Action.MANAGE_UNITS: Reach.ALL,
+        Action.SET_FORMS: Reach.ALL,
     },
 }
 
 #: What whoever something is shared with may do with it, in any unit, if their role may do it at all.
 _SHARED = frozenset({Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE})
 #: The same for a case and whoever is assigned to it.
-_ASSIGNED = frozenset({Action.SEE_CASE, Action.CHANGE_CASE, Action.LINK})
+_ASSIGNED = frozenset({Action.SEE_CASE, Action.CHANGE_CASE, Action.LINK, Action.WRITE_NOTE})
 #: What of a restricted item asks for a purpose.
 _WITH_PURPOSE = frozenset({Action.PLAY, Action.READ_ORIGINAL})
 #: What the log says is seen by whoever may see it, sealed or not: it holds no names.

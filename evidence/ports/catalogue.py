@@ -22,6 +22,7 @@ from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.dispatches import Dispatches
+from evidence.ports.dossier import Dossier
 from evidence.ports.lateness import Lateness
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
@@ -349,6 +350,8 @@ class Transaction(Protocol):
     def links(self) -> Links: ...
     @property
     def access(self) -> AccessRows: ...
+    @property
+    def dossier(self) -> Dossier: ...
     @property
     def dispatches(self) -> Dispatches: ...
     @property

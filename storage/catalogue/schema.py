@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.catalogue import (
     case_tables,
     dispatch_tables,
+    dossier_tables,
     recording_tables,
     retention_tables,
     search_tables,
@@ -12,5 +13,13 @@ from storage.catalogue import (
 )
 
 #: Importing a module is what puts its tables into the metadata.
-MODULES = (tables, case_tables, retention_tables, recording_tables, dispatch_tables, search_tables)
+MODULES = (
+    tables,
+    case_tables,
+    retention_tables,
+    recording_tables,
+    dispatch_tables,
+    search_tables,
+    dossier_tables,
+)
 metadata = tables.metadata

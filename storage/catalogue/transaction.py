@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.dispatches import SqlDispatches
+from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.lateness import SqlLateness
@@ -34,6 +35,7 @@ class SqlTransaction:
         self.cases = SqlCases(connection)
         self.links = SqlLinks(connection)
         self.access = SqlAccess(connection)
+        self.dossier = SqlDossier(connection)
         self.dispatches = SqlDispatches(connection)
         self.lateness = SqlLateness(connection)
         self.retention = SqlRetention(connection)

@@ -59,10 +59,13 @@ class Scene:
             self.change("UPDATE items SET agent_id = ? WHERE id = ?", me, things["item"])
             self.change("UPDATE uploads SET agent_id = ? WHERE id = ?", me, things["upload"])
             self.change("UPDATE cases SET opened_by = ? WHERE id = ?", me, things["case"])
+            self.change("UPDATE notes SET agent_id = ? WHERE id = ?", me, things["note"])
         self.restore()
 
     def restore(self) -> None:
         """What was withdrawn is not."""
+        self.change("UPDATE notes SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL")
+        self.change("DELETE FROM excuses")
         self.change("UPDATE shares SET withdrawn_at = NULL")
         self.change("UPDATE holds SET lifted_at = NULL, lifted_by = NULL, lifted_for = NULL")
         self.change("UPDATE schedules SET approved_by = '[]', in_force_at = NULL")
@@ -94,6 +97,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 "recording": supervisor.get(f"/items/{item}/recording").json()["id"],
                 "version": "1",
                 "search": "none",
+                "note": supervisor.post(f"/cases/{case}/notes", {"text": "t"}).json()["id"],
+                "code": "site-inspection",
+                "category": "other",
                 "item": item,
                 "case": case,
                 "link": link["id"],
@@ -154,6 +160,14 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/cases/{case}/holds": {"reason": "r", "authority": "a"},
         "/search/csv": {"query": {}},
         "/searches": {"name": "n", "query": {}},
+        "/items/{item}/particulars": {"maker": "m"},
+        "/cases/{case}/notes": {"text": "t"},
+        "/notes/{note}/withdrawal": {"reason": "r"},
+        "/cases/{case}/checklist/{code}/covering": {"items": [things["item"]]},
+        "/cases/{case}/checklist/{code}/uncovering": {"items": [things["item"]]},
+        "/cases/{case}/checklist/{code}/excuse": {"reason": "r"},
+        "/form": {"fields": []},
+        "/checklists/{category}": {"entries": [{"code": "c", "stage": "s", "item": "i", "required": True}]},
         "/schedules": {"rules": [{"days": 9, "basis": "b"}], "reason": "r"},
     }.get(path, {})
 

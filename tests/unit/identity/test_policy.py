@@ -37,6 +37,9 @@ see-schedules  -----   yyyy-    yyyy-     yyyy-          yyyy-      yyyyy   ----
 change-schedule -----  -----    yyyy-     -----          yyyy-      -----   -----         -----
 import-lists   -----   -----    yyy--     -----          yyy--      -----   -----         -----
 hold           -----   -----    yyy--     yyy--          yyy--      -----   -----         -----
+state-particulars y---- -----   yyy--     -----          yyy--      -----   -----         -----
+write-note     y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
+set-forms      -----   -----    -----     -----          yyy--      -----   yyyy-         -----
 """
 RESOURCES = (
     Resource("mine", "me"),
@@ -106,7 +109,12 @@ def test_a_share_lets_look_and_an_assignment_lets_work(role: Role) -> None:
     shared = {action for action in Action if may(somebody(role), action, replace(theirs, shared=True))}
     assigned = {action for action in Action if may(somebody(role), action, replace(theirs, assigned=True))}
     assert shared - already == able & {Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE}
-    assert assigned - already == able & {Action.SEE_CASE, Action.CHANGE_CASE, Action.LINK}
+    assert assigned - already == able & {
+        Action.SEE_CASE,
+        Action.CHANGE_CASE,
+        Action.LINK,
+        Action.WRITE_NOTE,
+    }
     for more in ({"shared": True}, {"assigned": True}):
         sealed = replace(theirs, restriction=Restriction.SEALED, **more)  # type: ignore[arg-type]
         assert {action for action in Action if may(somebody(role), action, sealed)} <= already
