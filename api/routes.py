@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import content, reading, session, tus, upkeep
 from api.case_routes import CASE_ROUTES
 from api.dossier_routes import DOSSIER_ROUTES
+from api.figures import FIGURE_ROUTES
 from api.recording_routes import RECORDING_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
@@ -168,6 +169,7 @@ ROUTES: tuple[Route, ...] = (
         tag="work",
     ),
     *DOSSIER_ROUTES,
+    *FIGURE_ROUTES,
     *RECORDING_ROUTES,
     *CASE_ROUTES,
     Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),

@@ -91,8 +91,9 @@ class IngestSettings(_Section):
     )
     clock_zone: str = _setting(
         "+08:00",
-        "How far from UTC cameras' clocks are that do not say so, when recordings are compared with dispatch "
-        "lists. What a camera states is kept as it is.",
+        "How far from UTC the office's clocks are: times that do not say so are read in it, and the days of "
+        "figures are its days. What a camera states is kept as it is. After a change, run "
+        "`custos search rebuild` and `custos figures rebuild`.",
         "an offset such as +08:00",
         pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$",
     )

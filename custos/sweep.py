@@ -6,6 +6,7 @@ Every step may run twice and in several processes at once.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -71,6 +72,7 @@ class Sweep:
             self._schedules.catch_up,
             self._renew_locks,
             self._make_entries,
+            self._count,
         ):
             try:
                 await step()
@@ -134,6 +136,17 @@ class Sweep:
                 return
             await self._catalogue.write(lambda tx: catch_up(tx, _ENTRIES))
 
+    async def _count(self) -> None:
+        """Items that a migration left to be counted, and days whose gaps have changed."""
+        for _ in range(_ENTRY_BATCHES):
+            due = await self._catalogue.read(lambda tx: tx.figures.uncounted(_ENTRIES))
+            if due:
+                await self._catalogue.write(partial(_recount, item_ids=due))
+            elif await self._catalogue.read(lambda tx: tx.figures.unsettled()):
+                await self._catalogue.write(lambda tx: tx.figures.settle(_ENTRIES))
+            else:
+                return
+
     async def _discard(self, item_id: str, now: datetime) -> None:
         def of_parts(tx: Transaction) -> list[Rendition]:
             kinds = {part.kind for part in tx.parts.of_item(item_id)}
@@ -159,6 +172,10 @@ class Sweep:
             tx.parts.forget(item_id)
 
         await self._catalogue.write(note)
+
+
+def _recount(tx: Transaction, item_ids: Sequence[str]) -> None:
+    tx.figures.recount(item_ids)
 
 
 def _renewed(tx: Transaction, item: Item, until: datetime, now: datetime) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 
 from cases.checklists import Checklists
 from cases.dispatching import Dispatching
+from cases.figures import FigureDesk
 from cases.files import CaseFiles
 from cases.forms import Forms
 from cases.holds import Holds
@@ -75,6 +76,7 @@ class Services:
     checklists: Checklists
     dispatching: Dispatching
     overdue: Overdue
+    figures: FigureDesk
     rights: Rights
     schedules: Schedules
     holds: Holds
@@ -113,7 +115,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     )
     index = await asyncio.to_thread(DiskFingerprintIndex, settings.fingerprints)
     authority = RolePolicy()
-    async with open_catalogue(settings.catalogue, clock, process) as catalogue:
+    zone = zone_of(settings.ingest.clock_zone)
+    async with open_catalogue(settings.catalogue, clock, process, zone) as catalogue:
         limits = Limits(
             settings.ingest.max_bytes,
             settings.ingest.unit_quota_bytes,
@@ -123,7 +126,6 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         )
         uploads = Uploads(catalogue, staging, authority, clock, doorbell, limits)
         desk = ViewingDesk(catalogue, clock)
-        zone = zone_of(settings.ingest.clock_zone)
         stages: dict[Stage, StageWork] = {
             Stage.COMMIT: CommitStage(store, staging, signer, clock),
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
@@ -156,6 +158,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Checklists(catalogue, authority, clock),
                 Dispatching(catalogue, authority, clock),
                 Overdue(catalogue, authority, clock, zone),
+                FigureDesk(catalogue, authority, clock),
                 Rights(catalogue, authority, clock),
                 schedules,
                 Holds(catalogue, authority, clock),

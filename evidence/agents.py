@@ -57,6 +57,7 @@ class Action(StrEnum):
     STATE_PARTICULARS = "state-particulars"
     WRITE_NOTE = "write-note"
     SET_FORMS = "set-forms"
+    SEE_FIGURES = "see-figures"
 
 
 @dataclass(frozen=True, slots=True)

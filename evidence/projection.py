@@ -18,15 +18,12 @@ from evidence.jobs import JobState
 from evidence.places import MICRO, Place, thinned
 from evidence.ports.catalogue import Transaction
 from evidence.search import ClockKind, ClockReading, Entry, ItemState
-from evidence.timekeeping import TimeStatement, to_text
+from evidence.timekeeping import OFFICE_ZONE, TimeStatement, to_text, zone_text
 from evidence.words import code, searchable
 from evidence.written_time import read_time
 
 #: A recording that says it is longer counts as this long when it is asked where it overlaps.
 LONGEST = timedelta(days=1)
-#: What a time without a zone is read as: the offices' own, and where the format says so, UTC as well.
-ASSUMED_ZONE = "+08:00"
-_OFFICE = timedelta(hours=8)
 _UTC = timedelta(0)
 _BOXES_ARE_UTC = ("(mvhd)", "(tkhd)", "(mdhd)")
 _LONGEST_SOURCE = 200
@@ -44,6 +41,8 @@ class Known:
     case_numbers: Sequence[str] = ()
     notes: Sequence[str] = ()
     people: Sequence[str] = ()
+    #: What a time without a zone is read in: the office's; where the format says so, in UTC as well.
+    zone: timedelta = OFFICE_ZONE
 
 
 def gather(tx: Transaction, item: Item) -> Known:
@@ -60,6 +59,7 @@ def gather(tx: Transaction, item: Item) -> Known:
         [case.number for case in linked if case.restriction is not Restriction.SEALED],
         notes=[*_stated_of(tx, item.id), *_written_in(tx, linked)],
         people=[name for case in linked if case.restriction is Restriction.NONE for name in _said_of(case)],
+        zone=tx.zone,
     )
 
 
@@ -145,7 +145,7 @@ def entry_of(known: Known) -> Entry:
             )
             if text
         ),
-        clocks=tuple(sorted(set(_clocks(item, known.description, facts)), key=lambda one: one.order)),
+        clocks=tuple(sorted(set(_clocks(known, facts)), key=lambda one: one.order)),
         places=thinned(_places(facts.get("positions"))),
     )
 
@@ -203,14 +203,14 @@ def _titles(description: Mapping[str, Json]) -> Iterator[str]:
             yield from (text for one in (value, *_list(value)) if (text := _text(one)) is not None)
 
 
-def _clocks(item: Item, description: Mapping[str, Json], facts: Mapping[str, Json]) -> Iterator[ClockReading]:
-    length = description.get("duration_ms")
+def _clocks(known: Known, facts: Mapping[str, Json]) -> Iterator[ClockReading]:
+    length = known.description.get("duration_ms")
     spans = timedelta(milliseconds=length) if isinstance(length, int) and length > 0 else timedelta(0)
     spans = min(spans, LONGEST)
-    at = item.committed_at
+    at = known.item.committed_at
     yield ClockReading(ClockKind.RECEIVED, "Custos", to_text(at), "Z", None, "moment", at, at)
-    for statement in item.submission.times:
-        yield from _readings(ClockKind.SUBMITTED, statement, spans, is_utc=False)
+    for statement in known.item.submission.times:
+        yield from _readings(ClockKind.SUBMITTED, statement, spans, known.zone, is_utc=False)
     for one in _list(facts.get("clocks")):
         clock = _mapping(one)
         source = _text(clock.get("source")) or ""
@@ -222,18 +222,18 @@ def _clocks(item: Item, description: Mapping[str, Json], facts: Mapping[str, Jso
             kind = ClockKind.FILE_NAME
         elif source.startswith("GPS time"):
             kind = ClockKind.GPS
-        yield from _readings(kind, statement, spans, is_utc=clock.get("is_utc") is True)
+        yield from _readings(kind, statement, spans, known.zone, is_utc=clock.get("is_utc") is True)
 
 
 def _readings(
-    kind: ClockKind, statement: TimeStatement, spans: timedelta, *, is_utc: bool
+    kind: ClockKind, statement: TimeStatement, spans: timedelta, office: timedelta, *, is_utc: bool
 ) -> Iterator[ClockReading]:
     reading = read_time(statement.value, statement.zone, is_utc=is_utc)
     if reading is None:
         return
     assumptions: list[tuple[str | None, timedelta]] = [(None, _UTC)]
     if reading.offset is None:
-        assumptions = [(ASSUMED_ZONE, _OFFICE)]
+        assumptions = [(zone_text(office), office)]
         if statement.source.endswith(_BOXES_ARE_UTC):
             assumptions.append(("Z", _UTC))
     for assumed, offset in assumptions:

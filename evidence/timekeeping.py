@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: Where offices are whose settings say nothing else.
+OFFICE_ZONE = timedelta(hours=8)
 
 
 def to_micros(at: datetime) -> int:
@@ -68,3 +70,9 @@ class TimeStatement:
             "zone": self.zone,
             "marks": self.marks,
         }
+
+
+def zone_text(zone: timedelta) -> str:
+    """A distance from UTC, in whole minutes, as it is written: +08:00."""
+    minutes = abs(zone) // timedelta(minutes=1)
+    return f"{'-' if zone < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -25,6 +25,7 @@ _SEE = {
     Action.SEE_CASE: Reach.UNIT,
     Action.SEE_JOBS: Reach.UNIT,
     Action.SEE_SCHEDULES: Reach.ALL,
+    Action.SEE_FIGURES: Reach.UNIT,
 }
 _SEND = {Action.UPLOAD: Reach.UNIT, Action.SALVAGE: Reach.UNIT}
 _KEEP_FILES = {
@@ -52,6 +53,7 @@ _OWN = {
     Action.STATE_PARTICULARS: Reach.OWN,
     Action.WRITE_NOTE: Reach.OWN,
     Action.SEE_JOBS: Reach.UNIT,
+    Action.SEE_FIGURES: Reach.OWN,
 }
 
 #: By default administrators manage people and machines and see no media; auditors see the log and none.

@@ -19,6 +19,7 @@ from evidence.items import Category, Item, Submission, Upload, UploadState
 from evidence.keys import original_key
 from evidence.places import MICRO, Place
 from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query
+from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import code, searchable
 from storage.catalogue.engine import migrate, open_engine
 from storage.catalogue.log import Emitter
@@ -114,7 +115,7 @@ def searching(path: Path) -> Iterator[SqlTransaction]:
         migrate(engine)
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
-            yield SqlTransaction(connection, Emitter())
+            yield SqlTransaction(connection, Emitter(), OFFICE_ZONE)
     finally:
         engine.dispose()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from custos.settings import Settings
 from evidence.jobs import Job
 
 if TYPE_CHECKING:
     from custos.wiring import Services
+
+T = TypeVar("T")
 
 
 class _SilentBell:
@@ -19,9 +21,9 @@ class _SilentBell:
         """Do nothing."""
 
 
-async def with_services(settings: Settings, work: Callable[[Services], Awaitable[None]]) -> None:
-    """Open the services, do `work`, close them."""
+async def with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
+    """Open the services, do `work`, close them; what `work` gave."""
     from custos.wiring import open_services
 
     async with open_services(settings, _SilentBell(), "command") as services:
-        await work(services)
+        return await work(services)

@@ -23,6 +23,7 @@ from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.dispatches import Dispatches
 from evidence.ports.dossier import Dossier
+from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
@@ -350,6 +351,13 @@ class Transaction(Protocol):
     def links(self) -> Links: ...
     @property
     def access(self) -> AccessRows: ...
+    @property
+    def zone(self) -> timedelta:
+        """How far from UTC the office's clocks are: what says no zone is read so, and days are its days."""
+        ...
+
+    @property
+    def figures(self) -> Figures: ...
     @property
     def dossier(self) -> Dossier: ...
     @property

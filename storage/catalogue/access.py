@@ -38,6 +38,7 @@ from storage.catalogue.case_tables import (
     shares,
     unit_above,
 )
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.retention_tables import holds
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits, is_below
@@ -150,8 +151,9 @@ def _named_on(item: FromClause, agent_id: str) -> ColumnElement[bool]:
 class SqlAccess:
     """`evidence.ports.cases.AccessRows` over SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
         self._connection = connection
+        self._figures = figures
 
     def item(self, item_id: str, agent_id: str, now: datetime) -> Resource | None:
         """The item as it stands to the agent."""
@@ -252,13 +254,13 @@ class SqlAccess:
                 select(links.c.item_id).where(links.c.case_id == subject_id, links.c.withdrawn_at.is_(None))
             ).scalars()
             for item_id in touched.all():
-                follow(self._connection, item_id)
+                follow(self._connection, self._figures, item_id)
             return
         self._connection.execute(delete(item_restrictions).where(item_restrictions.c.item_id == subject_id))
         self._connection.execute(
             insert(item_restrictions).values(item_id=subject_id, restriction=restriction.value)
         )
-        follow(self._connection, subject_id)
+        follow(self._connection, self._figures, subject_id)
 
     def named(self, subject_id: str) -> Sequence[str]:
         """Who is named on it."""
@@ -334,8 +336,8 @@ def is_held() -> ColumnElement[bool]:
     return or_(own, by_case)
 
 
-def follow(connection: Connection, item_id: str) -> None:
-    """Bring up to date what an item's row says of its restrictions, links and holds."""
+def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:
+    """Bring up to date what an item's row says of its restrictions, links and holds, and its figures."""
     own = connection.execute(
         select(item_restrictions.c.restriction).where(item_restrictions.c.item_id == item_id)
     ).scalars()
@@ -353,3 +355,4 @@ def follow(connection: Connection, item_id: str) -> None:
         .where(items.c.id == item_id)
         .values(restriction=strictest(found).value, links=literal(live), held=is_held())
     )
+    figures.recount([item_id])

@@ -16,6 +16,7 @@ from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
 from storage.catalogue.access import follow, sighted, visible_cases, visible_items
 from storage.catalogue.case_tables import case_people, cases, links
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.tables import items
 
 
@@ -128,8 +129,9 @@ class SqlCases:
 class SqlLinks:
     """`evidence.ports.cases.Links` over SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
         self._connection = connection
+        self._figures = figures
 
     def add(self, link: Link) -> None:
         """A live link of the two."""
@@ -145,7 +147,7 @@ class SqlLinks:
                 made_at=to_micros(link.made_at),
             )
         )
-        follow(self._connection, link.item_id)
+        follow(self._connection, self._figures, link.item_id)
 
     def get(self, link_id: str) -> Link | None:
         """The link of that identifier."""
@@ -177,7 +179,7 @@ class SqlLinks:
             .where(links.c.id == link_id)
             .values(withdrawn_at=to_micros(at), withdrawn_by=agent_id, withdrawn_for=reason)
         )
-        follow(self._connection, link.item_id)
+        follow(self._connection, self._figures, link.item_id)
 
     def of_case(self, case_id: str) -> Sequence[Link]:
         """Withdrawn ones too, oldest first."""

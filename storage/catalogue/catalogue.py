@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -17,6 +18,7 @@ from evidence.errors import EventNotWritten, Unavailable
 from evidence.events import EventDraft, EventType, SealedEvent, Subject
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
+from evidence.timekeeping import OFFICE_ZONE
 from storage.catalogue.engine import READERS, migrate, open_engine
 from storage.catalogue.log import Emitter, register_emitter
 from storage.catalogue.transaction import SqlTransaction
@@ -29,7 +31,8 @@ T = TypeVar("T")
 class SqlCatalogue:
     """See the port. Made by `open_catalogue`."""
 
-    def __init__(self, readers: Engine, writer: GroupWriter, emitter: Emitter) -> None:
+    def __init__(self, readers: Engine, writer: GroupWriter, emitter: Emitter, zone: timedelta) -> None:
+        self._zone = zone
         self._readers = readers
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="catalogue-reader")
         self._writer = writer
@@ -53,7 +56,7 @@ class SqlCatalogue:
             with self._readers.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 try:
-                    return work(SqlTransaction(connection, self._emitter))
+                    return work(SqlTransaction(connection, self._emitter, self._zone))
                 finally:
                     connection.exec_driver_sql("ROLLBACK")
         except SQLAlchemyError as error:
@@ -75,11 +78,14 @@ class SqlCatalogue:
 
 
 @asynccontextmanager
-async def open_catalogue(path: Path, clock: Clock, process: str) -> AsyncIterator[SqlCatalogue]:
+async def open_catalogue(
+    path: Path, clock: Clock, process: str, zone: timedelta = OFFICE_ZONE
+) -> AsyncIterator[SqlCatalogue]:
     """The catalogue at `path`, migrated, with a fresh emitter for this process.
 
     The emitter records its start and, when closed in order, its stop; a start without a stop is a crash.
     `process` ("api", "worker", …) and the clock's source stand in the start event's detail.
+    `zone` is how far from UTC the office's clocks are: what says no zone is read so, and days are its days.
     """
     await asyncio.to_thread(path.parent.mkdir, 0o700, True, True)
     engine = open_engine(path, readers=False)
@@ -88,11 +94,11 @@ async def open_catalogue(path: Path, clock: Clock, process: str) -> AsyncIterato
     try:
         try:
             await asyncio.to_thread(migrate, engine)
-            writer = await asyncio.to_thread(GroupWriter, engine, emitter)
+            writer = await asyncio.to_thread(GroupWriter, engine, emitter, zone)
         except SQLAlchemyError as error:
             _log.error("the catalogue cannot be opened", exc_info=error)
             raise unavailable() from error
-        catalogue = SqlCatalogue(open_engine(path, readers=True), writer, emitter)
+        catalogue = SqlCatalogue(open_engine(path, readers=True), writer, emitter, zone)
         try:
             await writer.write(lambda tx: _start(tx, emitter, clock, process))
             try:

@@ -13,18 +13,21 @@ from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
 from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
 class SqlItems:
     """`evidence.ports.catalogue.Items` over SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
         self._connection = connection
+        self._figures = figures
 
     def add(self, item: Item) -> None:
         """Register an original that the store holds."""
         self._connection.execute(insert(items).values(**codec.item_values(item)))
+        self._figures.recount([item.id])
 
     def get(self, item_id: str) -> Item | None:
         """The item of that identifier."""
@@ -91,6 +94,7 @@ class SqlItems:
         self._connection.execute(
             update(items).where(items.c.id == item_id).values(summary=codec.dump(summary))
         )
+        self._figures.recount([item_id])
 
     def description(self, item_id: str) -> Mapping[str, Json] | None:
         """The latest description."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     not_,
     or_,
@@ -22,9 +23,12 @@ from sqlalchemy import (
 from evidence.access import Viewer
 from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
-from evidence.recordings import LONGEST_US, SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
+from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
 from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.day_windows import within_day
+from storage.catalogue.figure_tables import figure_facts
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.recording_tables import recording_segments, recording_starts
 from storage.catalogue.tables import items
 
@@ -35,8 +39,9 @@ _MOST_NEAR = {Rule.SUBMITTED: 1, Rule.NAME: 1_000, Rule.TIME: 32}
 class SqlRecordings:
     """`evidence.ports.recordings.Recordings` over SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
         self._connection = connection
+        self._figures = figures
 
     def recording_of(self, item_id: str) -> str | None:
         """The recording that the item belongs to."""
@@ -102,14 +107,17 @@ class SqlRecordings:
                     for number, start in enumerate(segment.starts)
                 ],
             )
+        self._figures.recount([known_as], moved=True)
 
     def move(self, item_ids: Sequence[str], recording_id: str) -> None:
         """Put these segments into that recording."""
+        left = self._others_of(item_ids)
         self._connection.execute(
             update(recording_segments)
             .where(recording_segments.c.item_id.in_(item_ids))
             .values(recording_id=recording_id)
         )
+        self._figures.recount([*left, *item_ids])
 
     def merge(self, recording_id: str, into: str) -> None:
         """Put all segments of the first into the second."""
@@ -117,6 +125,34 @@ class SqlRecordings:
             update(recording_segments)
             .where(recording_segments.c.recording_id == recording_id)
             .values(recording_id=into)
+        )
+        self._figures.recount(self._counted_in(into))
+
+    def _counted_in(self, recording_id: str) -> Sequence[str]:
+        """Those of its segments by which a recording is counted: after a merger, several."""
+        return (
+            self._connection.execute(
+                select(recording_segments.c.item_id)
+                .join(figure_facts, figure_facts.c.item_id == recording_segments.c.item_id)
+                .where(recording_segments.c.recording_id == recording_id, figure_facts.c.recordings > 0)
+            )
+            .scalars()
+            .all()
+        )
+
+    def _others_of(self, item_ids: Sequence[str]) -> Sequence[str]:
+        """One segment that stays of each recording that these leave."""
+        left = select(recording_segments.c.recording_id).where(recording_segments.c.item_id.in_(item_ids))
+        return (
+            self._connection.execute(
+                select(func.min(recording_segments.c.item_id))
+                .where(
+                    recording_segments.c.recording_id.in_(left), recording_segments.c.item_id.not_in(item_ids)
+                )
+                .group_by(recording_segments.c.recording_id)
+            )
+            .scalars()
+            .all()
         )
 
     def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:
@@ -147,7 +183,7 @@ class SqlRecordings:
                 recording_starts.c.unit == unit,
                 recording_starts.c.device == device,
                 recording_starts.c.number == 0,
-                or_(and_(zoned, _within(day.utc_us)), and_(not_(zoned), _within(day.local_us))),
+                or_(and_(zoned, within_day(day.utc_us)), and_(not_(zoned), within_day(day.local_us))),
             )
             .limit(limit)
         )
@@ -174,13 +210,6 @@ def _members(viewer: Viewer) -> Select[tuple[str, str, str]]:
         .where(_is_visible(viewer))
         .order_by(segments.item_id)
     )
-
-
-def _within(window: tuple[int, int]) -> ColumnElement[bool]:
-    """Half-open on both sides, so that what ends at midnight is not of the next day."""
-    begins, ends = recording_starts.c.begins_us, recording_starts.c.ends_us
-    reaches = or_(ends > window[0], begins >= window[0])
-    return and_(begins.between(window[0] - LONGEST_US, window[1] - 1), reaches)
 
 
 def _neighbours(segment: Segment, line: Iterable[str]) -> list[ColumnElement[bool]]:

@@ -30,6 +30,7 @@ from storage.catalogue import codec
 from storage.catalogue.access import is_held, sighted, visible_items
 from storage.catalogue.case_tables import cases, links
 from storage.catalogue.cases import case_of
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.retention_tables import holds, schedules
 from storage.catalogue.tables import items
 
@@ -39,8 +40,9 @@ _DAY_US = 86_400_000_000
 class SqlRetention:
     """`evidence.ports.retention.Retention` over SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
         self._connection = connection
+        self._figures = figures
 
     def propose(self, schedule: Schedule) -> None:
         """A new version."""
@@ -204,10 +206,12 @@ class SqlRetention:
         return [_hold(row) for row in rows]
 
     def _follow(self, subject: str) -> None:
-        touched = select(links.c.item_id).where(links.c.case_id == subject)
-        self._connection.execute(
-            update(items).where(or_(items.c.id == subject, items.c.id.in_(touched))).values(held=is_held())
+        touched = or_(
+            items.c.id == subject,
+            items.c.id.in_(select(links.c.item_id).where(links.c.case_id == subject)),
         )
+        self._connection.execute(update(items).where(touched).values(held=is_held()))
+        self._figures.recount(self._connection.execute(select(items.c.id).where(touched)).scalars().all())
 
     def _items(self, query: Select[Any]) -> Sequence[Item]:
         return [codec.item(row) for row in self._connection.execute(query).mappings()]

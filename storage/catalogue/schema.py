@@ -6,6 +6,7 @@ from storage.catalogue import (
     case_tables,
     dispatch_tables,
     dossier_tables,
+    figure_tables,
     recording_tables,
     retention_tables,
     search_tables,
@@ -21,5 +22,6 @@ MODULES = (
     dispatch_tables,
     search_tables,
     dossier_tables,
+    figure_tables,
 )
 metadata = tables.metadata

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import Connection
 
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.dossier import SqlDossier
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.lateness import SqlLateness
@@ -25,21 +28,23 @@ from storage.catalogue.work import SqlJobs
 class SqlTransaction:
     """`evidence.ports.catalogue.Transaction`; usable only inside the call that it was given to."""
 
-    def __init__(self, connection: Connection, emitter: Emitter) -> None:
+    def __init__(self, connection: Connection, emitter: Emitter, zone: timedelta) -> None:
         self.connection = connection
+        self.zone = zone
+        self.figures = SqlFigures(connection, zone)
         self.agents = SqlAgents(connection)
         self.uploads = SqlUploads(connection)
-        self.items = SqlItems(connection)
+        self.items = SqlItems(connection, self.figures)
         self.parts = SqlParts(connection)
         self.units = SqlUnits(connection)
         self.cases = SqlCases(connection)
-        self.links = SqlLinks(connection)
-        self.access = SqlAccess(connection)
+        self.links = SqlLinks(connection, self.figures)
+        self.access = SqlAccess(connection, self.figures)
         self.dossier = SqlDossier(connection)
         self.dispatches = SqlDispatches(connection)
         self.lateness = SqlLateness(connection)
-        self.retention = SqlRetention(connection)
-        self.recordings = SqlRecordings(connection)
+        self.retention = SqlRetention(connection, self.figures)
+        self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

@@ -17,6 +17,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine
@@ -56,7 +57,8 @@ def unavailable() -> Unavailable:
 class GroupWriter:
     """Owns the writing connection and its thread."""
 
-    def __init__(self, engine: Engine, emitter: Emitter) -> None:
+    def __init__(self, engine: Engine, emitter: Emitter, zone: timedelta) -> None:
+        self._zone = zone
         self._connection: Connection = engine.connect()
         self._emitter = emitter
         self._waiting: queue.SimpleQueue[_Function | _Event | None] = queue.SimpleQueue()
@@ -126,7 +128,7 @@ class GroupWriter:
     def _apply(self, group: Sequence[_Function | _Event]) -> list[Settled]:
         settled: list[Settled] = []
         sealed: list[SealedEvent] = []
-        transaction = SqlTransaction(self._connection, self._emitter)
+        transaction = SqlTransaction(self._connection, self._emitter, self._zone)
         for entry in group:
             if isinstance(entry, _Event):
                 try:

@@ -40,6 +40,7 @@ hold           -----   -----    yyy--     yyy--          yyy--      -----   ----
 state-particulars y---- -----   yyy--     -----          yyy--      -----   -----         -----
 write-note     y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
 set-forms      -----   -----    -----     -----          yyy--      -----   yyyy-         -----
+see-figures    y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
 """
 RESOURCES = (
     Resource("mine", "me"),

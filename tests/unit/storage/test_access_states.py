@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from evidence.access import Share, SubjectKind, Viewer
 from evidence.agents import Action, Agent, AgentKind, Resource, Restriction, Role
@@ -21,10 +21,13 @@ from evidence.errors import Denied
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Category
 from evidence.schedules import Hold
+from evidence.timekeeping import OFFICE_ZONE
 from identity.policy import RolePolicy
 from storage.catalogue.access import SqlAccess, visible_items
 from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.engine import migrate, open_engine
+from storage.catalogue.figure_tables import figures
+from storage.catalogue.figures import SqlFigures
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
@@ -51,7 +54,7 @@ class _Tx:
     """As much of a transaction as an item needs to be put in."""
 
     def __init__(self, connection: Connection) -> None:
-        self.items = SqlItems(connection)
+        self.items = SqlItems(connection, SqlFigures(connection, OFFICE_ZONE))
         self.uploads = SqlUploads(connection)
 
 
@@ -62,8 +65,9 @@ class Access(RuleBasedStateMachine):
         self._engine = open_engine(Path(self._directory.name) / "c.db", readers=False)
         migrate(self._engine)
         self._connection = connection = self._engine.connect()
-        self.links, self.cases = SqlLinks(connection), SqlCases(connection)
-        self.access, self.units = SqlAccess(connection), SqlUnits(connection)
+        self.figures = SqlFigures(connection, OFFICE_ZONE)
+        self.links, self.cases = SqlLinks(connection, self.figures), SqlCases(connection)
+        self.access, self.units = SqlAccess(connection, self.figures), SqlUnits(connection)
         agents = SqlAgents(connection)
         for person in (*PEOPLE, AGENT):
             agents.add(person, None, NOW)
@@ -90,7 +94,7 @@ class Access(RuleBasedStateMachine):
         self.sealed: dict[tuple[SubjectKind, int], set[str]] = {}
         self.ever: set[tuple[int, int]] = set()
         self.holds: dict[str, tuple[SubjectKind, int]] = {}
-        self.retention = SqlRetention(connection)
+        self.retention = SqlRetention(connection, self.figures)
         self.shares: list[tuple[SubjectKind, int, str, timedelta]] = []
         self.assigned: set[tuple[int, str]] = set()
 
@@ -228,6 +232,13 @@ class Access(RuleBasedStateMachine):
                 select(items.c.links).where(items.c.id == self.item_ids[item])
             ).scalar_one()
             assert kept == sum(one == item for one, _ in self.live)
+
+    @invariant()
+    def figures_are_what_counting_anew_gives_and_hide_what_is_sealed(self) -> None:
+        assert self.figures.difference() == 0
+        counted = self._connection.execute(select(func.sum(figures.c["items"]))).scalar_one() or 0
+        open_ = select(func.count()).where(items.c.restriction != Restriction.SEALED.value)
+        assert counted == self._connection.execute(open_).scalar_one()
 
 
 TestAccess = Access.TestCase
