@@ -139,6 +139,7 @@ def entry_of(known: Known) -> Entry:
                 item.salvaged,
                 *known.people,
                 *known.notes,
+                _text(_mapping(known.description.get("text")).get("text")),
                 *(_text(value) for value in name.values()),
                 *(value for what in sorted(device) for value in _values(device[what])),
                 *_titles(known.description),

@@ -17,6 +17,7 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Description
 from transcode import commands, probe, tags
 from transcode.bench import Bench, Bounds, Program, failure
+from transcode.documents import Documents
 from transcode.facts import read_facts
 from transcode.pictures import Pictures, Seen, seen_in
 from transcode.probe import Inside
@@ -39,6 +40,10 @@ class _Probed:
     warnings: tuple[str, ...]
 
 
+def _is_document(inside: Inside) -> bool:
+    return inside.container is not None and inside.container.kind == "document"
+
+
 def _error(tool: str, fault: StageFailed) -> dict[str, Json]:
     return {
         "tool": tool,
@@ -57,6 +62,7 @@ class Describer:
         self._ffmpeg = ffmpeg
         self._exiftool = exiftool
         self._pictures = Pictures(bench)
+        self._documents = Documents(bench)
 
     async def describe(self, original: Path, inside: Inside, filename: str) -> Description:
         """What both tools say of `original`, whose bytes were already looked into, and its name."""
@@ -78,10 +84,11 @@ class Describer:
             duration_ms=probed.duration_ms,
             warnings=(*probed.warnings, *complaints, *facts.warnings),
             facts=facts.data,
+            text=await self._documents.text(original, inside) if _is_document(inside) else None,
         )
 
     async def _probe(self, original: Path, inside: Inside) -> _Probed:
-        if inside.container is not None and inside.container.kind == "document":
+        if _is_document(inside):
             decision = decide(None, inside.container)
             fault = StageFailed("not-a-recording", decision.reason, final=True)
             return _Probed(_error("ffprobe", fault), decision, None, ())

@@ -23,7 +23,8 @@ class Description:
     `route` is one of "copy", "copy-video", "encode-audio", "transcode", "none", "unplayable"; `reason`
     says why, for a person. `duration_ms` is measured, None if unknown. `warnings` are sentences that are
     shown beside the item. `facts` is what can be read out of both answers without judging it, see
-    `transcode.facts`; empty where nothing could.
+    `transcode.facts`; empty where nothing could. `text` is what a document says, see `transcode.documents`;
+    None for whatever is no document.
     """
 
     probe: Mapping[str, Json]
@@ -33,6 +34,7 @@ class Description:
     duration_ms: int | None
     warnings: tuple[str, ...]
     facts: Mapping[str, Json] = field(default_factory=dict)
+    text: Mapping[str, Json] | None = None
 
     def summary(self) -> dict[str, Json]:
         """What every list of items shows."""
@@ -45,7 +47,8 @@ class Description:
 
     def as_json(self) -> dict[str, Json]:
         """The form kept in the catalogue and, digested, in the event."""
-        return {"probe": self.probe, "tags": self.tags, "facts": self.facts, **self.summary()}
+        text = {} if self.text is None else {"text": self.text}
+        return {"probe": self.probe, "tags": self.tags, "facts": self.facts, **text, **self.summary()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import pytest
 
 from evidence.agents import Role
 from tests.integration.api.test_cases import number, opened, photo
+from tests.integration.transcode.test_documents import ofd, page, pdf
 from tests.serving.client import Client
 from tests.serving.inside import Inside, served_inside
 
@@ -54,6 +56,16 @@ def test_particulars_are_stated_replaced_and_found(bureau: Inside) -> None:
     assert reviewer.post(f"/items/{item}/particulars", second, "PUT").status == 404
     too_long = officer.post(f"/items/{item}/particulars", {"maker": "x" * 4_001}, "PUT")
     assert (too_long.status, too_long.code) == (400, "bad-body")
+
+
+def test_what_stands_in_a_document_is_found(bureau: Inside, tmp_path: Path) -> None:
+    reviewer, officer = bureau.client(Role.REVIEWER), bureau.client(Role.OFFICER)
+    decision = pdf(tmp_path / "a.pdf", "责令停止危险作业").read_bytes()
+    record = ofd(tmp_path / "a.ofd", page("危险作业现场勘验")).read_bytes()
+    items = [officer.kept(decision, "决定书.pdf"), officer.kept(record, "笔录.ofd")]
+    for text, expected in (("危险作业", items), ("责令停止", items[:1])):
+        hits = reviewer.get(f"/search?text={quote(text)}").json()["items"]
+        assert {hit["id"] for hit in hits} == set(expected)
 
 
 def test_notes_are_withdrawn_by_whoever_wrote_them_and_stay(bureau: Inside) -> None:
