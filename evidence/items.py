@@ -178,6 +178,13 @@ class Item:
     keep_until: datetime | None = None
     keep_basis: str = ""
     held: bool = False
+    #: The officer whose recording it is, if a station sent it for them.
+    officer_id: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose recording it is: the officer for whom a station sent it, else whoever sent it."""
+        return self.officer_id or self.agent_id
 
 
 @dataclass(frozen=True, slots=True)

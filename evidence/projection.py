@@ -117,7 +117,7 @@ def entry_of(known: Known) -> Entry:
     return Entry(
         item.id,
         item.unit,
-        item.agent_id,
+        item.owner,
         item.kind,
         said.category.value,
         state_of(known.is_playable, known.jobs),

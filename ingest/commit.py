@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from evidence.agents import Role
 from evidence.alarms import raise_alarm
 from evidence.content import HEAD_BYTES, judge
 from evidence.errors import StageFailed
@@ -167,6 +168,7 @@ class CommitStage:
             locked_until=intent.first_lock,
             salvaged=upload.salvaged,
             version=stored.version,
+            officer_id=_officer(tx, upload),
         )
         tx.items.add(item)
         tx.events.append(
@@ -233,6 +235,19 @@ class CommitStage:
         tx.uploads.settle(upload.id, UploadState.COMMITTED, at=now, item_id=item.id)
         # The receipt comes first, so that the read-back finds it and completes it.
         tx.jobs.add(Stage.READ_BACK, item.id, item.unit, now, again=True)
+
+
+def _officer(tx: Transaction, upload: Upload) -> str | None:
+    """The officer whose user name a station gives, of its unit or of one below it; None for all else."""
+    sender = tx.agents.get(upload.agent_id)
+    if sender is None or sender.role is not Role.STATION or not upload.submission.officer:
+        return None
+    found = tx.agents.by_username(upload.submission.officer.strip())
+    if found is None or found[0].role is not Role.OFFICER:
+        return None
+    officer = found[0]
+    is_of_unit = upload.unit in (officer.unit, *tx.units.above(officer.unit))
+    return officer.id if is_of_unit else None
 
 
 def _head(path: Path) -> bytes:

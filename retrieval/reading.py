@@ -91,7 +91,7 @@ class Reading:
         self.desk = desk
 
     async def items(self, agent: Agent, before: str | None, *, mine: bool = False) -> Sequence[ItemView]:
-        """A page of at most 50 items, newest first, with `mine` only what the agent sent.
+        """A page of at most 50 items, newest first, with `mine` only what is the agent's own.
 
         One event names every item shown.
         """
@@ -102,7 +102,7 @@ class Reading:
         page = await self._catalogue.read(
             lambda tx: views_of(
                 tx,
-                tx.items.page(viewer, before=before, limit=PAGE, sent_by=agent.id if mine else None),
+                tx.items.page(viewer, before=before, limit=PAGE, owner=agent.id if mine else None),
             )
         )
         await self._record(agent, EventType.LIST_SHOWN, [view.item.id for view in page], {"of": "items"})

@@ -148,11 +148,11 @@ class Items(Protocol):
         ...
 
     def page(
-        self, viewer: Viewer, *, before: str | None, limit: int, sent_by: str | None = None
+        self, viewer: Viewer, *, before: str | None, limit: int, owner: str | None = None
     ) -> Sequence[Item]:
         """What `viewer` may see, newest first; `before` is the last identifier of the page before.
 
-        With `sent_by` only what that agent sent.
+        With `owner` only what is theirs.
         """
         ...
 

@@ -74,7 +74,7 @@ def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
 def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `items` for what `viewer` may see."""
     sight = viewer.sight or Sight(None, None, None)
-    within = _within(viewer, items.c.unit, items.c.agent_id)
+    within = _within(viewer, items.c.unit, items.c.owner_id)
     if sight.units is not None and len(sight.units) == 1:
         within = items.c.unit == sight.units[0]
     elif sight.units is not None:
@@ -174,7 +174,7 @@ class SqlAccess:
             self._connection.execute(
                 select(
                     items.c.unit,
-                    items.c.agent_id,
+                    items.c.owner_id,
                     items.c.restriction,
                     _named_on(items, agent_id).label("named"),
                     or_(items.c.id.in_(_shared(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
@@ -188,7 +188,7 @@ class SqlAccess:
             return None
         return Resource(
             row["unit"],
-            row["agent_id"],
+            row["owner_id"],
             SqlUnits(self._connection).above(row["unit"]),
             Restriction(row["restriction"]),
             bool(row["named"]),

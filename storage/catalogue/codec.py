@@ -123,6 +123,7 @@ def item_values(item: Item) -> dict[str, Any]:
         "upload_id": item.upload_id,
         "unit": item.unit,
         "agent_id": item.agent_id,
+        "owner_id": item.owner,
         "device": item.submission.device,
         "submission": dump(item.submission.as_json()),
         "case_number": item.submission.case,
@@ -167,6 +168,7 @@ def item(row: RowMapping) -> Item:
         keep_until=maybe_time(row["keep_until"]),
         keep_basis=row["keep_basis"],
         held=row["held"],
+        officer_id=None if row["owner_id"] == row["agent_id"] else row["owner_id"],
     )
 
 

@@ -251,7 +251,7 @@ class SqlFigures:
         local = self._zone // _MICROSECOND if row["zoned"] else 0
         cell = Cell(
             row["unit"],
-            row["agent_id"],
+            row["owner_id"],
             (said.officer or "").strip()[:256],
             row["made_by"] or said.device or "",
             said.category.value,

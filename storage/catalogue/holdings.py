@@ -54,15 +54,15 @@ class SqlItems:
         return None if row is None else codec.item(row)
 
     def page(
-        self, viewer: Viewer, *, before: str | None, limit: int, sent_by: str | None = None
+        self, viewer: Viewer, *, before: str | None, limit: int, owner: str | None = None
     ) -> Sequence[Item]:
         """Newest first."""
         viewer = sighted(self._connection, viewer)
         query = select(items).where(visible_items(viewer)).order_by(items.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(items.c.id < before)
-        if sent_by is not None:
-            query = query.where(items.c.agent_id == sent_by)
+        if owner is not None:
+            query = query.where(items.c.owner_id == owner)
         return [codec.item(row) for row in self._connection.execute(query).mappings()]
 
     def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:

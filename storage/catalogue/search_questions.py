@@ -64,7 +64,7 @@ _ROW = search_rows.c
 _COLUMNS: Mapping[Any, Any] = {
     items.c.id: _ROW.item_id,
     items.c.unit: _ROW.unit,
-    items.c.agent_id: _ROW.agent_id,
+    items.c.owner_id: _ROW.agent_id,
     items.c.kind: _ROW.kind,
 }
 _FACETS = ("unit", "kind", "category", "state", "device", "officer")

@@ -116,6 +116,8 @@ items = Table(
     Column("upload_id", ForeignKey("uploads.id"), nullable=False, unique=True),
     Column("unit", String(128), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    #: Whose recording it is: whoever sent it, or for what a station sent the officer that it names.
+    Column("owner_id", ID, nullable=False, server_default=""),
     Column("device", String(256)),
     Column("submission", Text, nullable=False),
     #: The case that the submitter named.
@@ -150,7 +152,7 @@ items = Table(
     Index("ix_items_restriction_id", "restriction", "id"),
     Index("ix_items_unit_links_id", "unit", "links", "id"),
     Index("ix_items_unit_id", "unit", "id"),
-    Index("ix_items_agent_id_id", "agent_id", "id"),
+    Index("ix_items_owner_id_id", "owner_id", "id"),
     Index("ix_items_sha256_device_unit", "sha256", "device", "unit"),
     Index("ix_items_fully_locked_committed_at", "fully_locked", "committed_at"),
 )

@@ -322,3 +322,34 @@ def test_a_unit_above_sees_what_lies_below(bureau: Inside) -> None:
         == 404
     )
     assert bureau.client(Role.SUPERVISOR, "squad").get("/items").status == 200
+
+
+def test_what_a_station_sends_for_an_officer_is_that_officers(bureau: Inside) -> None:
+    station, officer = bureau.client(Role.STATION), bureau.another(Role.OFFICER)
+    name = officer.get("/session").json()["username"]
+    item = station.kept(photo(), "a.png", officer=f" {name} ")
+    assert [one["id"] for one in officer.get("/items?mine=true").json()["items"]] == [item]
+    assert officer.get("/figures?by=kind").json()["total"]["items"] == 1
+    assert [one["id"] for one in officer.get("/search?text=a.png").json()["items"]] == [item]
+    case = opened(officer)
+    assert officer.post(f"/cases/{case}/links", {"items": [item]}).json()["items"][0]["fate"] == "linked"
+    assert officer.get(f"/items/{item}/original").status == 404
+    (event,) = [event for event in bureau.events("item.ingested") if item in str(event["subjects"])]
+    assert event["agent"] == station.get("/session").json()["id"]
+
+
+def test_nobody_elses_word_makes_something_an_officers(bureau: Inside) -> None:
+    officer, colleague = bureau.another(Role.OFFICER), bureau.another(Role.OFFICER)
+    elsewhere = bureau.another(Role.OFFICER, "south")
+    reviewer = bureau.client(Role.REVIEWER)
+    names = [one.get("/session").json()["username"] for one in (officer, elsewhere, reviewer)]
+    colleague.kept(photo(), "a.png", officer=names[0])
+    for name in (names[1], names[2], "nobody", ""):
+        bureau.client(Role.STATION).kept(photo(), "b.png", officer=name or "-")
+    for client in (officer, elsewhere):
+        assert client.get("/items?mine=true").json()["items"] == []
+    bureau.do(bureau.services.rights.place_unit(None, "southern-post", "south"))
+    below = bureau.another(Role.OFFICER, "southern-post")
+    above = bureau.client(Role.STATION, "south")
+    item = above.kept(photo(), "c.png", officer=below.get("/session").json()["username"])
+    assert [one["id"] for one in below.get("/items?mine=true").json()["items"]] == [item]

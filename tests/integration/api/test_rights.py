@@ -56,7 +56,7 @@ class Scene:
         me = client.get("/session").json()["id"]
         for situation in ("own", "sealed"):
             things = self.things[situation]
-            self.change("UPDATE items SET agent_id = ? WHERE id = ?", me, things["item"])
+            self.change("UPDATE items SET agent_id = ?1, owner_id = ?1 WHERE id = ?2", me, things["item"])
             self.change("UPDATE uploads SET agent_id = ? WHERE id = ?", me, things["upload"])
             self.change("UPDATE cases SET opened_by = ? WHERE id = ?", me, things["case"])
             self.change("UPDATE notes SET agent_id = ? WHERE id = ?", me, things["note"])
