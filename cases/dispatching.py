@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 
 from evidence.agents import Action, Agent, Resource
 from evidence.cases import Case, CaseDetail, CaseState
-from evidence.dispatch import Dispatch, Fault, parse
+from evidence.csv_lists import Fault
+from evidence.dispatch import Dispatch, parse
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.linking import case_for

@@ -6,15 +6,14 @@ candidate for a person to choose from, never a guess; reading a list twice says 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 
 from evidence.cases import LONGEST_TEXT, checked_number
+from evidence.csv_lists import Fault, lines_of
 from evidence.errors import Invalid
 from evidence.items import Category
 
@@ -24,7 +23,6 @@ COLUMNS = (
     "reference", "case_number", "officer", "device", "begins", "ends", "category", "title", "place",
 )  # fmt: skip
 REQUIRED = ("reference", "case_number", "begins", "ends")
-MOST_ROWS = 20_000
 _LONGEST_TASK = timedelta(days=7)
 _LONGEST_NAME = 256
 _ZONE = re.compile(r"([+-])(0[0-9]|1[0-4]):([0-5][0-9])")
@@ -43,14 +41,6 @@ class Dispatch:
     category: Category = Category.OTHER
     title: str = ""
     place: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A line that cannot be read, counted from 1 for the header, and why in words."""
-
-    line: int
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,38 +135,18 @@ def parse(data: bytes, zone: timezone) -> tuple[Sequence[Dispatch], Sequence[Fau
 
     Of two lines with one reference the second is a fault. Raises Invalid("bad-list") if it is no such list.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise Invalid("bad-list", "The list is neither UTF-8 nor GB 18030.") from error
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     found: dict[str, Dispatch] = {}
     faults: list[Fault] = []
-    try:
-        header = [name.strip().lower() for name in next(lines, [])]
-        missing = [name for name in REQUIRED if name not in header]
-        if missing:
-            raise Invalid("bad-list", f"The list's first line does not name: {', '.join(missing)}.")
-        for row in lines:
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(found) + len(faults) >= MOST_ROWS:
-                raise Invalid("bad-list", f"A list has at most {MOST_ROWS} lines; divide it.")
-            cells = {name: cell.strip() for name, cell in zip(header, row, strict=False)}
-            try:
-                one = _dispatch(cells, zone, found.keys())
-                found[one.reference] = one
-            except Invalid as error:
-                faults.append(Fault(lines.line_num, error.message))
-    except csv.Error as error:
-        raise Invalid("bad-list", f"The list is no CSV from line {lines.line_num} on.") from error
+    for number, cells in lines_of(data, REQUIRED):
+        try:
+            one = _dispatch(cells, zone, found.keys())
+            found[one.reference] = one
+        except Invalid as error:
+            faults.append(Fault(number, error.message))
     return list(found.values()), faults
 
 
-def _dispatch(cells: dict[str, str], zone: timezone, known: Collection[str]) -> Dispatch:
+def _dispatch(cells: Mapping[str, str], zone: timezone, known: Collection[str]) -> Dispatch:
     for name in REQUIRED:
         if not cells.get(name):
             raise Invalid("bad-line", f"{name} is empty")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -21,6 +23,7 @@ from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ids import new_pseudonym
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
+from evidence.staff import Entrant
 from evidence.timekeeping import is_live
 
 SESSION_LASTS = timedelta(hours=12)
@@ -28,6 +31,23 @@ TOKEN_LASTS = timedelta(days=365)
 _SHORTEST_PASSWORD = 12
 #: Verified against when there is no such account, so that time tells nothing.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$dGhpcyBpcyBub3QgYSByZWFsIGhhc2ggYXQgYWxs"
+
+
+class Enrolment(StrEnum):
+    """What became of a line of a staff list; `differs`: somebody of another role or unit has that name."""
+
+    NEW = "new"
+    KNOWN = "known"
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A line of a staff list; `secret` is a new person's first password, or a new station's token."""
+
+    entrant: Entrant
+    fate: Enrolment
+    secret: str | None = None
 
 
 class Accounts:
@@ -67,6 +87,24 @@ class Accounts:
 
         await self._catalogue.write(insert)
         return agent
+
+    async def enrol(self, entrant: Entrant, *, dry_run: bool = False) -> Enrolled:
+        """Register somebody whom a staff list names, if nobody has that user name; repeatable.
+
+        The secret is made here and told this once. Whoever is registered already stays as they are. With
+        `dry_run` nothing changes. Durable on return. Raises Invalid, Conflict.
+        """
+        found = await self._catalogue.read(lambda tx: tx.agents.by_username(entrant.username))
+        if found is not None:
+            same = (found[0].role, found[0].unit) == (entrant.role, entrant.unit)
+            return Enrolled(entrant, Enrolment.KNOWN if same else Enrolment.DIFFERS)
+        if dry_run:
+            return Enrolled(entrant, Enrolment.NEW)
+        password = None if entrant.role is Role.STATION else secrets.token_urlsafe(12)
+        await self.add(entrant.username, entrant.name, entrant.role, entrant.unit, password)
+        if password is None:
+            return Enrolled(entrant, Enrolment.NEW, await self.create_token(entrant.username, "staff list"))
+        return Enrolled(entrant, Enrolment.NEW, password)
 
     async def sign_in(self, username: str, password: str) -> tuple[Agent, str]:
         """The agent and a session secret; raises Unauthenticated, which does not say what was wrong."""

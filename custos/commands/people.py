@@ -1,17 +1,22 @@
-"""`custos user add`, `custos token create`."""
+"""`custos user add`, `custos user import`, `custos token create`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import getpass
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
 from custos.settings import load_settings
 from evidence.agents import Role
 from evidence.errors import Invalid
+from evidence.staff import COLUMNS, parse
+from identity.accounts import Enrolment
 
 if TYPE_CHECKING:
     from custos.wiring import Services
@@ -20,7 +25,8 @@ if TYPE_CHECKING:
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
     users = subparsers.add_parser("user", help="manage the people who may sign in")
-    add = users.add_subparsers(metavar="COMMAND", required=True).add_parser("add", help="register somebody")
+    commands = users.add_subparsers(metavar="COMMAND", required=True)
+    add = commands.add_parser("add", help="register somebody")
     add.add_argument("username")
     add.add_argument("--name", default="", help="the name as people write it")
     add.add_argument("--role", required=True, choices=[role.value for role in Role])
@@ -31,6 +37,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="read the password from standard input, not the terminal",
     )
     add.set_defaults(run=add_user)
+    taken = commands.add_parser(
+        "import", help="register everybody on a staff list, and print the secrets of who is new, once"
+    )
+    taken.add_argument("list", type=Path, metavar="LIST.csv", help="columns: " + ", ".join(COLUMNS))
+    taken.add_argument("--dry-run", action="store_true", help="say what it would come to, change nothing")
+    taken.set_defaults(run=import_users)
     tokens = subparsers.add_parser("token", help="manage bearer tokens for stations and programs")
     create = tokens.add_subparsers(metavar="COMMAND", required=True).add_parser(
         "create", help="make a token and print it once"
@@ -65,6 +77,45 @@ def add_user(arguments: argparse.Namespace) -> int:
 
     asyncio.run(with_services(settings, add))
     return 0
+
+
+def import_users(arguments: argparse.Namespace) -> int:
+    """Register a staff list and place its units; status 1 if a line was left out.
+
+    Standard output is a CSV of every line's fate with the secret of who is new; what was left out, and why,
+    goes to standard error. A list can be taken in again: who is known stays as they are.
+    """
+    settings = load_settings(arguments.config)
+    try:
+        entrants, faults = parse(arguments.list.read_bytes())
+    except OSError as error:
+        raise Invalid("no-list", f"{arguments.list} cannot be read: {error.strerror}.") from error
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    counts = Counter[Enrolment]()
+
+    async def take_in(services: Services) -> None:
+        tree = await services.rights.units()
+        wanted = {one.unit: one.above for one in entrants if one.above is not None}
+        for unit, above in wanted.items():
+            if tree.get(unit) != above and not arguments.dry_run:
+                await services.rights.place_unit(None, unit, above)
+        rows.writerow(["username", "name", "role", "unit", "fate", "secret"])
+        for one in entrants:
+            done = await services.accounts.enrol(one, dry_run=arguments.dry_run)
+            rows.writerow([one.username, one.name, one.role, one.unit, done.fate, done.secret or ""])
+            # A secret is told once: it must not wait in a buffer that a crash empties.
+            sys.stdout.flush()
+            counts[done.fate] += 1
+
+    asyncio.run(with_services(settings, take_in))
+    for fault in faults:
+        print(f"line {fault.line} was left out: {fault.words}", file=sys.stderr)
+    differ = counts[Enrolment.DIFFERS]
+    if differ:
+        print(f"{differ} have another role or unit here, and were left as they are.", file=sys.stderr)
+    new = "would be registered" if arguments.dry_run else "were registered"
+    print(f"{counts[Enrolment.NEW]} {new}, {counts[Enrolment.KNOWN]} were known.", file=sys.stderr)
+    return 1 if faults or differ else 0
 
 
 def create_token(arguments: argparse.Namespace) -> int:

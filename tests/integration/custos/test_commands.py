@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,52 @@ def test_units_are_placed_and_shown_as_a_tree(data: Path, capsys: pytest.Capture
     assert "[unit-below-itself]" in capsys.readouterr().err
     assert main(["unit", "place", " ", "--below", "三中队"]) == 2
     assert "[bad-unit]" in capsys.readouterr().err
+
+
+def test_a_staff_list_is_taken_in_and_may_be_taken_in_again(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "staff.csv"
+    listed.write_text(
+        "username,name,role,unit,above\n"
+        "0071,李明,officer,一中队,一大队\n"
+        "dock-1,采集站,station,一中队,\n"
+        "0072,王芳,chief,一中队,\n",
+        "gb18030",
+    )
+
+    def taken_in(*options: str) -> tuple[int, list[dict[str, str]], str]:
+        status = main(["user", "import", str(listed), *options])
+        said = capsys.readouterr()
+        return status, list(csv.DictReader(io.StringIO(said.out))), said.err
+
+    status, rows, words = taken_in("--dry-run")
+    assert status == 1
+    assert [(row["username"], row["fate"], row["secret"]) for row in rows] == [
+        ("0071", "new", ""),
+        ("dock-1", "new", ""),
+    ]
+    assert "line 4 was left out: role is one of officer" in words
+    status, rows, words = taken_in()
+    assert [row["fate"] for row in rows] == ["new", "new"]
+    assert "2 were registered, 0 were known." in words
+    password, token = (row["secret"] for row in rows)
+
+    async def check(services: Services) -> None:
+        officer, _ = await services.accounts.sign_in("0071", password)
+        assert (officer.name, officer.role, officer.unit) == ("李明", Role.OFFICER, "一中队")
+        assert (await services.accounts.recognise(token)).role is Role.STATION
+        assert await services.rights.units() == {"一中队": "一大队"}
+
+    in_services(data, check)
+    listed.write_text("username,role,unit\n0071,officer,一中队\ndock-1,station,二中队\n", "utf-8")
+    status, rows, words = taken_in()
+    assert status == 1
+    assert [(row["fate"], row["secret"]) for row in rows] == [("known", ""), ("differs", "")]
+    assert "1 have another role or unit here" in words
+    in_services(data, check)
+    assert main(["user", "import", str(tmp_path / "none.csv")]) == 2
+    assert "[no-list]" in capsys.readouterr().err
 
 
 def test_a_failed_job_is_listed_with_its_reason_and_tried_again(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.dispatch import LEEWAY, Dispatch, Fault, Fit, Roster, Sighting, Verdict, fit, judge, parse
+from evidence.csv_lists import Fault
+from evidence.dispatch import LEEWAY, Dispatch, Fit, Roster, Sighting, Verdict, fit, judge, parse
 from evidence.errors import Invalid
 from evidence.items import Category
 
