@@ -93,7 +93,7 @@ CASE_ROUTES: tuple[Route, ...] = (
         cases.take_in_list,
         {200: Answer(ListReport)},
         "text/csv",
-        (Parameter("zone", "query"), Parameter("dry_run", "query")),
+        (Parameter("zone", "query"), Parameter("unit", "query"), Parameter("dry_run", "query")),
         (400, 413),
         tag="cases",
     ),

@@ -146,7 +146,9 @@ async def take_in_list(request: web.Request) -> web.Response:
     if len(data) > _LARGEST_LIST:
         raise TooLarge("list-too-long", "A list has at most 16 MB; divide it.")
     dry_run = asked == "true"
-    report = await services(request).dispatching.take_in(agent, data, timezone(distance), dry_run=dry_run)
+    report = await services(request).dispatching.take_in(
+        agent, data, timezone(distance), unit=request.query.get("unit") or None, dry_run=dry_run
+    )
     return respond(ListReport.of(report, dry_run=dry_run))
 
 

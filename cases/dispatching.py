@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from evidence.agents import Action, Agent, Resource
+from evidence.canonical import Json
 from evidence.cases import Case, CaseDetail, CaseState
 from evidence.csv_lists import Fault
 from evidence.dispatch import Dispatch, parse
@@ -48,24 +49,28 @@ class Dispatching:
         self._authority = authority
         self._clock = clock
 
-    async def take_in(self, agent: Agent, data: bytes, zone: timezone, *, dry_run: bool) -> Report:
-        """Take in a list of the agent's unit; a line that was taken in before is taken in anew.
+    async def take_in(
+        self, agent: Agent, data: bytes, zone: timezone, *, unit: str | None = None, dry_run: bool
+    ) -> Report:
+        """Take in a list of a unit, the agent's if none is named; a line taken in before is taken in anew.
 
         Cases that it names and that are not there are opened; lines that cannot be read are left out and
         named. With `dry_run` nothing changes. Durable on return. Raises Denied, Invalid("bad-list").
         """
-        self._authority.authorize(agent, Action.IMPORT_LISTS, Resource(agent.unit))
+        unit = unit or agent.unit
+        above = await self._catalogue.read(lambda tx: tx.units.above(unit))
+        self._authority.authorize(agent, Action.IMPORT_LISTS, Resource(unit, above=above))
         lines, faults = parse(data, zone)
         now = self._clock.now()
 
         known = await self._catalogue.read(
-            lambda tx: tx.dispatches.known(agent.unit, {one.reference for one in lines})
+            lambda tx: tx.dispatches.known(unit, {one.reference for one in lines})
         )
         fresh = [one for one in lines if known.get(one.reference) != one]
-        opened = await self._catalogue.read(lambda tx: _missing(tx, agent.unit, lines))
+        opened = await self._catalogue.read(lambda tx: _missing(tx, unit, lines))
         if not dry_run:
-            await self._keep(agent, fresh, opened, now)
-        found = await self._catalogue.read(lambda tx: self._judged(tx, agent.unit, lines, zone, opened))
+            await self._keep(agent, unit, fresh, opened, now)
+        found = await self._catalogue.read(lambda tx: self._judged(tx, unit, lines, zone, opened))
         linked = [(one.item.id, number) for one in found if (number := one.verdict.case_number) is not None]
         report = Report(
             len([one for one in fresh if one.reference not in known]),
@@ -77,12 +82,22 @@ class Dispatching:
             sum(one.verdict.case_number is None for one in found),
         )
         if not dry_run:
-            detail = {"new": report.new, "changed": report.changed, "linked": len(report.linked)}
+            detail: dict[str, Json] = {
+                "unit": unit,
+                "new": report.new,
+                "changed": report.changed,
+                "linked": len(report.linked),
+            }
             await self._catalogue.record(EventDraft(EventType.LIST_IMPORTED, agent.id, now, detail=detail))
         return report
 
     async def _keep(
-        self, agent: Agent, fresh: Sequence[Dispatch], opened: Mapping[str, Dispatch], now: datetime
+        self,
+        agent: Agent,
+        unit: str,
+        fresh: Sequence[Dispatch],
+        opened: Mapping[str, Dispatch],
+        now: datetime,
     ) -> None:
         """In steps: whoever waits for the writer meanwhile does not wait for the whole list."""
         to_open = list(opened.values())
@@ -92,10 +107,10 @@ class Dispatching:
             def keep(
                 tx: Transaction, some: Sequence[Dispatch] = some, these: Sequence[Dispatch] = these
             ) -> None:
-                tx.dispatches.put(agent.unit, some, agent.id, now)
+                tx.dispatches.put(unit, some, agent.id, now)
                 for line in these:
-                    if tx.cases.by_number(agent.unit, line.case_number) is None:
-                        _open(tx, agent, line, now)
+                    if tx.cases.by_number(unit, line.case_number) is None:
+                        _open(tx, agent, unit, line, now)
 
             await self._catalogue.write(keep)
 
@@ -156,11 +171,9 @@ def _missing(tx: Transaction, unit: str, lines: Sequence[Dispatch]) -> Mapping[s
     return {number: one for number, one in first.items() if tx.cases.by_number(unit, number) is None}
 
 
-def _open(tx: Transaction, agent: Agent, line: Dispatch, now: datetime) -> None:
+def _open(tx: Transaction, agent: Agent, unit: str, line: Dispatch, now: datetime) -> None:
     detail = CaseDetail(line.title, (), line.place)
-    case = Case(
-        new_id(now), agent.unit, line.case_number, line.category, CaseState.OPEN, agent.id, now, detail
-    )
+    case = Case(new_id(now), unit, line.case_number, line.category, CaseState.OPEN, agent.id, now, detail)
     tx.cases.add(case)
     tx.events.append(
         EventDraft(

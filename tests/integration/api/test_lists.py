@@ -35,11 +35,10 @@ def sent(server: Inside, clip: Path, at: str, officer: str = "012345", device: s
     return server.client(Role.STATION).kept(data, name, officer=officer, device=f"DSJ-{device}")
 
 
-def imported(client: Client, *lines: str, dry_run: bool = False) -> dict[str, Any]:
+def imported(client: Client, *lines: str, dry_run: bool = False, unit: str = "") -> dict[str, Any]:
     body = (HEADER + "\n".join(lines)).encode()
-    answer = client.ask(
-        "POST", f"/lists?zone={ZONE}&dry_run={str(dry_run).lower()}", body, {"Content-Type": "text/csv"}
-    )
+    path = f"/lists?zone={ZONE}&dry_run={str(dry_run).lower()}&unit={unit}"
+    answer = client.ask("POST", path, body, {"Content-Type": "text/csv"})
     assert answer.status == 200, answer.body
     found: dict[str, Any] = answer.json()
     return found
@@ -136,7 +135,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_taken_in(server: Inside) -> No
     assert found["new"] == 1
     assert [fault["line"] for fault in found["faults"]] == [3]
     (event,) = server.events("list.imported")
-    assert event["detail"] == {"new": 1, "changed": 0, "linked": 0}
+    assert event["detail"] == {"unit": "north", "new": 1, "changed": 0, "linked": 0}
     for path, body, code in (
         ("/lists", b"a,b\n", "bad-list"),
         ("/lists?zone=Beijing", HEADER.encode(), "bad-zone"),
@@ -166,6 +165,18 @@ def test_another_units_list_links_nothing_here(server: Inside, clip: Path) -> No
     line = f"J-1,{number()},012345,DSJ-7,2026-11-25 08:30,2026-11-25 09:30"
     assert imported(server.client(Role.SUPERVISOR, "south"), line)["linked"] == {}
     assert inbox(server.client(Role.SUPERVISOR))[item]["candidates"] == []
+
+
+def test_a_list_of_a_unit_below_is_taken_in_by_who_stands_above(server: Inside, clip: Path) -> None:
+    server.do(server.services.rights.place_unit(None, "north", "bureau"))
+    item = sent(server, clip, "2026-11-25T08:40:00")
+    line = f"J-1,{number()},012345,DSJ-7,2026-11-25 08:30,2026-11-25 09:30,penalty,,"
+    above = server.client(Role.SUPERVISOR, "bureau")
+    assert imported(above, line)["linked"] == {}
+    for client, unit in ((server.client(Role.SUPERVISOR, "south"), "north"), (above, "south")):
+        answer = client.ask("POST", f"/lists?unit={unit}", b"", {"Content-Type": "text/csv"})
+        assert (answer.status, answer.json()["code"]) == (404, "not-found")
+    assert list(imported(above, line, unit="north")["linked"]) == [item]
 
 
 def test_a_list_during_uploads_misses_none(server: Inside, clip: Path) -> None:
