@@ -5,12 +5,12 @@ BIN := .venv/bin
 SEED ?= 20260101
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -p randomly --randomly-seed=$(SEED)
-DEMO_OPTIONS := $(if $(filter 1,$(EXIT)),--exit) $(if $(SIZE),--size $(SIZE))
+DEMO_OPTIONS := $(if $(filter 1,$(EXIT)),--exit) $(if $(SIZE),--size $(SIZE)) $(if $(filter 1,$(DAY)),--day)
 
 .PHONY: help setup demo test test-long bench lint clean
 
 help:
-	@echo 'make demo       a Custos with made-up recordings, to look at (EXIT=1: check and leave; SIZE=full)'
+	@echo 'make demo       a Custos with made-up recordings, to look at (EXIT=1: check and leave; SIZE=full; DAY=1)'
 	@echo 'make test       lint, then every test but the long ones (SEED=n: another order; JOBS=n: so many at once)'
 	@echo 'make test-long  the long ones'
 	@echo 'make bench      the benchmarks'

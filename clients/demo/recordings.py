@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from clients.demo.errors import DemoError
 from clients.demo.media import STARTS, Size
@@ -16,6 +17,16 @@ UNIT = "市容执法一大队"
 _CASE = "市执〔2026〕第0137号"
 _OFFICER = "李明 (0071)"
 _BLOCK = 1 << 20
+
+
+class Sendable(Protocol):
+    """One file to send, and what is said of it on sending."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    def metadata(self, sha256: str) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from clients.demo.caller import Caller
 from clients.demo.concurrently import all_of
 from clients.demo.console import Console
 from clients.demo.errors import DemoError
-from clients.demo.recordings import Recording, digest_of
+from clients.demo.recordings import Sendable, digest_of
 from clients.demo.watching import Watch, Way
 
 _AT_ONCE = 4
 
 
-async def measure(recordings: Sequence[Recording]) -> list[Way]:
+async def measure(recordings: Sequence[Sendable]) -> list[Way]:
     """The digest of every file, before anything is sent."""
     digests = await asyncio.gather(*(asyncio.to_thread(digest_of, each.path) for each in recordings))
     return [
@@ -29,6 +29,12 @@ async def measure(recordings: Sequence[Recording]) -> list[Way]:
 async def send_all(station: Caller, ways: Sequence[Way], console: Console) -> Watch:
     """Send everything and return when everything has ended its way; what failed is in the watch."""
     watch = Watch(station, ways, console)
+    await send_watched(station, ways, watch)
+    return watch
+
+
+async def send_watched(station: Caller, ways: Sequence[Way], watch: Watch) -> None:
+    """Send everything while `watch` follows it; returns when everything has ended its way."""
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def one(way: Way) -> None:
@@ -45,4 +51,3 @@ async def send_all(station: Caller, ways: Sequence[Way], console: Console) -> Wa
                 way.stopped = str(error)
 
     await all_of([watch.follow(), *map(one, ways)])
-    return watch

@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from clients.demo import accountability, fixity, media, playing, recordings
 from clients.demo.caller import Caller, caller
 from clients.demo.concurrently import all_of
-from clients.demo.console import Checks, Console, shortened, table
-from clients.demo.errors import DemoError
+from clients.demo.console import Console, shortened, table
+from clients.demo.day import CountyDay
 from clients.demo.recordings import UNIT, Recording
+from clients.demo.running import Options, Run
 from clients.demo.sending import measure, send_all
-from clients.demo.server import Account, Custos, account, free_port
+from clients.demo.server import Account, Custos, account
 from clients.demo.watching import Watch, Way
-
-_INTERRUPTED = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is demonstrated, and where. `command` runs `custos`; `tied` in front ties it to this process."""
-
-    files: Sequence[Path]
-    size: str
-    leave: bool
-    data: Path
-    port: int | None
-    cache: Path
-    clips: Path
-    command: Sequence[str]
-    tied: Sequence[str]
 
 
 def demonstrate(options: Options) -> int:
@@ -47,6 +28,8 @@ def demonstrate(options: Options) -> int:
     """
     live = sys.stdout.isatty()
     console = Console(sys.stdout, live=live, columns=shutil.get_terminal_size().columns)
+    if options.day:
+        return asyncio.run(CountyDay(options, console).run())
     return asyncio.run(_Demonstration(options, console).run())
 
 
@@ -54,8 +37,9 @@ class _Demonstration:
     def __init__(self, options: Options, console: Console) -> None:
         self._options = options
         self._console = console
-        self._checks = Checks(console)
-        self._complete = False
+        self._run = Run(options, console)
+        self._checks = self._run.checks
+        self._sent: Sequence[Recording] = ()
         self._people = {
             "station": account("dock-01", "采集站一号", "station", UNIT),
             "reviewer": account("zhang", "张审核", "reviewer", UNIT),
@@ -65,70 +49,10 @@ class _Demonstration:
 
     async def run(self) -> int:
         """See `demonstrate`."""
-        main = asyncio.current_task()
-        assert main is not None
-        loop = asyncio.get_running_loop()
-        asked = asyncio.Event()
+        return await self._run.run(self._prepare, self._story)
 
-        def stop() -> None:
-            if not asked.is_set():
-                asked.set()
-                main.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, stop)
-        custos: Custos | None = None
-        try:
-            custos = self._begin()
-            await self._all(custos)
-        except DemoError as error:
-            self._checks.fail(str(error))
-        except asyncio.CancelledError:
-            self._console.say()
-            if not self._complete:
-                self._console.say("Interrupted; everything was stopped.")
-        return self._end(custos)
-
-    def _end(self, custos: Custos | None) -> int:
-        if custos is not None:
-            self._console.say(f"The data is kept in {custos.data}")
-            self._console.say(f"Serve it again with: custos serve --config {custos.config}")
-        if self._checks.failed:
-            self._console.bad(f"{len(self._checks.failed)} of these did not hold:")
-            for claim in self._checks.failed:
-                self._console.bad(claim)
-            return 1
-        return 0 if self._complete else _INTERRUPTED
-
-    def _begin(self) -> Custos:
-        options = self._options
-        custos = Custos(options.command, options.tied, options.data, free_port(options.port))
-        custos.prepare()
-        return custos
-
-    async def _all(self, custos: Custos) -> None:
-        console = self._console
-        sent = await self._recordings()
-        console.step("Starting an embedded Custos")
-        console.say(f"  data directory: {custos.data}")
-        console.say("  protection.immutable is off here, so that this data can be thrown away.")
-        for finding in await custos.findings():
-            console.say(f"  {finding}")
-        async with custos.serving():
-            console.say(f"  ready at {custos.url}")
-            work = asyncio.create_task(self._story(custos, sent))
-            ended = asyncio.create_task(custos.ended())
-            try:
-                await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if not work.done():
-                    raise DemoError(f"Custos ended by itself. See {custos.log}.")
-                await work
-            finally:
-                for task in (work, ended):
-                    task.cancel()
-                await asyncio.gather(work, ended, return_exceptions=True)
-        status = await custos.ended()
-        self._checks.expect(status == 0, "Custos stopped cleanly", f"exit status {status}; see {custos.log}")
+    async def _prepare(self) -> None:
+        self._sent = await self._recordings()
 
     async def _recordings(self) -> list[Recording]:
         options, console = self._options, self._console
@@ -145,8 +69,8 @@ class _Demonstration:
             console.say("  Two real clips are left out: deploy/setup.sh demo would bring them.")
         return [*recordings.from_segments(made, size), *recordings.from_files(clips, "DEMO-CLIPS")]
 
-    async def _story(self, custos: Custos, sent: Sequence[Recording]) -> None:
-        console, people = self._console, self._people
+    async def _story(self, custos: Custos) -> None:
+        console, people, sent = self._console, self._people, self._sent
         console.step("Registering a station and three people")
         await all_of(map(custos.register, people.values()))
         for one in people.values():
@@ -166,11 +90,9 @@ class _Demonstration:
                     quiet=True,
                 )
             await self._examine(stack, custos, station, ways, watch)
-        self._complete = True
         self._sign_in_words(custos)
-        if not self._options.leave:
-            console.say("\nCustos goes on serving. Ctrl-C ends it.")
-            await asyncio.Event().wait()
+        self._run.tally()
+        await self._run.gone_through()
 
     async def _examine(
         self, stack: AsyncExitStack, custos: Custos, station: Caller, ways: Sequence[Way], watch: Watch
@@ -262,5 +184,3 @@ class _Demonstration:
         self._console.step(f"{custos.url}/ takes these; zhang sees the recordings")
         for line in table(rows):
             self._console.say(f"  {line}")
-        checked = f"{self._checks.held} checks held, {len(self._checks.failed)} failed"
-        self._console.say(f"\n{checked}, after {self._console.elapsed():.0f} s.")

@@ -19,7 +19,7 @@ import aiohttp
 from clients.demo.caller import Caller, Unreachable, refusal
 from clients.demo.console import Console, shortened, table
 from clients.demo.errors import DemoError
-from clients.demo.recordings import Recording
+from clients.demo.recordings import Sendable
 
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 _RECONNECT_SECONDS = 0.5
@@ -42,7 +42,7 @@ _STAGES = {
 class Way:
     """One recording on its way."""
 
-    recording: Recording
+    recording: Sendable
     sha256: str
     size: int
     location: str | None = None
@@ -109,9 +109,9 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[tuple[str, str
 
 
 class Watch:
-    """All recordings on their way, and the showing of it."""
+    """All recordings on their way, and the showing of it, if a console is given."""
 
-    def __init__(self, station: Caller, ways: Sequence[Way], console: Console) -> None:
+    def __init__(self, station: Caller, ways: Sequence[Way], console: Console | None) -> None:
         self.begun = asyncio.Event()
         self._station = station
         self._ways = ways
@@ -204,7 +204,14 @@ class Watch:
             return f"{job.progress // 10} %" if job.progress else "…"
         return "FAILED" if job.state == "failed" else "again" if job.message else "waits"
 
+    def done(self, stage: str) -> int:
+        """How many have that stage behind them."""
+        found = (self._state(way, stage) for way in self._ways)
+        return sum(job is not None and job.state == "done" for job in found)
+
     def _show(self) -> None:
+        if self._console is None:
+            return
         if self._console.live:
             shown = ("commit", "read-back", "playable")
             heading = ["recording", "MB", "received", *(_STAGES[stage] for stage in shown)]
@@ -217,9 +224,9 @@ class Watch:
             self._console.draw([*table(rows), f"{self._console.elapsed():.0f} s"])
             return
         for way in self._ways:
-            self._say_news(way)
+            self._say_news(self._console, way)
 
-    def _say_news(self, way: Way) -> None:
+    def _say_news(self, console: Console, way: Way) -> None:
         share = 100 * way.received // way.size if way.size else 100
         quarter = f"received {share // 25 * 25} %"
         news = [quarter] if way.received or way.item else []
@@ -236,4 +243,4 @@ class Watch:
         for each in news:
             if each not in way.said:
                 way.said.add(each)
-                self._console.say(f"  {self._console.elapsed():6.1f} s  {way.recording.name}: {each}")
+                console.say(f"  {console.elapsed():6.1f} s  {way.recording.name}: {each}")
