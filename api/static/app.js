@@ -1,5 +1,7 @@
 import { showCases, showInbox } from "./cases.js";
+import { offerFigures } from "./figures.js";
 import { strings } from "./strings.js";
+import { offerTagging } from "./tagging.js";
 
 const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh-CN" : "en");
@@ -32,6 +34,12 @@ async function ask(path, options) {
   throw error;
 }
 
+const send = (path, body) => ask(path, {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+
 function element(tag, words, attributes = {}) {
   const made = document.createElement(tag);
   made.textContent = words;
@@ -63,8 +71,8 @@ function row(item) {
   const line = element("tr", "");
   const open = element("button", item.submitted.filename, { type: "button", onclick: () => show(item.id).catch(fail) });
   const cell = element("td", "");
-  cell.append(open);
-  const clocks = [...new Set(item.clocks.map(({ source, assumed }) => source + (assumed ? ` (${assumed}?)` : "")))];
+  cell.append(element("input", "", { type: "checkbox", value: item.id, ariaLabel: item.submitted.filename }), open);
+  const clocks = [...new Set((item.clocks ?? []).map(({ source, assumed }) => source + (assumed ? ` (${assumed}?)` : "")))];
   if (clocks.length) cell.append(element("small", ` ${text("byClock")}${clocks.join(", ")}`));
   line.append(cell, element("td", item.submitted.device ?? ""), element("td", time(item.committed_at)), element("td", stateOf(item)));
   line.dataset.item = item.id;
@@ -82,7 +90,11 @@ function criteria() {
 
 async function list(after) {
   const asked = criteria();
-  const found = await ask(`/search?${new URLSearchParams(after ? { ...asked, cursor: after } : asked)}`);
+  const mine = $("mine").checked;
+  const path = mine
+    ? `/items?${new URLSearchParams(after ? { mine, before: after } : { mine })}`
+    : `/search?${new URLSearchParams(after ? { ...asked, cursor: after } : asked)}`;
+  const found = await ask(path);
   // What was asked for before somebody signed out is not shown to the next.
   if ($("main").hidden) return;
   if (!after) $("rows").replaceChildren();
@@ -90,7 +102,8 @@ async function list(after) {
   if (!after && found.items.length === 0 && Object.keys(asked).length === 0) say(text("empty"));
   next = found.next;
   $("more").hidden = next === null;
-  if (!after) await inbox();
+  untick();
+  if (!after) await Promise.all([inbox(), figures()]);
 }
 
 async function search() {
@@ -212,11 +225,7 @@ const still = (id) => ({ kind }) => {
 
 async function takeStill() {
   const at = Math.round($("player").currentTime * 1e6);
-  await ask(`/items/${shown.id}/stills`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ at_us: at }),
-  });
+  await send(`/items/${shown.id}/stills`, { at_us: at });
   say(text("stillAsked"));
 }
 
@@ -248,7 +257,9 @@ async function show(id) {
 
 // Stations have none.
 const inbox = () => showInbox(page).catch((error) => { if (error.code !== "not-found") throw error; });
-const page = { $, ask, element, text, fail, show, play };
+const page = { $, ask, send, element, text, say, fail, show, play, inbox };
+const untick = offerTagging(page);
+const figures = offerFigures(page);
 
 async function history(id) {
   try {
@@ -273,6 +284,9 @@ function enter(agent) {
   $("detail").hidden = true;
   $("rows").replaceChildren();
   $("waiting").replaceChildren();
+  $("figure-rows").replaceChildren();
+  $("mine").checked = false;
+  untick();
   $("search").reset();
   $("found").textContent = "";
 }
@@ -286,11 +300,7 @@ $("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(event.target);
   try {
-    enter(await ask("/session", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ username: form.get("username"), password: form.get("password") }),
-    }));
+    enter(await send("/session", { username: form.get("username"), password: form.get("password") }));
     say();
     event.target.reset();
     await list();
@@ -305,6 +315,11 @@ $("sign-out").addEventListener("click", async () => {
 $("search").addEventListener("submit", (event) => {
   event.preventDefault();
   search().catch(fail);
+});
+$("mine").addEventListener("change", () => {
+  say();
+  $("found").textContent = "";
+  list().catch(fail);
 });
 $("csv").addEventListener("click", () => exportList().catch(fail));
 $("still").addEventListener("click", () => takeStill().catch(fail));

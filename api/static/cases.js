@@ -2,12 +2,7 @@
 
 // Shows the cases that an item belongs to, each with a way to withdraw it, and a way to link it to another.
 export function showCases(page, item) {
-  const { $, ask, element, text } = page;
-  const send = (path, body) => ask(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const { $, send, element, text } = page;
   const again = () => page.show(item.id).catch(page.fail);
 
   async function withdraw(link) {
@@ -49,7 +44,8 @@ export function showCases(page, item) {
   return closed;
 }
 
-async function find(page, number) {
+// The case of that number that one may see, or null.
+export async function find(page, number) {
   for (let next = ""; next !== null;) {
     const found = await page.ask(`/cases${next ? `?before=${next}` : ""}`);
     const case_ = found.cases.find((one) => one.number === number);
@@ -67,6 +63,7 @@ export async function showInbox(page) {
     const line = element("li", "");
     line.append(element("button", one.filename, { type: "button", onclick: () => page.show(one.item).catch(page.fail) }));
     if (one.named) line.append(` ${text("named")} ${one.named}`);
+    if (one.candidates.length) line.append(` ${text("candidates")} ${one.candidates.join(", ")}`);
     return line;
   }));
   $("waiting-count").textContent = inbox.items.length + (inbox.next ? "+" : "");

@@ -1,25 +1,13 @@
 // Watches a recording in headless Chromium while it is still being made.
 // Arguments: one JSON object with url, profile, browser, username, password and item (its file name).
 // Prints two lines of JSON: once it plays, and once it has been played to its end.
-import { chromium } from "playwright-core";
+import { open, signIn } from "./browser.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const PATIENCE = 60_000;
 const errors = [];
 
-const context = await chromium.launchPersistentContext(job.profile, {
-  executablePath: job.browser,
-  headless: true,
-  locale: "en-GB",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const { context, page } = await open(job, errors);
 try {
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(PATIENCE);
-  page.on("pageerror", (error) => errors.push(String(error)));
   const say = async (more) => {
     const found = await page.locator("#player").evaluate((video) => ({
       currentTime: video.currentTime,
@@ -31,9 +19,7 @@ try {
   };
   await page.goto(job.url);
   await page.locator("#language").click();
-  await page.locator("#sign-in input[name=username]").fill(job.username);
-  await page.locator("#sign-in input[name=password]").fill(job.password);
-  await page.locator("#sign-in button").click();
+  await signIn(page, job);
   await page.locator("#rows button", { hasText: job.item }).first().click();
   await page.locator("#player").waitFor();
   await page.waitForFunction(() => document.getElementById("player").readyState >= 2);

@@ -1,19 +1,11 @@
 // Signs in on the page, plays items one after another in headless Chromium and prints what came out, as JSON.
 // Arguments: one JSON object with url, profile, browser, username, password and items (file names to play).
-import { chromium } from "playwright-core";
+import { open, signIn } from "./browser.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const said = { errors: [], played: {} };
 
-const context = await chromium.launchPersistentContext(job.profile, {
-  executablePath: job.browser,
-  headless: true,
-  locale: "en-GB",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const { context, page } = await open(job, said.errors);
 
 async function play(page, item) {
   await page.locator("#rows button", { hasText: item }).first().click();
@@ -38,13 +30,8 @@ async function play(page, item) {
 }
 
 try {
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.on("pageerror", (error) => said.errors.push(String(error)));
-  page.setDefaultTimeout(60_000);
   await page.goto(job.url);
-  await page.locator("#sign-in input[name=username]").fill(job.username);
-  await page.locator("#sign-in input[name=password]").fill(job.password);
-  await page.locator("#sign-in button").click();
+  await signIn(page, job);
   await page.locator("#rows tr").first().waitFor();
   page.setDefaultTimeout(20_000);
   for (const item of job.items) {

@@ -1,29 +1,15 @@
 // Plays a recording of several segments as one in headless Chromium.
 // Arguments: one JSON object with url, profile, browser, username, password and item (a segment's file name).
 // Prints one line of JSON: what the page says of it, and what was on screen on the way to its end.
-import { chromium } from "playwright-core";
+import { open, signIn } from "./browser.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const PATIENCE = 60_000;
 const errors = [];
 
-const context = await chromium.launchPersistentContext(job.profile, {
-  executablePath: job.browser,
-  headless: true,
-  locale: "en-GB",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const { context, page } = await open(job, errors);
 try {
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(PATIENCE);
-  page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(job.url);
-  await page.locator("#sign-in input[name=username]").fill(job.username);
-  await page.locator("#sign-in input[name=password]").fill(job.password);
-  await page.locator("#sign-in button").click();
+  await signIn(page, job);
   await page.locator("#rows button", { hasText: job.item }).first().click();
   await page.locator("#recording").waitFor();
   const lines = await page.locator("#segments li").allTextContents();

@@ -1,24 +1,12 @@
 // Drives the page in headless Chromium and prints what a person would see, as JSON.
 // Arguments: one JSON object with url, profile, browser, username, password and items (file names to play).
-import { chromium } from "playwright-core";
+import { open, signIn } from "./browser.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const PATIENCE = 60_000;
 const said = { errors: [], violations: [], failed: [], played: {} };
 
-const context = await chromium.launchPersistentContext(job.profile, {
-  executablePath: job.browser,
-  headless: true,
-  locale: "en-GB",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const { context, page } = await open(job, said.errors);
 try {
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(PATIENCE);
-  page.on("pageerror", (error) => said.errors.push(String(error)));
   page.on("console", (message) => {
     if (message.type() !== "error" && message.type() !== "warning") return;
     // The browser itself writes a line for every answer of 4xx; those are looked at by their status below.
@@ -52,16 +40,11 @@ try {
   await page.locator("#language").click();
   said.englishAgain = await words();
 
-  const signIn = async (password) => {
-    await page.locator("#sign-in input[name=username]").fill(job.username);
-    await page.locator("#sign-in input[name=password]").fill(password);
-    await page.locator("#sign-in button").click();
-  };
-  await signIn("not the password");
+  await signIn(page, { ...job, password: "not the password" });
   await page.waitForFunction(() => document.getElementById("message").textContent !== "");
   said.refusal = await page.locator("#message").textContent();
   said.hiddenWhileRefused = await page.locator("#main").isHidden();
-  await signIn(job.password);
+  await signIn(page, job);
   await page.locator("#main").waitFor();
   await page.locator("#rows tr").first().waitFor();
   said.formHidden = await page.locator("#sign-in").isHidden();
