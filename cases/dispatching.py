@@ -146,7 +146,7 @@ class Dispatching:
         begins_at, ends_at = min(one.begins_at for one in lines), max(one.ends_at for one in lines)
         items = tx.dispatches.unlinked(unit, begins_at, ends_at, _MOST_ITEMS)
         overlaid = {one.reference: one for one in lines}
-        found = judged(tx, unit, items, overlaid, zone.utcoffset(None))
+        found = judged(tx, items, zone.utcoffset(None), overlaid)
         return [
             one
             for one in found

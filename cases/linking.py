@@ -16,7 +16,7 @@ from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id
 from evidence.items import Item
-from evidence.linking import case_for, link, withdraw
+from evidence.linking import cases_for, link, withdraw
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
@@ -140,13 +140,12 @@ class Linking:
         self, tx: Transaction, items: Sequence[Item], viewer: Viewer
     ) -> Mapping[str, Sequence[str]]:
         """The numbers of cases that each item may belong to, as far as the viewer may see the case."""
-        found: dict[str, Sequence[str]] = {}
-        for unit in dict.fromkeys(item.unit for item in items):
-            judgements = judged(tx, unit, [item for item in items if item.unit == unit], {}, self._zone)
-            numbers = {number for one in judgements for number in one.verdict.candidates}
-            known = {number: case_for(tx, unit, number) for number in numbers}
-            seen = tx.cases.seen_by(viewer, {case.id for case in known.values() if case is not None})
-            shown = {number for number, case in known.items() if case is not None and case.id in seen}
-            for one in judgements:
-                found[one.item.id] = [number for number in one.verdict.candidates if number in shown]
-        return found
+        judgements = judged(tx, items, self._zone)
+        named = {(one.item.unit, number) for one in judgements for number in one.verdict.candidates}
+        known = cases_for(tx, named)
+        seen = tx.cases.seen_by(viewer, {case.id for case in known.values()})
+        shown = {name for name, case in known.items() if case.id in seen}
+        return {
+            one.item.id: [number for number in one.verdict.candidates if (one.item.unit, number) in shown]
+            for one in judgements
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from evidence.cases import SETTLED, Case, CaseState, Link, Origin, checked_link, checked_number
@@ -39,12 +40,25 @@ def link(
 
 def case_for(tx: Transaction, unit: str, number: str) -> Case | None:
     """The unit's case of that number, or the one that it was joined into; None if nothing is linked there."""
-    case = tx.cases.by_number(unit, number)
-    while case is not None and case.joined_into is not None:
-        case = tx.cases.get(case.joined_into)
-    if case is None or case.state in SETTLED or case.state is CaseState.TRANSFERRED:
-        return None
-    return case
+    return cases_for(tx, [(unit, number)]).get((unit, number))
+
+
+def cases_for(tx: Transaction, named: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Case]:
+    """The same for many units and numbers, without those to which nothing is linked.
+
+    As many questions as the longest chain of joined cases has links, however many are asked for.
+    """
+    found = dict(tx.cases.by_numbers(named))
+    while joined := {case.joined_into for case in found.values() if case.joined_into is not None}:
+        into = tx.cases.get_all(joined)
+        found = {
+            name: case if case.joined_into is None else into[case.joined_into] for name, case in found.items()
+        }
+    return {
+        name: case
+        for name, case in found.items()
+        if case.state not in SETTLED and case.state is not CaseState.TRANSFERRED
+    }
 
 
 def link_as_submitted(tx: Transaction, item: Item, now: datetime) -> None:

@@ -25,15 +25,25 @@ class Judged:
 
 
 def judged(
-    tx: Transaction, unit: str, items: Sequence[Item], lines: Mapping[str, Dispatch], zone: timedelta
+    tx: Transaction, items: Sequence[Item], zone: timedelta, lines: Mapping[str, Dispatch] | None = None
 ) -> Sequence[Judged]:
-    """Items of one unit against its lists, `lines` in place of those of the same references."""
+    """Items against the lists of their units, in their order.
+
+    With `lines` they are of one unit, and these stand in place of those of the same references.
+    """
     sightings = tx.dispatches.sightings(items, zone)
-    begun = [(one.begins_at, one.ends_at) for one in sightings.values() if one.begins_at is not None]
-    spans = [(begins_at, ends_at or begins_at) for begins_at, ends_at in begun]
-    kept = tx.dispatches.near(unit, spans)
-    roster = Roster([*(one for one in kept if one.reference not in lines), *lines.values()])
-    return [Judged(item, roster.judge(sightings[item.id])) for item in items]
+    spans: dict[str, list[tuple[datetime, datetime]]] = {}
+    for item in items:
+        sighting = sightings[item.id]
+        times = spans.setdefault(item.unit, [])
+        if sighting.begins_at is not None:
+            times.append((sighting.begins_at, sighting.ends_at or sighting.begins_at))
+    overlaid = lines or {}
+    rosters = {
+        unit: Roster([*(one for one in kept if one.reference not in overlaid), *overlaid.values()])
+        for unit, kept in tx.dispatches.near(spans).items()
+    }
+    return [Judged(item, rosters[item.unit].judge(sightings[item.id])) for item in items]
 
 
 def link_by_rule(tx: Transaction, item: Item, number: str, now: datetime) -> bool:
@@ -52,6 +62,6 @@ def link_described(tx: Transaction, item: Item, zone: timedelta, now: datetime) 
     live = [made for made in tx.links.of_items([item.id]).get(item.id, ()) if made.withdrawn_at is None]
     if live:
         return
-    for one in judged(tx, item.unit, [item], {}, zone):
+    for one in judged(tx, [item], zone):
         if one.verdict.case_number is not None:
             link_by_rule(tx, one.item, one.verdict.case_number, now)

@@ -18,8 +18,10 @@ class Dispatches(Protocol):
         """Insert or replace the lines of these references."""
         ...
 
-    def near(self, unit: str, spans: Collection[tuple[datetime, datetime]]) -> Sequence[Dispatch]:
-        """Those that meet one of the times within the leeway, the earliest first, each once."""
+    def near(
+        self, spans: Mapping[str, Collection[tuple[datetime, datetime]]]
+    ) -> Mapping[str, Sequence[Dispatch]]:
+        """By unit those that meet one of its times within the leeway, the earliest first, each once."""
         ...
 
     def sightings(self, items: Sequence[Item], zone: timedelta) -> Mapping[str, Sighting]:

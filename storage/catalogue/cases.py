@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
 
 from evidence.access import Viewer
 from evidence.agents import Restriction
@@ -18,6 +18,9 @@ from storage.catalogue.access import follow, sighted, visible_cases, visible_ite
 from storage.catalogue.case_tables import case_people, cases, links
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.tables import items
+
+#: Unit and number pairs that are asked for in one statement.
+_IN_ONE = 300
 
 
 class SqlCases:
@@ -57,6 +60,29 @@ class SqlCases:
             .first()
         )
         return None if row is None else case_of(row)
+
+    def get_all(self, case_ids: Collection[str]) -> Mapping[str, Case]:
+        """Those that are there."""
+        rows = self._connection.execute(select(cases).where(cases.c.id.in_(case_ids))).mappings()
+        return {row["id"]: case_of(row) for row in rows}
+
+    def by_numbers(self, named: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Case]:
+        """Those that are there, by unit and number."""
+        found: dict[tuple[str, str], Case] = {}
+        asked = sorted(named)
+        for start in range(0, len(asked), _IN_ONE):
+            rows = self._connection.execute(
+                select(cases).where(
+                    or_(
+                        *(
+                            and_(cases.c.unit == unit, cases.c.number == number)
+                            for unit, number in asked[start : start + _IN_ONE]
+                        )
+                    )
+                )
+            ).mappings()
+            found |= {(row["unit"], row["number"]): case_of(row) for row in rows}
+        return found
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Case]:
         """What `viewer` may see, newest first."""

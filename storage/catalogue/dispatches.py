@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select
 
 from evidence.dispatch import LEEWAY, Dispatch, Sighting
 from evidence.items import Category, Item
@@ -72,22 +72,25 @@ class SqlDispatches:
                 ],
             )
 
-    def near(self, unit: str, spans: Collection[tuple[datetime, datetime]]) -> Sequence[Dispatch]:
-        """Those that meet one of the times within the leeway."""
-        found: dict[str, Dispatch] = {}
-        windows = _windows(spans)
+    def near(
+        self, spans: Mapping[str, Collection[tuple[datetime, datetime]]]
+    ) -> Mapping[str, Sequence[Dispatch]]:
+        """Those that meet one of the unit's times within the leeway."""
+        found: dict[str, dict[str, Dispatch]] = {unit: {} for unit in spans}
+        windows = [(unit, *window) for unit, times in spans.items() for window in _windows(times)]
         for start in range(0, len(windows), _WINDOWS_IN_ONE):
             asked = or_(
                 *(
-                    dispatches.c.begins_at.between(first, last)
-                    for first, last in windows[start : start + _WINDOWS_IN_ONE]
+                    and_(dispatches.c.unit == unit, dispatches.c.begins_at.between(first, last))
+                    for unit, first, last in windows[start : start + _WINDOWS_IN_ONE]
                 )
             )
-            rows = self._connection.execute(
-                select(dispatches).where(dispatches.c.unit == unit, asked)
-            ).mappings()
-            found |= {row["reference"]: _dispatch(row) for row in rows}
-        return sorted(found.values(), key=lambda one: (one.begins_at, one.reference))
+            for row in self._connection.execute(select(dispatches).where(asked)).mappings():
+                found[row["unit"]][row["reference"]] = _dispatch(row)
+        return {
+            unit: sorted(lines.values(), key=lambda one: (one.begins_at, one.reference))
+            for unit, lines in found.items()
+        }
 
     def sightings(self, found: Sequence[Item], zone: timedelta) -> Mapping[str, Sighting]:
         """What each item says of itself by its first clock."""

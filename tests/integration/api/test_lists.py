@@ -12,6 +12,7 @@ import pytest
 
 from evidence.agents import Role
 from tests.integration.api.test_cases import inbox, linked, number
+from tests.searching import statements
 from tests.serving.client import Client
 from tests.serving.inside import Inside, served_inside
 
@@ -177,6 +178,43 @@ def test_a_list_of_a_unit_below_is_taken_in_by_who_stands_above(server: Inside, 
         answer = client.ask("POST", f"/lists?unit={unit}", b"", {"Content-Type": "text/csv"})
         assert (answer.status, answer.json()["code"]) == (404, "not-found")
     assert list(imported(above, line, unit="north")["linked"]) == [item]
+
+
+def test_the_inbox_costs_as_many_statements_for_many_candidates_as_for_few(
+    server: Inside, clip: Path
+) -> None:
+    for unit in ("north", "south"):
+        server.do(server.services.rights.place_unit(None, unit, "bureau"))
+    chief = server.client(Role.SUPERVISOR, "bureau")
+    engine = server.services.catalogue._readers  # type: ignore[attr-defined]
+
+    def cost() -> tuple[int, int]:
+        with statements(engine) as seen:
+            waiting = chief.get("/inbox").json()["items"]
+        return len(seen), sum(len(one["candidates"]) for one in waiting)
+
+    def unclear(unit: str, minute: int) -> None:
+        at = f"2026-11-25T08:{minute:02}:00"
+        stamp = datetime.fromisoformat(at).strftime("%Y%m%d%H%M%S")
+        data = clip.read_bytes() + os.urandom(8)
+        server.client(Role.STATION, unit).kept(
+            data, f"DSJ-{minute}_{stamp}_0001.mp4", officer="012345", device=f"DSJ-{minute}"
+        )
+        lines = [
+            f"J-{minute}-{number},〔2026〕{minute}-{number}号,012345,DSJ-{minute},"
+            f"{at[:16]},2026-11-25T09:00,penalty,,"
+            for number in range(3)
+        ]
+        imported(chief, *lines, unit=unit)
+
+    unclear("north", 10)
+    few = cost()
+    for minute in range(20, 23):
+        unclear("south", minute)
+        unclear("north", minute + 10)
+    many = cost()
+    assert (few[1], many[1]) == (3, 21)
+    assert many[0] == few[0]
 
 
 def test_a_list_during_uploads_misses_none(server: Inside, clip: Path) -> None:
