@@ -10,7 +10,7 @@ from evidence.access import LONGEST_SHARE, PURPOSE_LASTS, Share, SubjectKind
 from evidence.agents import Action, Agent, AgentKind, Resource, Restriction
 from evidence.allowed import allowed_case, allowed_item
 from evidence.cases import checked_reason, checked_text
-from evidence.errors import Denied, Invalid
+from evidence.errors import Conflict, Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id, new_id
 from evidence.ports.authority import Authority
@@ -44,29 +44,15 @@ class Rights:
 
         def put(tx: Transaction) -> None:
             self._find(tx, agent, Action.RESTRICT, kind, subject_id, now)
-            people = [person_called(tx, username) for username in dict.fromkeys(usernames)]
+            people = _people(tx, usernames)
             if restriction is Restriction.SEALED and not people:
                 raise Invalid("nobody-named", "Name whoever may still see it.")
             if restriction is not Restriction.SEALED and people:
                 raise Invalid("needless-names", "People are only named where something is sealed.")
-            if any(person.kind is not AgentKind.PERSON for person in people):
-                raise Invalid("not-a-person", "Only people can be named.")
             tx.access.restrict(kind, subject_id, restriction, [person.id for person in people])
             if kind is SubjectKind.CASE:
                 find_again(tx, subject_id)
-            tx.events.append(
-                EventDraft(
-                    EventType.RESTRICTION_SET,
-                    agent.id,
-                    now,
-                    (Subject(kind.value, subject_id), *(Subject("agent", one.id) for one in people)),
-                    detail={
-                        "restriction": restriction.value,
-                        "named": [person.username for person in people],
-                        "reason": reason,
-                    },
-                )
-            )
+            tx.events.append(_restriction_set(agent.id, now, kind, subject_id, restriction, people, reason))
 
         await self._catalogue.write(put)
 
@@ -181,6 +167,37 @@ class Rights:
 
         await self._catalogue.write(put)
 
+    async def name_anew(
+        self, kind: SubjectKind, subject_id: str, usernames: Sequence[str], reason: str
+    ) -> None:
+        """Name other people on what is sealed, once nobody who is named can sign in any more.
+
+        For somebody at the server, who sees nothing of it by that; on record. Raises
+        Invalid("no-such-seal"), Conflict("still-named"), Invalid("nobody-named"), Invalid.
+        """
+        reason = checked_reason(reason)
+        now = self._clock.now()
+
+        def put(tx: Transaction) -> None:
+            named = tx.access.named(subject_id) if is_id(subject_id) else ()
+            if not named:
+                raise Invalid("no-such-seal", f"Nobody is named on a {kind} of that identifier.")
+            able = [one for one in tx.agents.get_all(named).values() if not one.disabled]
+            if able:
+                who = ", ".join(sorted(one.username for one in able))
+                raise Conflict("still-named", f"Named on it and able to sign in: {who}. Ask them.")
+            people = _people(tx, usernames)
+            if not people:
+                raise Invalid("nobody-named", "Name whoever may see it from now on.")
+            tx.access.restrict(kind, subject_id, Restriction.SEALED, [person.id for person in people])
+            if kind is SubjectKind.CASE:
+                find_again(tx, subject_id)
+            tx.events.append(
+                _restriction_set(None, now, kind, subject_id, Restriction.SEALED, people, reason)
+            )
+
+        await self._catalogue.write(put)
+
     async def units(self) -> Mapping[str, str | None]:
         """Every placed unit with its parent, for somebody at the server."""
         return await self._catalogue.read(lambda tx: tx.units.tree())
@@ -198,3 +215,32 @@ class Rights:
             allowed_item(tx, self._authority, agent, action, subject_id, now)
         else:
             allowed_case(tx, self._authority, agent, action, subject_id, now)
+
+
+def _people(tx: Transaction, usernames: Sequence[str]) -> Sequence[Agent]:
+    people = [person_called(tx, username) for username in dict.fromkeys(usernames)]
+    if any(person.kind is not AgentKind.PERSON for person in people):
+        raise Invalid("not-a-person", "Only people can be named.")
+    return people
+
+
+def _restriction_set(
+    agent_id: str | None,
+    now: datetime,
+    kind: SubjectKind,
+    subject_id: str,
+    restriction: Restriction,
+    people: Sequence[Agent],
+    reason: str,
+) -> EventDraft:
+    return EventDraft(
+        EventType.RESTRICTION_SET,
+        agent_id,
+        now,
+        (Subject(kind.value, subject_id), *(Subject("agent", one.id) for one in people)),
+        detail={
+            "restriction": restriction.value,
+            "named": [person.username for person in people],
+            "reason": reason,
+        },
+    )

@@ -89,6 +89,8 @@ class EventType(StrEnum):
     SESSION_CLOSED = "session.closed"
     SESSION_REFUSED = "session.refused"
     AGENT_REGISTERED = "agent.registered"
+    AGENT_DISABLED = "agent.disabled"
+    AGENT_ENABLED = "agent.enabled"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     ALARM_RAISED = "alarm.raised"
 
@@ -158,6 +160,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.SESSION_CLOSED: None,
     EventType.SESSION_REFUSED: None,
     EventType.AGENT_REGISTERED: None,
+    EventType.AGENT_DISABLED: None,
+    EventType.AGENT_ENABLED: None,
     EventType.TOKEN_ISSUED: None,
     EventType.ALARM_RAISED: None,
 }

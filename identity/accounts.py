@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -18,7 +19,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from evidence.agents import Agent, AgentKind, Credential, Role
-from evidence.errors import Invalid, Unauthenticated
+from evidence.cases import checked_reason
+from evidence.errors import Conflict, Invalid, Unauthenticated
 from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ids import new_pseudonym
 from evidence.ports.catalogue import Catalogue, Transaction
@@ -106,6 +108,35 @@ class Accounts:
             return Enrolled(entrant, Enrolment.NEW, await self.create_token(entrant.username, "staff list"))
         return Enrolled(entrant, Enrolment.NEW, password)
 
+    async def set_disabled(self, username: str, *, disabled: bool, reason: str) -> Agent:
+        """Let somebody in no more, in no session and by no token, or let them in again; on record.
+
+        Nothing of theirs changes hands, and what they did stays theirs. Durable on return. Raises
+        Invalid("no-such-user"), Conflict("as-before").
+        """
+        reason = checked_reason(reason)
+        now = self._clock.now()
+
+        def put(tx: Transaction) -> Agent:
+            found = tx.agents.by_username(username)
+            if found is None:
+                raise _nobody(username)
+            agent = found[0]
+            if not tx.agents.set_disabled(agent.id, disabled=disabled):
+                state = "disabled" if disabled else "enabled"
+                raise Conflict("as-before", f"{username!r} is {state} already.")
+            kind = EventType.AGENT_DISABLED if disabled else EventType.AGENT_ENABLED
+            tx.events.append(
+                EventDraft(kind, None, now, (Subject("agent", agent.id),), detail={"reason": reason})
+            )
+            return agent
+
+        return await self._catalogue.write(put)
+
+    async def listed(self) -> Sequence[Agent]:
+        """Everybody, by unit and user name, for somebody at the server."""
+        return await self._catalogue.read(lambda tx: tx.agents.listed())
+
     async def sign_in(self, username: str, password: str) -> tuple[Agent, str]:
         """The agent and a session secret; raises Unauthenticated, which does not say what was wrong."""
         found = await self._catalogue.read(lambda tx: tx.agents.by_username(username))
@@ -122,7 +153,7 @@ class Accounts:
         """A bearer token for an account, shown once; raises Invalid("no-such-user")."""
         found = await self._catalogue.read(lambda tx: tx.agents.by_username(username))
         if found is None:
-            raise Invalid("no-such-user", f"There is nobody called {username!r}.")
+            raise _nobody(username)
         return await self._issue(found[0], "token", label, TOKEN_LASTS, EventType.TOKEN_ISSUED)
 
     async def recognise(self, secret: str) -> Agent:
@@ -180,6 +211,10 @@ class Accounts:
                 detail={"username": username[:128]},
             )
         )
+
+
+def _nobody(username: str) -> Invalid:
+    return Invalid("no-such-user", f"There is nobody called {username!r}.")
 
 
 def _digest(secret: str) -> str:

@@ -37,6 +37,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="read the password from standard input, not the terminal",
     )
     add.set_defaults(run=add_user)
+    listed = commands.add_parser("list", help="show everybody, by unit")
+    listed.set_defaults(run=list_users)
+    for name, words in (("disable", "let somebody in no more, at once"), ("enable", "let them in again")):
+        changed = commands.add_parser(name, help=words)
+        changed.add_argument("username")
+        changed.add_argument("--reason", required=True, help="why; it goes on record")
+        changed.set_defaults(run=set_disabled, disabled=name == "disable")
     taken = commands.add_parser(
         "import", help="register everybody on a staff list, and print the secrets of who is new, once"
     )
@@ -76,6 +83,31 @@ def add_user(arguments: argparse.Namespace) -> int:
         print(f"{agent.username} ({agent.role.value}, {agent.unit}) is registered as {agent.id}.")
 
     asyncio.run(with_services(settings, add))
+    return 0
+
+
+def list_users(arguments: argparse.Namespace) -> int:
+    """Print a line for everybody, each unit's together."""
+
+    async def show(services: Services) -> None:
+        for one in await services.accounts.listed():
+            state = "  disabled" if one.disabled else ""
+            print(f"{one.unit}  {one.username}  {one.name}  {one.role.value}{state}")
+
+    asyncio.run(with_services(load_settings(arguments.config), show))
+    return 0
+
+
+def set_disabled(arguments: argparse.Namespace) -> int:
+    """End somebody's access, or give it back; what they did stays theirs."""
+
+    async def change(services: Services) -> None:
+        agent = await services.accounts.set_disabled(
+            arguments.username, disabled=arguments.disabled, reason=arguments.reason
+        )
+        print(f"{agent.username} is {'disabled' if arguments.disabled else 'enabled'}.")
+
+    asyncio.run(with_services(load_settings(arguments.config), change))
     return 0
 
 

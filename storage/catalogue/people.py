@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from evidence.agents import Agent, Credential
@@ -84,6 +84,25 @@ class SqlAgents:
     def revoke_credential(self, digest: str) -> None:
         """Remove; repeatable."""
         self._connection.execute(credentials.delete().where(credentials.c.digest == digest))
+
+    def get_all(self, ids: Sequence[str]) -> Mapping[str, Agent]:
+        """Those that are known."""
+        rows = self._connection.execute(select(agents).where(agents.c.id.in_(ids))).mappings()
+        return {row["id"]: codec.agent(row) for row in rows}
+
+    def listed(self) -> Sequence[Agent]:
+        """Everybody, by unit and user name."""
+        rows = self._connection.execute(select(agents).order_by(agents.c.unit, agents.c.username)).mappings()
+        return [codec.agent(row) for row in rows]
+
+    def set_disabled(self, agent_id: str, *, disabled: bool) -> bool:
+        """Let them in no more, or again; whether that changed anything."""
+        changed = self._connection.execute(
+            update(agents)
+            .where(agents.c.id == agent_id, agents.c.disabled.is_not(disabled))
+            .values(disabled=disabled)
+        )
+        return changed.rowcount > 0
 
     def names(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Pseudonym to name, for those that are known."""

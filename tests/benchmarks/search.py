@@ -12,6 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,17 +20,21 @@ from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 
+from cases.figures import FigureDesk
+from cases.linking import Linking
 from custos.clock import SystemClock
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, AgentKind, Resource, Role
+from evidence.cases import CaseDetail
 from evidence.events import EventDraft, EventType, Subject, seal
+from evidence.figures import Dimension, FigureQuery
 from evidence.items import Category, Item, Submission
 from evidence.jobs import JobState, Stage
 from evidence.keys import original_key
 from evidence.places import MICRO
 from evidence.projection import Known, entry_of
 from evidence.search import Query, read_query
-from evidence.timekeeping import TimeStatement, to_micros, to_text
+from evidence.timekeeping import OFFICE_ZONE, TimeStatement, to_micros, to_text
 from identity.policy import RolePolicy
 from retrieval.reading import Reading
 from retrieval.search import Search
@@ -37,12 +42,18 @@ from storage.catalogue import codec
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.search import links_of, values_of
 from tests.benchmarks.results import Report
+from transcode.segments import segment_of
 
 ITEMS = 200_000
 EVENTS_AN_ITEM = 5
 QUESTIONS = 60
 _SEED = 20260101
 _BATCH = 5_000
+#: The newest items, for which dispatch lists are there.
+_LISTED = 20_000
+#: Items that are counted, and days whose gaps are counted, in one transaction.
+_COUNTED = 500
+_SETTLED = 500
 _START = datetime(2024, 1, 1, tzinfo=UTC)
 _EMITTER = str(uuid.UUID(int=_SEED))
 _FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
@@ -143,7 +154,7 @@ def hash_of(*texts: str) -> int:
 def _rows(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of one item beside its entry: what lists show, and its events."""
     item, at = known.item, to_micros(known.item.committed_at)
-    yield "items", codec.item_values(item)
+    yield "items", {**codec.item_values(item), "links": len(known.case_numbers)}
     yield "uploads", {
         "id": item.upload_id, "agent_id": item.agent_id, "unit": item.unit, "length": item.size,
         "offset": item.size, "state": "committed", "submission": "{}", "crc32": 0, "created_at": at,
@@ -171,12 +182,45 @@ def _rows(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "events", {"id": event.id, "data": event.data, "at": at}
         yield "event_bodies", {"event_id": event.id, "salt": event.salt, "detail": event.detail}
         yield "event_subjects", {"subject": item.id, "event_id": event.id}
+    yield from _recorded(known, number)
     entry = entry_of(known)
     yield "search_rows", {"seq": number + 1, **values_of(entry)}
     for table, links in links_of(entry).items():
         names = [column.name for column in table.c if column.name != "seq"]
         for link in links:
             yield table.name, {"seq": number + 1, **dict(zip(names, link, strict=True))}
+
+
+def _recorded(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """When it was recorded, and for the newest that wait two cases that it may be of, by a list."""
+    segment = segment_of(known.item, known.description)
+    if segment is None:
+        return
+    yield "recording_segments", {
+        "item_id": segment.item_id, "own": _id(number, 40), "recording_id": _id(number, 40), "line": None,
+        "known": codec.dump(segment.as_json()),
+    }  # fmt: skip
+    for place, start in enumerate(segment.starts):
+        yield "recording_starts", {
+            "item_id": segment.item_id, "number": place, "unit": segment.unit, "device": segment.device,
+            "zoned": start.clock.zoned, "clock": str(place), "begins_us": start.at_us,
+            "ends_us": start.at_us + (segment.length_us or 0),
+        }  # fmt: skip
+    if known.case_numbers or number < ITEMS - _LISTED or not segment.starts:
+        return
+    begins = segment.starts[0].at_us - 8 * 3_600_000_000
+    for place in range(2):
+        yield "cases", {
+            "id": _id(number, 50 + place), "unit": segment.unit, "number": f"{number}-{place}号",
+            "category": "penalty", "state": "open", "opened_by": known.item.agent_id, "opened_at": begins,
+            "detail": codec.dump(CaseDetail().as_json()), "restriction": "none",
+        }  # fmt: skip
+        yield "dispatches", {
+            "unit": segment.unit, "reference": f"J{number}-{place}", "case_number": f"{number}-{place}号",
+            "officer": known.item.submission.officer, "device": segment.device if place else None,
+            "begins_at": begins, "ends_at": begins + 3_600_000_000, "category": "penalty", "title": "",
+            "place": "", "imported_by": known.item.agent_id, "imported_at": begins,
+        }  # fmt: skip
 
 
 def _fill(path: Path, archive: _Archive) -> None:
@@ -294,6 +338,7 @@ async def _measure(path: Path, archive: _Archive, report: Report) -> None:
                 slowest = await _slowest(queries, partial(_facets, search, reviewers))
                 report.at_most(f"counts, {who}, by {name}", slowest, 150, "ms, p95")
         await _lists(catalogue, reviewers, report)
+        await _figures(catalogue, reviewers, report)
 
 
 async def _lists(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report) -> None:
@@ -307,6 +352,12 @@ async def _lists(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report
     async def suggest(number: int, text: str) -> None:
         await search.suggestions(reviewers[number % len(reviewers)], text)
 
+    linking = Linking(catalogue, RolePolicy(), clock, OFFICE_ZONE)
+
+    async def waiting(number: int, _: object) -> None:
+        await linking.inbox(reviewers[number % len(reviewers)], None)
+
+    report.at_most("inbox of a unit", await _slowest([None] * QUESTIONS, waiting), 50, "ms, p95")
     report.at_most("list of a unit", await _slowest([None] * QUESTIONS, first), 50, "ms, p95")
     report.at_most("suggestions", await _slowest([*_FAMILY] * 2, suggest), 100, "ms, p95")
     viewer = Viewer(reviewers[0].id, reviewers[0].unit, False, clock.now())
@@ -318,6 +369,41 @@ async def _lists(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report
         await catalogue.read(last_page)
 
     report.at_most("the last page", await _slowest([None] * QUESTIONS, deep), 100, "ms, p95")
+
+
+async def _figures(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report) -> None:
+    """Counted once over everything, then asked by somebody whose unit all others lie below."""
+    begun, after = time.perf_counter(), None
+    while some := await catalogue.read(partial(_after, after=after)):
+        await catalogue.write(partial(_count, item_ids=some))
+        after = some[-1]
+    while await catalogue.read(lambda tx: tx.figures.unsettled()):
+        await catalogue.write(lambda tx: tx.figures.settle(_SETTLED))
+    print(f"     every figure counted in {time.perf_counter() - begun:.0f} s")
+    desk = FigureDesk(catalogue, RolePolicy(), SystemClock())
+
+    def place(tx: Any) -> None:
+        for one in reviewers:
+            tx.units.place(one.unit, "市局")
+
+    await catalogue.write(place)
+    chief = replace(reviewers[0], unit="市局")
+    for by in Dimension:
+        query = FigureQuery(by)
+
+        async def ask(_: int, __: object, query: FigureQuery = query) -> None:
+            await desk.table(chief, query)
+
+        slowest = await _slowest([None] * QUESTIONS, ask)
+        report.at_most(f"figures of 40 units by {by}", slowest, 150, "ms, p95")
+
+
+def _after(tx: Any, after: str | None) -> list[str]:
+    return [*tx.search.items_after(after, _COUNTED)]
+
+
+def _count(tx: Any, item_ids: list[str]) -> None:
+    tx.figures.recount(item_ids, moved=True)
 
 
 def measure(work: Path, report: Report) -> None:

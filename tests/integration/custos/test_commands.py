@@ -14,7 +14,11 @@ from custos.cli import main
 from custos.commands.session import with_services
 from custos.settings import ProtectionSettings, Settings
 from custos.wiring import Services
-from evidence.agents import Role
+from evidence.access import SubjectKind
+from evidence.agents import Restriction, Role
+from evidence.cases import CaseDetail
+from evidence.errors import Denied, Unauthenticated
+from evidence.items import Category
 from evidence.jobs import JobState, Stage
 from evidence.ports.catalogue import Alarm
 from evidence.search import Query
@@ -71,6 +75,85 @@ def test_units_are_placed_and_shown_as_a_tree(data: Path, capsys: pytest.Capture
     assert "[unit-below-itself]" in capsys.readouterr().err
     assert main(["unit", "place", " ", "--below", "三中队"]) == 2
     assert "[bad-unit]" in capsys.readouterr().err
+
+
+def test_whoever_leaves_gets_in_no_more(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held: dict[str, str] = {}
+
+    async def arrive(services: Services) -> None:
+        await services.accounts.add("li", "李警官", Role.OFFICER, "一中队", "a long password")
+        await services.accounts.add("dock", "", Role.STATION, "一中队", None)
+        held["session"] = (await services.accounts.sign_in("li", "a long password"))[1]
+        held["token"] = await services.accounts.create_token("dock", "")
+
+    in_services(data, arrive)
+    for name in ("li", "dock"):
+        assert main(["user", "disable", name, "--reason", "left"]) == 0
+    assert main(["user", "disable", "li", "--reason", "left"]) == 2
+    assert "[as-before]" in capsys.readouterr().err
+    assert main(["user", "disable", "nobody", "--reason", "left"]) == 2
+    assert "[no-such-user]" in capsys.readouterr().err
+    assert main(["user", "list"]) == 0
+    assert (
+        capsys.readouterr().out
+        == "一中队  dock  dock  station  disabled\n一中队  li  李警官  officer  disabled\n"
+    )
+
+    async def knock(services: Services) -> None:
+        for secret in held.values():
+            with pytest.raises(Unauthenticated):
+                await services.accounts.recognise(secret)
+        with pytest.raises(Unauthenticated):
+            await services.accounts.sign_in("li", "a long password")
+
+    in_services(data, knock)
+    assert main(["user", "enable", "li", "--reason", "came back"]) == 0
+
+    async def again(services: Services) -> None:
+        await services.accounts.sign_in("li", "a long password")
+
+    in_services(data, again)
+
+
+def test_what_is_sealed_gets_other_people_only_once_all_named_are_gone(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: dict[str, str] = {}
+
+    async def seal(services: Services) -> None:
+        add = services.accounts.add
+        agents = [await add(name, "", Role.SUPERVISOR, "一大队", None) for name in ("a", "b", "c")]
+        case = await services.case_files.open(agents[0], "〔2026〕1号", Category.PENALTY, CaseDetail())
+        await services.rights.restrict(
+            agents[0], SubjectKind.CASE, case.id, Restriction.SEALED, ["a", "b"], "a minor"
+        )
+        found["case"] = case.id
+
+    async def sees(services: Services, name: str) -> bool:
+        agent = {one.username: one for one in await services.accounts.listed()}[name]
+        try:
+            await services.case_files.case(agent, found["case"])
+        except Denied:
+            return False
+        return True
+
+    in_services(data, seal)
+    name = ["seal", "name", "case", found["case"], "c", "--reason", "a and b left"]
+    assert main(name) == 2
+    assert "[still-named]" in capsys.readouterr().err
+    for gone in ("a", "b"):
+        assert main(["user", "disable", gone, "--reason", "left"]) == 0
+    assert main(name) == 0
+    assert main([*name[:3], "00000000-0000-7000-8000-000000000000", *name[4:]]) == 2
+    assert "[no-such-seal]" in capsys.readouterr().err
+
+    async def check(services: Services) -> None:
+        assert await sees(services, "c")
+        for gone in ("a", "b"):
+            await services.accounts.set_disabled(gone, disabled=False, reason="back")
+            assert not await sees(services, gone)
+
+    in_services(data, check)
 
 
 def test_a_staff_list_is_taken_in_and_may_be_taken_in_again(
