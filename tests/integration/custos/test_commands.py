@@ -132,7 +132,7 @@ def test_what_is_sealed_gets_other_people_only_once_all_named_are_gone(
     async def sees(services: Services, name: str) -> bool:
         agent = {one.username: one for one in await services.accounts.listed()}[name]
         try:
-            await services.case_files.case(agent, found["case"])
+            await services.case_files.show(agent, found["case"])
         except Denied:
             return False
         return True
