@@ -6,6 +6,7 @@ from api import content, reading, session, tus, upkeep
 from api.case_routes import CASE_ROUTES
 from api.dossier_routes import DOSSIER_ROUTES
 from api.figures import FIGURE_ROUTES
+from api.log import LOG_ROUTES
 from api.recording_routes import RECORDING_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
@@ -112,6 +113,7 @@ ROUTES: tuple[Route, ...] = (
         (400,),
     ),
     *SEARCH_ROUTES,
+    *LOG_ROUTES,
     Route("GET", "/items/{item}", reading.item, {200: Answer(ItemDetail)}),
     Route("GET", "/items/{item}/history", reading.history, {200: Answer(History)}),
     Route("GET", "/items/{item}/copies", reading.copies, {200: Answer(CopyList)}),

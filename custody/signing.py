@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
+from custody.notes import Signature, sign
 from evidence.errors import Unavailable
 
 ALGORITHM = "Ed25519"
@@ -34,6 +35,7 @@ class FileSigner:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self._private = private
         self._key = OKPKey.import_key(pem)
         self._public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
@@ -46,6 +48,15 @@ class FileSigner:
     def public_pem(self) -> bytes:
         """The public key, for whoever verifies."""
         return self._public
+
+    @property
+    def note_key(self) -> bytes:
+        """The public key as notes name it: 32 bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+    def sign_note(self, text: str, name: str) -> Signature:
+        """A signature of a note's text (c2sp.org/signed-note) under that name."""
+        return sign(text, name, self._private)
 
     def sign_statement(self, payload: bytes) -> str:
         """`payload` as a compact JWS; equal payloads give equal statements."""

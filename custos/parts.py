@@ -1,4 +1,4 @@
-"""What one Custos is made of: the broker, the server, a worker and the schedule."""
+"""What one Custos is made of: the broker, the server, a worker, the schedule and the sequencer."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
 def _own_parts(environment: Mapping[str, str]) -> list[Part]:
     return [
         Part(name, (sys.executable, "-m", "custos", name), environment=environment, is_needed=False)
-        for name in ("api", "worker", "beat")
+        for name in ("api", "worker", "beat", "sequencer")
     ]

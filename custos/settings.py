@@ -184,6 +184,18 @@ class ProtectionSettings(_Section):
     )
 
 
+class CustodySettings(_Section):
+    """The custody log."""
+
+    origin: str | None = _setting(
+        None,
+        "The log's name for ever, best an address of the office without its scheme; set it before the first "
+        "start. Without it one is drawn. A log that has begun keeps the name that it has.",
+        "a name without spaces or plus signs, such as evidence.example.gov.cn/log",
+        pattern=r"^[^\s+]{1,200}$",
+    )
+
+
 class LogSettings(_Section):
     """What is written to standard error."""
 
@@ -216,6 +228,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    custody: CustodySettings = CustodySettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data", mode="after")

@@ -25,6 +25,8 @@ from cases.notes import CaseNotes
 from cases.particulars import CourtParticulars
 from cases.retention import Schedules
 from cases.rights import Rights
+from custody.proofs import Proofs
+from custody.sequencer import Sequencer
 from custody.signing import FileSigner, open_signer
 from custos.clock import SystemClock
 from custos.settings import Settings
@@ -51,6 +53,7 @@ from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
 from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
+from storage.objects.log_files import LogFiles
 from storage.objects.staging import StagingDirectory
 from transcode.fingerprint_stage import FingerprintStage
 from transcode.playable_stages import PartStage, PlayableStage, TracksStage
@@ -86,6 +89,8 @@ class Services:
     stills: Stills
     recoveries: Recoveries
     desk: ViewingDesk
+    proofs: Proofs
+    sequencer: Sequencer
     work: JobRunner
     sweep: Sweep
     signer: FileSigner
@@ -168,6 +173,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,
+                Proofs(catalogue, authority, clock, signer.note_key),
+                Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
                 work,
                 Sweep(catalogue, store, clock, work, uploads, desk, schedules),
                 signer,

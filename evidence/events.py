@@ -11,8 +11,8 @@ an emitter is one process start.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -22,6 +22,8 @@ from evidence.timekeeping import from_text, to_text
 
 EVENT_VERSION = "custos/event/1"
 SALT_BYTES = 32
+#: A leaf of the log has at most 65,535 bytes, and each subject takes up to 250 of them.
+MOST_SUBJECTS = 200
 
 
 class EventType(StrEnum):
@@ -198,6 +200,26 @@ class EventDraft:
     detail: Mapping[str, Json] = field(default_factory=dict)
     #: A fixed identifier where a retry must name the same event; otherwise one is drawn.
     id: str | None = None
+
+
+def parts_of(draft: EventDraft) -> Sequence[EventDraft]:
+    """The draft, or where it concerns more than an event can name, several that name them in turn.
+
+    Their detail says which `part` of how many `parts` each is. Only the first has the draft's own identifier.
+    """
+    count = len(draft.subjects)
+    if count <= MOST_SUBJECTS:
+        return [draft]
+    slices = [draft.subjects[first : first + MOST_SUBJECTS] for first in range(0, count, MOST_SUBJECTS)]
+    return [
+        replace(
+            draft,
+            subjects=subjects,
+            detail={**draft.detail, "part": number, "parts": len(slices)},
+            id=draft.id if number == 1 else None,
+        )
+        for number, subjects in enumerate(slices, 1)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

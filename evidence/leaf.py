@@ -31,21 +31,38 @@ class ChainLink:
 
 
 def encode_leaf(event: bytes, chains: Sequence[ChainLink]) -> bytes:
-    """The leaf's canonical bytes. `chains` must name the event's subjects, each once."""
-    parsed = parse_event(event)
-    subjects = parsed["subjects"]
-    assert isinstance(subjects, list)
-    named = sorted(str(subject["id"]) for subject in subjects if isinstance(subject, dict))
+    """The leaf's canonical bytes. `chains` must name the event's subjects, each once.
+
+    Raises ValueError for what is no event, or for other chains.
+    """
     ordered = sorted(chains, key=lambda link: link.subject)
-    if [link.subject for link in ordered] != named:
+    if [link.subject for link in ordered] != subjects_of(event):
         raise ValueError("chains and subjects differ")
-    return canonical(
-        {
-            "v": LEAF_VERSION,
-            "event": parsed,
-            "chains": [{"subject": link.subject, "seq": link.seq, "prev": link.prev} for link in ordered],
-        }
+    return leaf_around(event, chains_text(ordered))
+
+
+def subjects_of(event: bytes) -> list[str]:
+    """The identifiers of an event's subjects, sorted; raises ValueError for what is no event."""
+    subjects = parse_event(event)["subjects"]
+    assert isinstance(subjects, list)
+    return sorted(str(subject["id"]) for subject in subjects if isinstance(subject, dict))
+
+
+def chains_text(chains: Sequence[ChainLink]) -> bytes:
+    """The canonical bytes of `chains`, in their order."""
+    return (
+        b"["
+        + b",".join(
+            canonical({"subject": link.subject, "seq": link.seq, "prev": link.prev}) for link in chains
+        )
+        + b"]"
     )
+
+
+def leaf_around(event: bytes, chains: bytes) -> bytes:
+    """The leaf of an event's bytes and its chains' bytes, both canonical and both as they were written."""
+    # The members are in canonical order, so that the event's own bytes stand in the leaf as they are.
+    return b'{"chains":' + chains + b',"event":' + event + b',"v":"' + LEAF_VERSION.encode() + b'"}'
 
 
 def leaf_hash(leaf: bytes) -> bytes:

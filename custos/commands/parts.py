@@ -1,4 +1,4 @@
-"""`custos api`, `custos worker`, `custos beat`: the parts of a server, each alone."""
+"""`custos api`, `custos worker`, `custos beat`, `custos sequencer`: the parts of a server, each alone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ("api", run_api, "run the HTTP server alone"),
         ("worker", run_worker, "run one worker alone"),
         ("beat", run_beat, "run the schedule alone"),
+        ("sequencer", run_sequencer, "keep the custody log alone"),
     ):
         subparsers.add_parser(name, help=words).set_defaults(run=run)
 
@@ -50,6 +51,14 @@ def run_worker(arguments: argparse.Namespace) -> int:
     from workers.worker import run_worker as work
 
     work(_settings(arguments), announce_ready)
+    return 0
+
+
+def run_sequencer(arguments: argparse.Namespace) -> int:
+    """Keep the custody log until told to stop."""
+    from custos.log_keeper import run_sequencer as keep
+
+    asyncio.run(keep(_settings(arguments), announce_ready))
     return 0
 
 

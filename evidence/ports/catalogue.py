@@ -25,6 +25,7 @@ from evidence.ports.dispatches import Dispatches
 from evidence.ports.dossier import Dossier
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
+from evidence.ports.log import CustodyLog
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
 from evidence.ports.search import Search
@@ -366,6 +367,8 @@ class Transaction(Protocol):
 
     @property
     def figures(self) -> Figures: ...
+    @property
+    def log(self) -> CustodyLog: ...
     @property
     def dossier(self) -> Dossier: ...
     @property

@@ -10,7 +10,7 @@ from functools import cache
 from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.dialects import registry
 
-from evidence.events import SALT_BYTES, EventDraft, SealedEvent, seal
+from evidence.events import SALT_BYTES, EventDraft, SealedEvent, parts_of, seal
 from evidence.ids import new_id, new_pseudonym
 from evidence.ports.catalogue import HistoryEntry
 from evidence.timekeeping import to_micros
@@ -97,9 +97,9 @@ class SqlEvents:
 
     def append(self, draft: EventDraft) -> SealedEvent:
         """Seal and insert in the current transaction."""
-        event = self._emitter.seal(draft)
-        store_events(self._connection, self._emitter, [event])
-        return event
+        sealed = [self._emitter.seal(part) for part in parts_of(draft)]
+        store_events(self._connection, self._emitter, sealed)
+        return sealed[0]
 
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
         """Event, salt and detail bytes."""

@@ -7,6 +7,7 @@ from storage.catalogue import (
     dispatch_tables,
     dossier_tables,
     figure_tables,
+    log_tables,
     recording_tables,
     retention_tables,
     search_tables,
@@ -23,5 +24,6 @@ MODULES = (
     search_tables,
     dossier_tables,
     figure_tables,
+    log_tables,
 )
 metadata = tables.metadata

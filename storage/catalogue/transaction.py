@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
+from storage.catalogue.custody_log import SqlCustodyLog
 from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.figures import SqlFigures
@@ -46,6 +47,7 @@ class SqlTransaction:
         self.retention = SqlRetention(connection, self.figures)
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
+        self.log = SqlCustodyLog(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)
         self.oversight = SqlOversight(connection)

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from evidence.errors import Unavailable
-from evidence.events import EventDraft, SealedEvent
+from evidence.events import EventDraft, SealedEvent, parts_of
 from storage.catalogue.log import Emitter, store_events
 from storage.catalogue.transaction import SqlTransaction
 
@@ -131,13 +131,15 @@ class GroupWriter:
         transaction = SqlTransaction(self._connection, self._emitter, self._zone)
         for entry in group:
             if isinstance(entry, _Event):
+                counted = self._emitter.n
                 try:
-                    event = self._emitter.seal(entry.draft)
+                    parts = [self._emitter.seal(part) for part in parts_of(entry.draft)]
                 except (TypeError, ValueError) as error:
+                    self._emitter.n = counted
                     settled.append((entry.future, None, error))
                 else:
-                    sealed.append(event)
-                    settled.append((entry.future, event, None))
+                    sealed += parts
+                    settled.append((entry.future, parts[0], None))
             else:
                 settled.append(self._apply_function(entry, transaction))
         if sealed:

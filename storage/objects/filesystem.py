@@ -175,7 +175,9 @@ class FilesystemStore:
             make_directories(path.parent)
             if not path.exists():
                 incoming.write_bytes(data)
-                self._link(incoming, path, len(data))
+                # Whoever puts the same at once may have been faster: what lies there is compared below.
+                with suppress(FileExistsError):
+                    self._link(incoming, path, len(data))
             if path.read_bytes() != data:
                 raise AlreadyStored
             self._settle(path, incoming)

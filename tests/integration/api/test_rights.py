@@ -29,7 +29,10 @@ ONES_OWN = {
     "POST /session", "GET /session", "DELETE /session", "OPTIONS /uploads", "DELETE /searches/{search}",
 }  # fmt: skip
 #: What is answered to anybody.
-OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /", "GET /static/{name:.+}"}
+OPEN = {
+    "GET /healthz", "GET /readyz", "GET /metrics", "GET /", "GET /static/{name:.+}",
+    "GET /log/checkpoint", "GET /log/key", "GET /log/tile/{path:.+}", "GET /log/consistency",
+}  # fmt: skip
 #: What a route cannot do without.
 _QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z", "/search/suggest": "?text=a"}
 _KINDS = ("track-2", "still-0", "recovered", "part-0", "part-1", "preview")

@@ -16,7 +16,7 @@ from evidence.errors import Invalid
 def test_the_broker_comes_first_and_every_part_is_told_where_it_is(tmp_path: Path) -> None:
     config = tmp_path / "custos.toml"
     with parts_of(Settings(data=tmp_path), config) as made:
-        assert [part.name for part in made] == ["valkey", "api", "worker", "beat"]
+        assert [part.name for part in made] == ["valkey", "api", "worker", "beat", "sequencer"]
         for part in made[1:]:
             assert part.argv[-3:] == ("-m", "custos", part.name)
             assert part.is_ready is None
@@ -37,7 +37,7 @@ def test_what_a_part_is_told_are_settings(tmp_path: Path) -> None:
 def test_a_broker_of_ones_own_replaces_the_embedded_one(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, broker=BrokerSettings(url="redis://localhost/0"))
     with parts_of(settings, None) as made:
-        assert [part.name for part in made] == ["api", "worker", "beat"]
+        assert [part.name for part in made] == ["api", "worker", "beat", "sequencer"]
         assert made[0].environment == {"CUSTOS_DATA": str(tmp_path)}
 
 

@@ -1,0 +1,112 @@
+"""The custody log over the wire: what anybody may check, and proofs of an item's events."""
+
+from __future__ import annotations
+
+import base64
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api.context import agent_of, services
+from api.routing import NUMBER, Answer, Handler, Parameter, Route
+from custody.proofs import as_json
+from evidence.canonical import canonical
+from evidence.errors import Invalid
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class ConsistencyOut(BaseModel):
+    """The hashes of a consistency proof (RFC 6962 §2.1.2), in base64."""
+
+    old: int
+    new: int
+    proof: list[str]
+
+
+class ProvenEventOut(BaseModel):
+    """A leaf, its proof, and what its event's detail commits to; null where that is not kept."""
+
+    leaf: str
+    proof: str
+    salt: str | None
+    detail: str | None
+
+
+class ItemProofOut(BaseModel):
+    """An item's events in the log, oldest first; docs/formats/log.md."""
+
+    v: str
+    item: str
+    key: str
+    waiting: int
+    events: list[ProvenEventOut]
+
+
+async def checkpoint(request: web.Request) -> web.Response:
+    """The signed head of the log."""
+    text = await services(request).proofs.checkpoint()
+    return web.Response(text=text, headers={"Cache-Control": "no-cache"})
+
+
+async def key(request: web.Request) -> web.Response:
+    """The key that checkpoints are verified with; pin it from a second source."""
+    return web.Response(text=await services(request).proofs.key() + "\n")
+
+
+async def tile(request: web.Request) -> web.Response:
+    """A tile of hashes, as c2sp.org/tlog-tiles lays them out."""
+    data = await services(request).proofs.tile(request.match_info["path"])
+    return web.Response(
+        body=data, content_type="application/octet-stream", headers={"Cache-Control": _FOR_EVER}
+    )
+
+
+async def consistency(request: web.Request) -> web.Response:
+    """That a larger tree begins with a smaller one."""
+    old, new = (_size(request, name) for name in ("old", "new"))
+    proof = await services(request).proofs.consistency(old, new)
+    found = ConsistencyOut(old=old, new=new, proof=[base64.b64encode(one).decode() for one in proof])
+    return web.Response(text=found.model_dump_json(), content_type="application/json")
+
+
+async def item_proofs(request: web.Request) -> web.Response:
+    """Proofs that an item's events are in the log."""
+    agent = await agent_of(request)
+    proof = await services(request).proofs.of_item(agent, request.match_info["item"])
+    return web.Response(
+        body=canonical(as_json(proof)),
+        content_type="application/json",
+        headers={"Cache-Control": "private, no-store"},
+    )
+
+
+def _size(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Invalid("bad-sizes", "`old` and `new` are whole numbers, the smaller first.")
+    return int(text)
+
+
+def _open(
+    path: str, handler: Handler, answer: Answer, *parameters: Parameter, described: bool = True
+) -> Route:
+    return Route(
+        "GET", path, handler, {200: answer}, None, parameters, (400,) if parameters else (),
+        signed_in=False, tag="log", described=described,
+    )  # fmt: skip
+
+
+LOG_ROUTES: tuple[Route, ...] = (
+    _open("/log/checkpoint", checkpoint, Answer(media_type="text/plain")),
+    _open("/log/key", key, Answer(media_type="text/plain")),
+    _open("/log/tile/{path:.+}", tile, Answer(media_type="application/octet-stream"), described=False),
+    _open(
+        "/log/consistency",
+        consistency,
+        Answer(ConsistencyOut),
+        Parameter("old", "query", True, NUMBER),
+        Parameter("new", "query", True, NUMBER),
+    ),
+    Route("GET", "/items/{item}/proofs", item_proofs, {200: Answer(ItemProofOut)}, tag="log"),
+)

@@ -1,0 +1,163 @@
+"""What the log proves, for whoever asks: its head, its tiles, and that an item's events are in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from custody.notes import ED25519, VerifierKey, tlog_proof
+from custody.sequencer import data_of, tiles_from
+from custody.tiles import parse_path, span_from, tile_at, tiles_for
+from custody.tree import Span, consistency_spans, inclusion_spans
+from evidence.agents import Action, Agent
+from evidence.allowed import allowed_item
+from evidence.canonical import Json
+from evidence.errors import Denied, Invalid
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ports.authority import Authority
+from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.log import LogHead
+
+#: Events of one item that are proven at once, the latest.
+MOST_PROOFS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenEvent:
+    """A leaf with its proof (c2sp.org/tlog-proof), and what its event's `detail` commits to, if kept."""
+
+    leaf: bytes
+    proof: str
+    salt: bytes | None
+    detail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemProof:
+    """An item's events in the log, oldest first; `waiting` counts those that are not in it yet.
+
+    `key` and `checkpoint` are empty before there is a log.
+    """
+
+    item_id: str
+    key: str
+    checkpoint: str
+    events: Sequence[ProvenEvent]
+    waiting: int
+
+
+class Proofs:
+    """The use cases of whoever checks the log."""
+
+    def __init__(self, catalogue: Catalogue, authority: Authority, clock: Clock, public: bytes) -> None:
+        self._catalogue = catalogue
+        self._authority = authority
+        self._clock = clock
+        self._public = public
+
+    async def checkpoint(self) -> str:
+        """The signed head of the log, for anybody; raises Denied before there is one."""
+        return (await self._head()).checkpoint
+
+    async def key(self) -> str:
+        """The key of the log's checkpoints, as `<name>+<id>+<key>`; raises Denied before the first."""
+        return str(self._key(await self._head()))
+
+    async def tile(self, path: str) -> bytes:
+        """A tile of hashes, for anybody, as far as it is published; raises Denied.
+
+        Entries are not among them: they say who did what, if under a pseudonym.
+        """
+        try:
+            tile = parse_path(f"tile/{path}")
+        except ValueError as error:
+            raise Denied from error
+        head = await self._head()
+        try:
+            there = tile_at(tile.level, tile.number, head.published)
+        except ValueError as error:
+            raise Denied from error
+        if tile.level < 0 or tile.width > there.width:
+            raise Denied
+        return await self._catalogue.read(lambda tx: data_of(tx, tile))
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """The proof that the tree of `new` leaves begins with that of `old`, for anybody.
+
+        Raises Denied before there is a log, Invalid("bad-sizes").
+        """
+        head = await self._head()
+        if not 0 <= old <= new <= head.published:
+            raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
+        return await self._catalogue.read(lambda tx: _hashes(tx, consistency_spans(old, new), new))
+
+    async def of_item(self, agent: Agent, item_id: str) -> ItemProof:
+        """Proofs for the item's events, the latest thousand; itself an event. Raises Denied."""
+        now = self._clock.now()
+
+        def find(tx: Transaction) -> None:
+            allowed_item(tx, self._authority, agent, Action.SEE_HISTORY, item_id, now)
+
+        await self._catalogue.read(find)
+        subjects = (Subject("item", item_id),)
+        await self._catalogue.record(
+            EventDraft(EventType.HISTORY_SHOWN, agent.id, now, subjects, detail={"of": "proofs"})
+        )
+
+        def prove(tx: Transaction) -> ItemProof:
+            head = tx.log.head() or LogHead("", 0, (), 0, "")
+            return _proven(tx, item_id, head, str(self._key(head)) if head.published else "")
+
+        return await self._catalogue.read(prove)
+
+    async def _head(self) -> LogHead:
+        head = await self._catalogue.read(lambda tx: tx.log.head())
+        if head is None or not head.published:
+            raise Denied
+        return head
+
+    def _key(self, head: LogHead) -> VerifierKey:
+        return VerifierKey(head.origin, ED25519, self._public)
+
+
+def _hashes(tx: Transaction, spans: Sequence[Span], size: int) -> list[bytes]:
+    tiles = tiles_from(tx, sorted(tiles_for(spans, size)))
+    return [span_from(span, size, tiles) for span in spans]
+
+
+def _proven(tx: Transaction, item_id: str, head: LogHead, key: str) -> ItemProof:
+    found: list[ProvenEvent] = []
+    waiting = 0
+    for entry in tx.events.history(item_id, MOST_PROOFS):
+        event_id = str(json.loads(entry.data)["id"])
+        place = tx.log.place_of(event_id)
+        if place is None or place >= head.published:
+            waiting += 1
+            continue
+        (leaf,) = tx.log.entries(place, place + 1)
+        proof = _hashes(tx, inclusion_spans(place, head.published), head.published)
+        kept = tx.events.get(event_id)
+        salt, detail = (None, None) if kept is None else kept[1:]
+        found.append(ProvenEvent(leaf, tlog_proof(place, proof, head.checkpoint), salt, detail))
+    return ItemProof(item_id, key, head.checkpoint, found, waiting)
+
+
+def as_json(proof: ItemProof) -> dict[str, Json]:
+    """`custos/item-proof/1` (docs/formats/log.md)."""
+    return {
+        "v": "custos/item-proof/1",
+        "item": proof.item_id,
+        "key": proof.key,
+        "waiting": proof.waiting,
+        "events": [
+            {
+                "leaf": one.leaf.decode(),
+                "proof": one.proof,
+                "salt": None if one.salt is None else one.salt.hex(),
+                "detail": None if one.detail is None else one.detail.decode(),
+            }
+            for one in proof.events
+        ],
+    }

@@ -1,0 +1,213 @@
+"""The sequencer: events into the log, the log into the store, the checkpoint into the world.
+
+Order, and why: (1) leaves into the catalogue, in one transaction with what they take from the queue, so that
+an event is in the log once or not yet; (2) tiles and bundles into the store, made from the leaves, so that
+whoever finds a checkpoint finds all that it speaks of; (3) the checkpoint into the store, in exchange for the
+one that this catalogue published last: a catalogue that was restored from a backup finds another there, and
+stops; (4) the same checkpoint into the catalogue, from which it is served. A crash leaves steps undone that
+are done again: leaves do not change, so the same tiles are made; a checkpoint found in the store that the
+catalogue would have written is its own.
+
+Any process may run it. Two at once harm nothing: one's leaves count, the other's are dropped and made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from custody.notes import Checkpoint, Note, Signature, parse_checkpoint, parse_note
+from custody.sequencing import NotAnEvent, sequence, subjects_in
+from custody.tiles import WIDTH, Tile, encode_bundle, span_from, tiles_between, tiles_for
+from custody.tree import Span, joined
+from evidence.alarms import raise_alarm
+from evidence.errors import Unavailable
+from evidence.ids import new_pseudonym
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.log import LogHead, LogStore, Queued, Sequenced
+
+#: At most this many leaves in one transaction: others wait for the writer meanwhile.
+STEP = 256
+#: Steps before what they made is published.
+_STEPS_IN_ONE = 40
+#: The lock of what is full: the log outlives what it speaks of.
+LOG_LOCK = timedelta(days=3650)
+_TILES_AT_ONCE = 64
+
+
+class LogStopped(Unavailable):
+    """The log cannot go on without a person; the alarm says why."""
+
+
+class NoteSigner(Protocol):
+    """Signs checkpoints."""
+
+    def sign_note(self, text: str, name: str) -> Signature:
+        """A signature of the note's text under the log's name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one run did: leaves added, and the size that is published now."""
+
+    added: int
+    published: int
+
+
+class Sequencer:
+    """The use case of keeping the log."""
+
+    def __init__(
+        self, catalogue: Catalogue, store: LogStore, signer: NoteSigner, clock: Clock, origin: str | None
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._origin = origin
+
+    async def run(self) -> Ran:
+        """Sequence what waits, some thousands at most, and publish it; repeatable.
+
+        On return everything that was added is durable, in the store and published. Raises LogStopped,
+        with an alarm, where a person has to look; Unavailable where the next run may succeed.
+        """
+        try:
+            # A catalogue that is behind the store must not put other leaves where the store's are.
+            await self._agree(await self._head())
+            added = 0
+            for _ in range(_STEPS_IN_ONE):
+                count = await self._step()
+                added += count
+                if count < STEP:
+                    break
+            return Ran(added, await self._publish())
+        except LogStopped as error:
+            alarm = Alarm(error.code, "log", error.message, self._clock.now())
+            await self._catalogue.write(lambda tx: raise_alarm(tx, alarm, None))
+            raise
+
+    async def _head(self) -> LogHead:
+        head = await self._catalogue.read(lambda tx: tx.log.head())
+        if head is not None:
+            return head
+        origin = self._origin or f"custos.invalid/{new_pseudonym()}"
+        return await self._catalogue.write(lambda tx: tx.log.begin(origin))
+
+    async def _step(self) -> int:
+        head = await self._head()
+        queued = await self._catalogue.read(lambda tx: tx.log.queued(STEP))
+        if not queued:
+            return 0
+        found = await self._sequenced(head, queued)
+        if await self._catalogue.write(lambda tx: tx.log.append(head.size, found)):
+            return len(queued)
+        # Somebody else was faster; what is left waits for the next step.
+        return STEP
+
+    async def _sequenced(self, head: LogHead, queued: Sequence[Queued]) -> Sequenced:
+        try:
+            subjects = await asyncio.to_thread(subjects_in, queued)
+            named = {subject for of_event in subjects.values() for subject in of_event}
+            last = await self._catalogue.read(lambda tx: tx.log.last_of(named))
+            return await asyncio.to_thread(sequence, head, queued, subjects, last)
+        except NotAnEvent as error:
+            raise LogStopped(
+                "log-bad-event",
+                f"The event {error.event_id} in the catalogue is not as its emitter wrote it ({error}): "
+                "somebody changed the catalogue. The log stands still. Keep the machine as it is, and call "
+                "whoever audits this installation.",
+            ) from error
+
+    async def _publish(self) -> int:
+        head = await self._head()
+        if head.size == head.published:
+            return head.published
+        checkpoint = Checkpoint(head.origin, head.size, joined(head.peaks))
+        text = str(checkpoint)
+        note = str(Note(text, (self._signer.sign_note(text, head.origin),)))
+        await self._keep_tiles(head.published, head.size, self._clock.now())
+        before = head.checkpoint.encode() or None
+        found = await self._store.swap(before, note.encode())
+        if found != note.encode():
+            # Another process published meanwhile, or this one did and died: both are seen by the next run.
+            await self._adopt(found)
+            return head.published
+        await self._catalogue.write(lambda tx: tx.log.publish(head.size, note))
+        return head.size
+
+    async def _agree(self, head: LogHead) -> None:
+        """Raises LogStopped where catalogue and store tell two stories."""
+        found = await self._store.read("checkpoint")
+        if found is None and head.published:
+            raise _stopped("has no checkpoint, and this catalogue has published one")
+        if found is not None and found.decode("utf-8", "replace") != head.checkpoint:
+            await self._adopt(found)
+
+    async def _adopt(self, found: bytes | None) -> None:
+        """Take a checkpoint in the store for one's own if the catalogue leads to it."""
+        # What is published was in the catalogue before: looked at after the store, it is there.
+        head = await self._head()
+        try:
+            note = parse_note((found or b"").decode())
+            checkpoint = parse_checkpoint(note.text)
+        except ValueError as error:
+            raise _stopped("holds a checkpoint that is none") from error
+        if checkpoint.origin != head.origin:
+            raise _stopped(f"holds the checkpoint of another log, {checkpoint.origin}")
+        if checkpoint.size > head.size:
+            raise _stopped(
+                f"holds a checkpoint of {checkpoint.size} leaves, and this catalogue has only {head.size}: "
+                "it was put back from a backup"
+            )
+        root = await self._catalogue.read(lambda tx: root_at(tx, checkpoint.size))
+        if root != checkpoint.root:
+            raise _stopped(f"holds a checkpoint of {checkpoint.size} leaves with another root")
+        if checkpoint.size < head.published:
+            raise _stopped(f"is behind: it holds a checkpoint of {checkpoint.size} leaves")
+        await self._catalogue.write(lambda tx: tx.log.publish(checkpoint.size, str(note)))
+
+    async def _keep_tiles(self, old: int, new: int, now: datetime) -> None:
+        tiles = tiles_between(old, new)
+        for first in range(0, len(tiles), _TILES_AT_ONCE):
+            some = tiles[first : first + _TILES_AT_ONCE]
+            made = await self._catalogue.read(partial(tiles_from, tiles=some))
+            for tile, data in made.items():
+                if tile.is_full:
+                    await self._store.put(tile.path, data, now + LOG_LOCK)
+                else:
+                    await self._store.replace(tile.path, data)
+
+
+def data_of(tx: Transaction, tile: Tile) -> bytes:
+    """The bytes of a tile or bundle, from the catalogue's leaves."""
+    begin = tile.number * WIDTH
+    if tile.level < 0:
+        return encode_bundle(tx.log.entries(begin, begin + tile.width))
+    return b"".join(tx.log.hashes(tile.level, begin, begin + tile.width))
+
+
+def tiles_from(tx: Transaction, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
+    """The bytes of several."""
+    return {tile: data_of(tx, tile) for tile in tiles}
+
+
+def root_at(tx: Transaction, size: int) -> bytes:
+    """The root of the first `size` leaves."""
+    span = Span(0, size)
+    return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))))
+
+
+def _stopped(what: str) -> LogStopped:
+    return LogStopped(
+        "log-forked",
+        f"The store {what}. The log stands still, so that nobody is told two stories. If the catalogue was "
+        "put back from a backup, put back the newest one; else call whoever audits this installation. "
+        "Everything else goes on, and its events wait.",
+    )

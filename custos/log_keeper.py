@@ -1,0 +1,67 @@
+"""The process that keeps the custody log: a run after the other, at most a second behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from custody.sequencer import LogStopped, Sequencer
+from custody.signing import open_signer
+from custos.clock import SystemClock
+from custos.settings import Settings
+from evidence.dispatch import zone_of
+from evidence.errors import CustosError
+from storage.catalogue.catalogue import open_catalogue
+from storage.objects.filesystem import FilesystemStore
+from storage.objects.log_files import LogFiles
+
+_log = logging.getLogger(__name__)
+_PAUSE_SECONDS = 0.5
+_TROUBLE_SECONDS = 2.0
+_STOPPED_SECONDS = 15.0
+#: A run that added so many leaves has probably left some waiting.
+_BUSY = 1_000
+
+
+@asynccontextmanager
+async def open_sequencer(settings: Settings) -> AsyncIterator[Sequencer]:
+    """The sequencer over this installation's data, and nothing else. Raises Unavailable, Invalid."""
+    clock = SystemClock()
+    store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
+    signer = await asyncio.to_thread(open_signer, settings.keys)
+    zone = zone_of(settings.ingest.clock_zone)
+    async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
+        files = LogFiles(settings.store, store)
+        yield Sequencer(catalogue, files, signer, clock, settings.custody.origin)
+
+
+async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
+    """Run until `stop` is set; what fails is tried again, what stopped the log is said again and again."""
+    while not stop.is_set():
+        pause = _PAUSE_SECONDS
+        try:
+            ran = await sequencer.run()
+            if ran.added >= _BUSY:
+                continue
+        except LogStopped as error:
+            _log.error("%s [%s]", error.message, error.code)
+            pause = _STOPPED_SECONDS
+        except CustosError as error:
+            _log.warning("the log is behind, and is tried again: %s", error)
+            pause = _TROUBLE_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
+async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> None:
+    """Keep the log until told to stop; `announce` once it is kept."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_sequencer(settings) as sequencer:
+        announce()
+        await keep_log(sequencer, stop)

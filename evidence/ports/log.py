@@ -1,0 +1,120 @@
+"""The custody log: its rows in the catalogue, and its files in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The tree as far as it is sequenced, and as far as it is published.
+
+    `peaks` are the hashes of the largest perfect subtrees, left to right; `checkpoint` is the signed note
+    of the first `published` leaves, "" before the first.
+    """
+
+    origin: str
+    size: int
+    peaks: tuple[bytes, ...]
+    published: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An event that is not in the log yet; `seq` is its place in the queue."""
+
+    seq: int
+    event_id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRow:
+    """A leaf as it is kept: with the event's bytes, `chains` are the whole of it."""
+
+    number: int
+    event_id: str
+    chains: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sequenced:
+    """What one step adds: leaves, roots of tiles that they fill, and each subject's last leaf.
+
+    `taken` are places in the queue; a root has its level and number.
+    """
+
+    taken: Sequence[int]
+    leaves: Sequence[LeafRow]
+    nodes: Sequence[tuple[int, int, bytes]]
+    subjects: Mapping[str, tuple[int, bytes]]
+    peaks: Sequence[bytes]
+
+
+class CustodyLog(Protocol):
+    """The log's rows. Leaves count from 0 without a hole and never change."""
+
+    def head(self) -> LogHead | None:
+        """None before `begin`."""
+        ...
+
+    def begin(self, origin: str) -> LogHead:
+        """The head of the log, made empty if there is none."""
+        ...
+
+    def queued(self, limit: int) -> Sequence[Queued]:
+        """The first that wait, in the order in which they were committed."""
+        ...
+
+    def last_of(self, subjects: Collection[str]) -> Mapping[str, tuple[int, bytes]]:
+        """Place and hash of the last leaf of each subject; those without one left out."""
+        ...
+
+    def append(self, size: int, found: Sequenced) -> bool:
+        """Add to a log of `size` leaves; False, and nothing added, if it has another size by now."""
+        ...
+
+    def publish(self, published: int, checkpoint: str) -> None:
+        """Note what was published last."""
+        ...
+
+    def entries(self, begin: int, end: int) -> Sequence[bytes]:
+        """The leaves' bytes from `begin` up to before `end`."""
+        ...
+
+    def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
+        """Hashes of leaves (level 0), or roots of full tiles, from `begin` up to before `end`."""
+        ...
+
+    def place_of(self, event_id: str) -> int | None:
+        """Its leaf's number; None if it is not in the log yet."""
+        ...
+
+
+class LogStore(Protocol):
+    """The log's files, under the paths of tlog-tiles. The store never changes a locked one."""
+
+    async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
+        """Keep for ever what is full: durable and locked on return. Repeatable; raises AlreadyStored."""
+        ...
+
+    async def replace(self, path: str, data: bytes) -> None:
+        """Keep what is not full yet, unlocked; durable on return, whole or not at all. Repeatable."""
+        ...
+
+    async def read(self, path: str) -> bytes | None:
+        """The bytes; None if there are none."""
+        ...
+
+    async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
+        """Put `checkpoint` in the place of `expected` (None: of nothing), and return `checkpoint`.
+
+        If something else lies there, change nothing and return that. Durable on return; of several that
+        swap at once one succeeds.
+        """
+        ...

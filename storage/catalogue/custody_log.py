@@ -1,0 +1,132 @@
+"""The rows of the custody log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from evidence.leaf import leaf_around
+from evidence.ports.log import LogHead, Queued, Sequenced
+from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_subjects
+from storage.catalogue.tables import event_queue, events
+
+_ONLY = 1
+_HASH_BYTES = 32
+_IN_ONE = 500
+
+
+class SqlCustodyLog:
+    """`evidence.ports.log.CustodyLog` over SQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> LogHead | None:
+        """None before `begin`."""
+        row = self._connection.execute(select(log_heads).where(log_heads.c.id == _ONLY)).first()
+        if row is None:
+            return None
+        peaks = [row.peaks[at : at + _HASH_BYTES] for at in range(0, len(row.peaks), _HASH_BYTES)]
+        return LogHead(row.origin, row.size, tuple(peaks), row.published, row.checkpoint)
+
+    def begin(self, origin: str) -> LogHead:
+        """The head, made empty if there is none."""
+        found = self.head()
+        if found is not None:
+            return found
+        self._connection.execute(
+            insert(log_heads).values(id=_ONLY, origin=origin, size=0, peaks=b"", published=0, checkpoint="")
+        )
+        return LogHead(origin, 0, (), 0, "")
+
+    def queued(self, limit: int) -> Sequence[Queued]:
+        """The first that wait."""
+        rows = self._connection.execute(
+            select(event_queue.c.seq, event_queue.c.event_id, events.c.data)
+            .join(events, events.c.id == event_queue.c.event_id)
+            .order_by(event_queue.c.seq)
+            .limit(limit)
+        )
+        return [Queued(*row) for row in rows]
+
+    def last_of(self, subjects: Collection[str]) -> Mapping[str, tuple[int, bytes]]:
+        """Place and hash of the last leaf of each subject."""
+        found: dict[str, tuple[int, bytes]] = {}
+        asked = sorted(subjects)
+        for first in range(0, len(asked), _IN_ONE):
+            rows = self._connection.execute(
+                select(log_subjects).where(log_subjects.c.subject.in_(asked[first : first + _IN_ONE]))
+            )
+            found |= {row.subject: (row.seq, row.hash) for row in rows}
+        return found
+
+    def append(self, size: int, found: Sequenced) -> bool:
+        """Add to a log of `size` leaves."""
+        moved = self._connection.execute(
+            update(log_heads)
+            .where(log_heads.c.id == _ONLY, log_heads.c.size == size)
+            .values(size=size + len(found.leaves), peaks=b"".join(found.peaks))
+        )
+        if moved.rowcount == 0:
+            return False
+        self._connection.execute(
+            insert(log_leaves),
+            [
+                {"number": one.number, "event_id": one.event_id, "chains": one.chains, "hash": one.hash}
+                for one in found.leaves
+            ],
+        )
+        if found.nodes:
+            self._connection.execute(
+                insert(log_nodes),
+                [{"level": level, "number": number, "hash": made} for level, number, made in found.nodes],
+            )
+        self._keep_last(found.subjects)
+        first, last = found.taken[0], found.taken[-1]
+        self._connection.execute(delete(event_queue).where(event_queue.c.seq.between(first, last)))
+        return True
+
+    def _keep_last(self, subjects: Mapping[str, tuple[int, bytes]]) -> None:
+        named = sorted(subjects)
+        for first in range(0, len(named), _IN_ONE):
+            some = named[first : first + _IN_ONE]
+            self._connection.execute(delete(log_subjects).where(log_subjects.c.subject.in_(some)))
+            self._connection.execute(
+                insert(log_subjects),
+                [{"subject": one, "seq": subjects[one][0], "hash": subjects[one][1]} for one in some],
+            )
+
+    def publish(self, published: int, checkpoint: str) -> None:
+        """Note what was published last."""
+        self._connection.execute(
+            update(log_heads)
+            .where(log_heads.c.id == _ONLY)
+            .values(published=published, checkpoint=checkpoint)
+        )
+
+    def entries(self, begin: int, end: int) -> Sequence[bytes]:
+        """The leaves' bytes."""
+        rows = self._connection.execute(
+            select(events.c.data, log_leaves.c.chains)
+            .join(events, events.c.id == log_leaves.c.event_id)
+            .where(log_leaves.c.number >= begin, log_leaves.c.number < end)
+            .order_by(log_leaves.c.number)
+        )
+        return [leaf_around(row.data, row.chains) for row in rows]
+
+    def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
+        """Hashes of leaves, or roots of full tiles."""
+        query = select(log_leaves.c.hash).where(log_leaves.c.number >= begin, log_leaves.c.number < end)
+        if level:
+            query = select(log_nodes.c.hash).where(
+                log_nodes.c.level == level, log_nodes.c.number >= begin, log_nodes.c.number < end
+            )
+        ordered = query.order_by(log_nodes.c.number if level else log_leaves.c.number)
+        return list(self._connection.execute(ordered).scalars())
+
+    def place_of(self, event_id: str) -> int | None:
+        """Its leaf's number."""
+        return self._connection.execute(
+            select(log_leaves.c.number).where(log_leaves.c.event_id == event_id)
+        ).scalar()

@@ -1,0 +1,55 @@
+"""The tables of the custody log. They share the metadata of `storage.catalogue.tables`.
+
+Leaves and nodes are frozen like the events: triggers refuse every UPDATE and DELETE.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
+
+from storage.catalogue.tables import metadata
+
+_ID = String(36)
+
+#: One row: how many leaves there are, how many of them are published, and the right edge of the tree.
+log_heads = Table(
+    "log_heads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("origin", String(256), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("published", BigInteger, nullable=False),
+    #: The signed note that was published last; empty before the first.
+    Column("checkpoint", Text, nullable=False),
+)
+
+log_leaves = Table(
+    "log_leaves",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("event_id", ForeignKey("events.id"), nullable=False, unique=True),
+    #: The leaf's chains as they stand in it; with the event's bytes they are the whole leaf.
+    Column("chains", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+#: The roots of full tiles: `level` 1 over 256 leaves, 2 over 65,536.
+log_nodes = Table(
+    "log_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+#: The last leaf of each subject: how many came before it, and its hash.
+log_subjects = Table(
+    "log_subjects",
+    metadata,
+    Column("subject", _ID, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+__all__ = ["log_heads", "log_leaves", "log_nodes", "log_subjects", "metadata"]

@@ -1,0 +1,99 @@
+"""The custody log's files below `log/` of the filesystem store.
+
+Full tiles and bundles are committed like originals: create-only and locked. What is not full yet, and the
+checkpoint, are written beside, synced and renamed, so that a reader finds the old or the new and a crash
+leaves one of them. The checkpoint is exchanged under a lock that the kernel drops with its holder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from evidence.keys import is_key
+from storage.objects.disk import make_directories, storage_error, sync_directory
+from storage.objects.filesystem import FilesystemStore
+
+PREFIX = "log"
+CHECKPOINT = "checkpoint"
+
+
+class LogFiles:
+    """`evidence.ports.log.LogStore` below `root`, beside the originals of `store`."""
+
+    def __init__(self, root: Path, store: FilesystemStore) -> None:
+        self._store = store
+        self._directory = root / "objects" / PREFIX
+        self._incoming = root / "incoming"
+        self._exclusion = root / "log.lock"
+        make_directories(self._directory)
+
+    def _path(self, path: str) -> Path:
+        if not is_key(path):
+            raise ValueError("not a path of the log")
+        return self._directory / path
+
+    async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
+        """See the port."""
+        await self._store.put(f"{PREFIX}/{path}", data, locked_until=locked_until)
+
+    async def replace(self, path: str, data: bytes) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._replace, path, data)
+
+    async def read(self, path: str) -> bytes | None:
+        """See the port."""
+        return await asyncio.to_thread(self._read, path)
+
+    async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
+        """See the port."""
+        return await asyncio.to_thread(self._swap, expected, checkpoint)
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return self._path(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def _replace(self, path: str, data: bytes) -> None:
+        target, beside = self._path(path), self._incoming / secrets.token_hex(16)
+        try:
+            make_directories(target.parent)
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+            sync_directory(target.parent)
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
+        with self._alone():
+            found = self._read(CHECKPOINT)
+            if found != expected:
+                return found
+            self._replace(CHECKPOINT, checkpoint)
+            return checkpoint
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            descriptor = os.open(self._exclusion, os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise storage_error(error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
