@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from custos.commands import verify_log
 from custos.settings import load_settings
 from evidence.errors import Invalid
 
@@ -14,9 +15,9 @@ PUBLIC_KEY = "signing-key.pub.pem"
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     verify = subparsers.add_parser("verify", help="check what Custos states, without asking the server")
-    receipt = verify.add_subparsers(metavar="WHAT", required=True).add_parser(
-        "receipt", help="check a file against its receipt"
-    )
+    kinds = verify.add_subparsers(metavar="WHAT", required=True)
+    verify_log.register(kinds)
+    receipt = kinds.add_parser("receipt", help="check a file against its receipt")
     receipt.add_argument("file", type=Path)
     receipt.add_argument("receipt", type=Path)
     receipt.add_argument(

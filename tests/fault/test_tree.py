@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import redis
 
+from clients.verifier.heads import pinned
+from clients.verifier.log import verify_log
 from clients.verifier.receipt import verify_receipt
 from evidence.agents import Role
 from tests.media import make_clip
@@ -47,7 +49,7 @@ def children(pid: int) -> list[int]:
 
 
 def part(pid: int, word: str) -> int | None:
-    """The process of one part: "api", "worker", "beat" or "valkey-server"."""
+    """The process of one part: "api", "worker", "beat", "sequencer" or "valkey-server"."""
     for child in children(pid):
         with suppress(OSError):
             if any(word in piece for piece in Path(f"/proc/{child}/cmdline").read_text().split("\0")[:6]):
@@ -113,7 +115,7 @@ def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
         for sender in senders:
             sender.start()
         for _ in range(strikes):
-            strike(pid, rng.choice(["api", "worker", "worker"]))
+            strike(pid, rng.choice(["api", "worker", "worker", "sequencer"]))
         for sender in senders:
             sender.join()
         assert len(uploads) == recordings
@@ -128,8 +130,24 @@ def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
         assert {item["upload"] for item in items} == {
             upload.rpartition("/")[2] for upload in uploads.values()
         }
+        check_log(tree, client, [item["id"] for item in items])
         stored = [path for path in (tree.data / "store/objects/originals").rglob("*") if path.is_file()]
         assert len(stored) == 2 * recordings
+
+
+def check_log(tree: Tree, client: Client, items: list[str]) -> None:
+    """Everything that happened to the items is in the log, and the log holds."""
+
+    def is_in(item: str) -> bool:
+        # Asking is an event of the item, and not in the log yet.
+        waiting: int = client.get(f"/items/{item}/proofs").json()["waiting"]
+        return waiting <= 1
+
+    for item in items:
+        eventually(lambda item=item: is_in(item), "its events are in the log")
+    key = pinned(Client(tree.url).get("/log/key").body.decode())
+    report = verify_log(tree.data / "store/objects/log", key)
+    assert report.emitters > len(items)
 
 
 def test_parts_are_killed_while_recordings_come_in(tmp_path: Path) -> None:

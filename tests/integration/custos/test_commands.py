@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from custody.proofs import as_json
 from custos.cli import main
 from custos.commands.session import with_services
 from custos.settings import ProtectionSettings, Settings
 from custos.wiring import Services
 from evidence.access import SubjectKind
 from evidence.agents import Restriction, Role
+from evidence.canonical import canonical
 from evidence.cases import CaseDetail
 from evidence.errors import Denied, Unauthenticated
 from evidence.items import Category
@@ -314,3 +318,47 @@ def test_what_a_migration_left_to_be_made_is_made_by_the_sweep(data: Path) -> No
         assert len((await services.search.page(agent, Query(), None)).found) == 2
 
     in_services(data, commit)
+
+
+def test_the_log_and_an_items_proofs_are_verified_and_what_was_changed_is_not(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: dict[str, str] = {}
+
+    async def fill(services: Services) -> None:
+        agent = await services.accounts.add("li", "", Role.SUPERVISOR, "u", None)
+        upload = await services.uploads.open(agent, 5, metadata(filename="a.mp4"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(b"hello", 0), None)
+        (job,) = await services.catalogue.read(lambda tx: tx.jobs.of_subjects([upload.id]))
+        await services.work.run(job.id)
+        (item,) = await services.reading.items(agent, None)
+        await services.sequencer.run()
+        proof = await services.proofs.of_item(agent, item.item.id)
+        (tmp_path / "proofs.json").write_bytes(canonical(as_json(proof)))
+        found["key"] = proof.key
+
+    in_services(data, fill)
+    assert main(["verify", "log"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("1. signature of the head: ")
+    assert said.endswith("VERIFIED\n")
+    for key in ([], ["--key", found["key"]]):
+        assert main(["verify", "proofs", str(tmp_path / "proofs.json"), *key]) == 0
+        assert "3. chain of the item: they follow each other without one left out." in capsys.readouterr().out
+    copy = tmp_path / "copy"
+    shutil.copytree(data / "store", copy)
+    (bundle,) = (copy / "objects/log/tile/entries").glob("000.p/*")
+    bundle.write_bytes(bundle.read_bytes().replace(b"item.ingested", b"item.ingestee"))
+    assert main(["verify", "log", str(copy), "--key", found["key"]]) == 1
+    assert "NOT VERIFIED: leaf" in capsys.readouterr().out
+    assert main(["verify", "log", str(copy / "objects/log"), "--key", found["key"], "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["verified"] is False
+    changed = (tmp_path / "proofs.json").read_text().replace("item.locked", "item.lockee")
+    (tmp_path / "proofs.json").write_text(changed)
+    assert main(["verify", "proofs", str(tmp_path / "proofs.json"), "--json"]) == 1
+    assert "not the one that is in the signed tree" in json.loads(capsys.readouterr().out)["why"]
+    assert main(["verify", "proofs", str(tmp_path / "none.json"), "--key", found["key"]]) == 2
+    assert "[no-such-file]" in capsys.readouterr().err
+    (tmp_path / "proofs.json").write_text("no")
+    assert main(["verify", "proofs", str(tmp_path / "proofs.json"), "--key", found["key"]]) == 2
+    assert "[bad-proofs]" in capsys.readouterr().err

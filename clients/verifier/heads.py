@@ -1,0 +1,123 @@
+"""The signed head of a log: c2sp.org/signed-note and c2sp.org/tlog-checkpoint, and how a leaf leads to it.
+
+Written from docs/formats/log.md; shares no code with the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from clients.verifier.receipt import NotVerified
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedKey:
+    """Whose head is believed: the log's name and its Ed25519 key."""
+
+    name: str
+    key_id: bytes
+    public: Ed25519PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a checkpoint says once its signature holds."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def sha256(*parts: bytes) -> bytes:
+    """The digest of the parts, one after the other."""
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def decoded(text: str, what: str) -> bytes:
+    """Base64 in its one form; raises NotVerified that names `what`."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise NotVerified(f"{what} is not base64") from error
+    if base64.b64encode(found).decode() != text:
+        raise NotVerified(f"{what} is not base64 in its usual form")
+    return found
+
+
+def pinned(text: str) -> PinnedKey:
+    """A key as it is pinned, `<name>+<id>+<key>`; raises NotVerified for what is none."""
+    pieces = text.strip().split("+", 2)
+    if len(pieces) != 3:
+        raise NotVerified("the pinned key is not of the form name+id+key")
+    material = decoded(pieces[2], "the pinned key")
+    if len(material) != 33 or material[0] != 1:
+        raise NotVerified("the pinned key is no Ed25519 key")
+    key_id = sha256(pieces[0].encode(), b"\n", material)[:4]
+    if key_id.hex() != pieces[1]:
+        raise NotVerified("the pinned key's identifier does not belong to it")
+    return PinnedKey(pieces[0], key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
+
+
+def pin_of(name: str, public: bytes) -> str:
+    """How a key of 32 bytes is pinned under a log's name."""
+    material = b"\x01" + public
+    key_id = sha256(name.encode(), b"\n", material)[:4]
+    return f"{name}+{key_id.hex()}+{base64.b64encode(material).decode()}"
+
+
+def verified_head(note: str, key: PinnedKey) -> Head:
+    """The head that the key has signed; raises NotVerified."""
+    body, blank, signatures = note.rpartition("\n\n")
+    text = body + "\n"
+    lines = text.split("\n")
+    if not blank or len(lines) != 4 or not signatures.endswith("\n"):
+        raise NotVerified("the checkpoint is not a signed note of three lines")
+    signed = False
+    for line in signatures.removesuffix("\n").split("\n"):
+        pieces = line.split(" ")
+        if len(pieces) != 3 or pieces[0] != "—":
+            raise NotVerified("a signature line of the checkpoint is none")
+        signature = decoded(pieces[2], "a signature of the checkpoint")
+        if (pieces[1], signature[:4]) != (key.name, key.key_id):
+            continue
+        try:
+            key.public.verify(signature[4:], text.encode())
+        except InvalidSignature as error:
+            raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
+        signed = True
+    if not signed:
+        raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
+    if lines[0] != key.name:
+        raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
+    if not (lines[1].isascii() and lines[1].isdecimal() and str(int(lines[1])) == lines[1]):
+        raise NotVerified("the checkpoint's size is no number")
+    root = decoded(lines[2], "the checkpoint's root")
+    if len(root) != 32:
+        raise NotVerified("the checkpoint's root is no SHA-256")
+    return Head(lines[0], int(lines[1]), root)
+
+
+def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:
+    """The root that an inclusion proof leads to (RFC 9162 §2.1.3.2); raises NotVerified."""
+    if not 0 <= number < size:
+        raise NotVerified("the leaf lies outside the tree")
+    at, last, made = number, size - 1, leaf
+    for other in path:
+        if last == 0:
+            raise NotVerified("the proof is longer than the tree is high")
+        if at & 1 or at == last:
+            made = sha256(b"\x01", other, made)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            made = sha256(b"\x01", made, other)
+        at, last = at >> 1, last >> 1
+    if last:
+        raise NotVerified("the proof is shorter than the tree is high")
+    return made

@@ -1,0 +1,89 @@
+"""Checking what is proven of one item, `custos/item-proof/1` (docs/formats/log.md §5), offline.
+
+Written from the pages of the formats; shares no code with the server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clients.verifier.heads import Head, PinnedKey, decoded, root_from, sha256, verified_head
+from clients.verifier.log import Step
+from clients.verifier.receipt import NotVerified
+
+#: Events that a document holds at most, the latest: only then may earlier ones be left out.
+_MOST = 1_000
+
+
+def verify_item_proof(document: Mapping[str, Any], key: PinnedKey) -> list[Step]:
+    """What the document proves of its item, step by step; raises NotVerified with the first that is wrong."""
+    try:
+        item, events, waiting = document["item"], document["events"], document["waiting"]
+        if document["v"] != "custos/item-proof/1":
+            raise NotVerified("the document is not an item proof of version 1")
+        return _steps(str(item), events, int(waiting), key)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotVerified("the document is not an item proof of version 1") from error
+
+
+def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey) -> list[Step]:
+    if not events:
+        raise NotVerified("the document proves no event")
+    heads: dict[str, Head] = {}
+    expected: int | None = None
+    before: str | None = None
+    details = 0
+    for place, one in enumerate(events, 1):
+        where = f"event {place} of {len(events)}"
+        leaf = one["leaf"].encode()
+        number, path, note = _proof(one["proof"], where)
+        if note not in heads:
+            heads[note] = verified_head(note, key)
+        head = heads[note]
+        made = sha256(b"\x00", leaf)
+        if root_from(made, number, head.size, path) != head.root:
+            raise NotVerified(f"{where}: its leaf is not the one that is in the signed tree")
+        parsed = json.loads(leaf)
+        links = [link for link in parsed["chains"] if link["subject"] == item]
+        if len(links) != 1:
+            raise NotVerified(f"{where} is not about this item")
+        if expected is None and links[0]["seq"] and len(events) + waiting < _MOST:
+            raise NotVerified(f"{where} is number {links[0]['seq']} of the item's: earlier ones are left out")
+        if expected is not None and (links[0]["seq"], links[0]["prev"]) != (expected, before):
+            raise NotVerified(f"{where} does not follow the one before it: something was left out between")
+        expected, before = links[0]["seq"] + 1, made.hex()
+        if one["detail"] is not None:
+            digest = sha256(bytes.fromhex(one["salt"]), one["detail"].encode()).hex()
+            if digest != parsed["event"]["detail"]:
+                raise NotVerified(f"{where}: its detail is not what the event committed to")
+            details += 1
+    head = next(iter(heads.values()))
+    return [
+        Step(
+            "signature of the head",
+            f"{head.origin} signed a tree of {head.size} leaves",
+            "whether others were shown the same head: compare checkpoints",
+        ),
+        Step("inclusion", f"{len(events)} events are in that tree, each byte as shown"),
+        Step(
+            "chain of the item",
+            "they follow each other without one left out",
+            "events after the last one" + (f": {waiting} were not in the log yet" if waiting else ""),
+        ),
+        Step("detail", f"{details} of {len(events)} show their detail, and it is what was committed to"),
+    ]
+
+
+def _proof(text: str, where: str) -> tuple[int, list[bytes], str]:
+    """Number, path and signed head of a c2sp.org/tlog-proof."""
+    top, _, note = text.partition("\n\n")
+    lines = top.split("\n")
+    if lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index "):
+        raise NotVerified(f"{where}: its proof is none")
+    number = lines[1].removeprefix("index ")
+    if not (number.isascii() and number.isdecimal()):
+        raise NotVerified(f"{where}: its proof has no index")
+    path = [decoded(line, f"{where}: a hash of its proof") for line in lines[2:]]
+    return int(number), path, note

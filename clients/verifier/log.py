@@ -1,0 +1,212 @@
+"""Checking a whole custody log from its files alone (docs/formats/log.md): a copy of the store is enough.
+
+Numbered steps; each says what it proved. The first thing that is wrong ends it, with the place.
+Written from the pages of the formats; shares no code with the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clients.verifier.heads import Head, PinnedKey, sha256, verified_head
+from clients.verifier.receipt import NotVerified
+
+_WIDTH = 256
+_LEAF_MEMBERS = {"chains", "event", "v"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was checked, what that proves, and what it does not."""
+
+    title: str
+    proved: str
+    not_checked: str = ""
+
+
+@dataclass(slots=True)
+class LogReport:
+    """What was proven of a log."""
+
+    head: Head
+    steps: list[Step] = field(default_factory=list)
+    subjects: int = 0
+    emitters: int = 0
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The leaves of a log, counted while they are read."""
+
+    directory: Path
+    head: Head
+    subjects: dict[str, tuple[int, str]] = field(default_factory=dict)
+    emitters: dict[str, int] = field(default_factory=dict)
+    events: set[str] = field(default_factory=set)
+
+    def bundle(self, number: int) -> list[bytes]:
+        """The leaves of one bundle."""
+        width = min(self.head.size - number * _WIDTH, _WIDTH)
+        name = tile_name("entries", number, width)
+        data, entries, at = read(self.directory, name), [], 0
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 2], "big")
+            if at + 2 + length > len(data):
+                raise NotVerified(f"{name} ends in the middle of a leaf")
+            entries.append(data[at + 2 : at + 2 + length])
+            at += 2 + length
+        if len(entries) != width:
+            raise NotVerified(f"{name} holds {len(entries)} leaves and not {width}")
+        return entries
+
+    def take(self, number: int, leaf: bytes, made: bytes) -> None:
+        """Look at one leaf: its form, its chains, its emitter's count."""
+        where = f"leaf {number}"
+        try:
+            parsed = json.loads(leaf)
+            event, chains = parsed["event"], parsed["chains"]
+            named = sorted(subject["id"] for subject in event["subjects"])
+            emitter, count, event_id = event["emitter"], event["n"], event["id"]
+            links = [(link["subject"], link["seq"], link["prev"]) for link in chains]
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotVerified(f"{where} is not a leaf of version 1") from error
+        if parsed.keys() != _LEAF_MEMBERS or parsed["v"] != "custos/leaf/1":
+            raise NotVerified(f"{where} is not a leaf of version 1")
+        if [subject for subject, _, _ in links] != named:
+            raise NotVerified(f"{where} does not chain the subjects of its event")
+        if event_id in self.events:
+            raise NotVerified(f"{where} holds the event {event_id} a second time")
+        self.events.add(event_id)
+        for subject, seq, prev in links:
+            last, before = self.subjects.get(subject, (-1, None))
+            if (seq, prev) != (last + 1, before):
+                raise NotVerified(f"{where} does not follow the leaf before it of {subject}")
+            self.subjects[subject] = (seq, made.hex())
+        expected = self.emitters.get(emitter, 0)
+        if count != expected:
+            raise NotVerified(
+                f"{where} is event {count} of its emitter {emitter}, and {expected} was to come: "
+                "events are missing"
+            )
+        self.emitters[emitter] = count + 1
+
+
+def tile_name(level: str, number: int, width: int) -> str:
+    """Where a tile or bundle lies below `log/`."""
+    digits = str(number)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    name = "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
+    return f"tile/{level}/{name}" + ("" if width == _WIDTH else f".p/{width}")
+
+
+def read(directory: Path, name: str) -> bytes:
+    """The bytes of a file of the log; raises NotVerified where it is missing."""
+    try:
+        return (directory / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotVerified(f"{name} is missing") from error
+
+
+def verify_log(
+    directory: Path, key: PinnedKey, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> LogReport:
+    """Check every leaf, tile and chain of the log in `directory` against the head that `key` has signed.
+
+    `progress` hears of leaves done. Raises NotVerified with the first thing that is wrong, and where.
+    """
+    head = verified_head(_text(read(directory, "checkpoint")), key)
+    report = LogReport(head)
+    report.steps.append(
+        Step(
+            "signature of the head",
+            f"{head.origin} signed a tree of {head.size} leaves",
+            "whether others were shown the same head: compare checkpoints",
+        )
+    )
+    reader = _Reader(directory, head)
+    leaves = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in _leaves(reader)]
+    if _root(leaves) != head.root:
+        raise NotVerified(_what_is_wrong(directory, leaves))
+    report.steps.append(Step("leaves", f"{head.size} leaves lead to the root that was signed"))
+    levels = _levels(leaves)
+    for level, hashes in enumerate(levels):
+        for name, data in _tiles(level, hashes):
+            if read(directory, name) != data:
+                raise NotVerified(f"{name} was changed: it does not hold the hashes of what it speaks of")
+    report.steps.append(Step("tiles", f"every tile of {len(levels)} levels holds the hashes of these leaves"))
+    for number, leaf in enumerate(_leaves(reader)):
+        reader.take(number, leaf, leaves[number])
+        if number % _WIDTH == 0:
+            progress(number, head.size)
+    progress(head.size, head.size)
+    report.subjects, report.emitters = len(reader.subjects), len(reader.emitters)
+    report.steps.append(
+        Step(
+            "chains",
+            f"no leaf about any of {report.subjects} subjects was left out or put elsewhere",
+            "what happened and was never recorded",
+        )
+    )
+    report.steps.append(
+        Step(
+            "emitters",
+            f"each of {report.emitters} emitters' events count on without a hole",
+            "events after an emitter's last one",
+        )
+    )
+    return report
+
+
+def _what_is_wrong(directory: Path, leaves: list[bytes]) -> str:
+    """Which leaf is not the one that was signed, as far as the tiles tell."""
+    for first, (name, _) in zip(range(0, len(leaves), _WIDTH), _tiles(0, leaves), strict=True):
+        held = read(directory, name)
+        for place, made in enumerate(leaves[first : first + _WIDTH]):
+            if held[place * 32 : place * 32 + 32] != made:
+                return f"leaf {first + place} was changed: it does not have the hash that {name} holds"
+    return "the leaves do not lead to the root that was signed: some were changed, added or removed"
+
+
+def _tiles(level: int, hashes: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each tile of a level."""
+    for number in range(-(-len(hashes) // _WIDTH)):
+        some = hashes[number * _WIDTH : (number + 1) * _WIDTH]
+        yield tile_name(str(level), number, len(some)), b"".join(some)
+
+
+def _levels(leaves: list[bytes]) -> list[list[bytes]]:
+    """The hashes that each level of tiles holds."""
+    levels = [leaves] if leaves else []
+    while levels and len(levels[-1]) >= _WIDTH:
+        below = levels[-1]
+        full = len(below) // _WIDTH
+        levels.append([_root(below[at * _WIDTH : (at + 1) * _WIDTH]) for at in range(full)])
+    return levels
+
+
+def _leaves(reader: _Reader) -> Iterator[bytes]:
+    for number in range(-(-reader.head.size // _WIDTH)):
+        yield from reader.bundle(number)
+
+
+def _root(hashes: list[bytes]) -> bytes:
+    """MTH of these leaves' hashes (RFC 6962 §2.1): pairs are joined, an odd one out moves up."""
+    if not hashes:
+        return sha256()
+    level = hashes
+    while len(level) > 1:
+        above = [sha256(b"\x01", level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        level = above + level[len(above) * 2 :]
+    return level[0]
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise NotVerified("the checkpoint is no text") from error
