@@ -21,12 +21,16 @@ from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, Upl
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
+from evidence.ports.clips import Clips
 from evidence.ports.dispatches import Dispatches
 from evidence.ports.dossier import Dossier
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
+from evidence.ports.marks import Marks
+from evidence.ports.playbacks import Playbacks
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
+from evidence.ports.reviews import Reviews
 from evidence.ports.search import Search
 from evidence.ranges import ByteRange
 
@@ -366,6 +370,14 @@ class Transaction(Protocol):
     def lateness(self) -> Lateness: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def marks(self) -> Marks: ...
+    @property
+    def playbacks(self) -> Playbacks: ...
+    @property
+    def clips(self) -> Clips: ...
+    @property
+    def reviews(self) -> Reviews: ...
     @property
     def recordings(self) -> Recordings: ...
     @property

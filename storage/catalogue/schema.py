@@ -9,6 +9,7 @@ from storage.catalogue import (
     figure_tables,
     recording_tables,
     retention_tables,
+    review_tables,
     search_tables,
     tables,
 )
@@ -23,5 +24,6 @@ MODULES = (
     search_tables,
     dossier_tables,
     figure_tables,
+    review_tables,
 )
 metadata = tables.metadata

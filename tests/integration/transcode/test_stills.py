@@ -13,8 +13,6 @@ from evidence.errors import StageFailed
 from evidence.ports.media import Made
 from tests.integration.transcode.conftest import sample
 from tests.media import ffmpeg
-from transcode.presentation import Times
-from transcode.stills import frame_at
 from transcode.tools import SandboxedTools
 
 
@@ -117,8 +115,3 @@ async def test_real_recordings_give_a_frame(tools: SandboxedTools, tmp_path: Pat
     made = await _still(tools, sample(name), 1_000_000, tmp_path)
     tick: Any = made.layout["original_tick"]
     assert isinstance(tick, int)
-
-
-def test_a_frame_is_on_screen_until_the_next_begins() -> None:
-    times = Times(1, 1000, [0, 40, 80])
-    assert [frame_at(times, tick) for tick in (-5, 0, 39, 40, 79, 80, 900)] == [0, 0, 0, 40, 40, 80, 80]
