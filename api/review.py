@@ -26,7 +26,6 @@ from cases import reviews, sampling
 from evidence.errors import Invalid
 from evidence.ids import is_id
 from evidence.reviews import Turn
-from evidence.sampling import Frame
 
 _CURSOR = re.compile(r"([01])\.(.+)")
 
@@ -117,10 +116,7 @@ async def draw(request: web.Request) -> web.Response:
     """Draw a sample."""
     agent = await agent_of(request)
     wanted = await body_of(request, SampleWanted)
-    frame = Frame(wanted.unit or agent.unit, wanted.since, wanted.until, wanted.category, wanted.kind)
-    view = await services(request).sampling.draw(
-        agent, frame, wanted.count, wanted.percent, wanted.seed, wanted.reason
-    )
+    view = await services(request).sampling.draw(agent, wanted.asked(agent.unit))
     return respond(SampleOut.of(view), 201)
 
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.schemas import Body
 from cases.marks import MarksView
 from cases.reviews import ReviewsView
-from cases.sampling import DrawnView, Population, SampleView
+from cases.sampling import Asked, DrawnView, Population, SampleView
 from evidence.cases import LONGEST_TEXT
 from evidence.items import Category, Item
 from evidence.marks import LONGEST_LABEL, Mark
@@ -205,13 +205,27 @@ class SampleWanted(Body):
 
     unit: str | None = Field(None, max_length=128)
     since: AwareDatetime
-    until: AwareDatetime
+    until: AwareDatetime | None = None
     category: Category | None = None
     kind: str | None = Field(None, max_length=16)
     count: int | None = Field(None, ge=1)
     percent: int | None = Field(None, ge=1, le=100)
     seed: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     reason: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+    def asked(self, unit: str) -> Asked:
+        """For the domain; `unit` where none is named."""
+        return Asked(
+            self.unit or unit,
+            self.since,
+            self.until,
+            self.category,
+            self.kind,
+            self.count,
+            self.percent,
+            self.seed,
+            self.reason,
+        )
 
 
 class SampleOut(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, Resource
@@ -29,6 +30,21 @@ from evidence.sampling import (
 )
 
 PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to draw from, and how many: `count` or `percent`. `until` None: now; `seed` None: drawn here."""
+
+    unit: str
+    since: datetime
+    until: datetime | None
+    category: str | None
+    kind: str | None
+    count: int | None
+    percent: int | None
+    seed: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +82,16 @@ class Sampling:
         self._authority = authority
         self._clock = clock
 
-    async def draw(
-        self,
-        agent: Agent,
-        frame: Frame,
-        count: int | None,
-        percent: int | None,
-        seed: str | None,
-        reason: str,
-    ) -> SampleView:
+    async def draw(self, agent: Agent, asked: Asked) -> SampleView:
         """Draw from what the agent may see of the frame and is not sealed; durable on return.
 
         The seed is drawn here if none is given. Drawing from the same frame again is allowed and stays in
         sight. Raises Denied, Invalid("bad-seed"), Invalid("bad-count"), Invalid("bad-period"),
         Invalid("too-large-a-frame"), Invalid("nothing-there").
         """
-        reason = checked_reason(reason)
-        found_seed = secrets.token_hex(SEED_BYTES) if seed is None else checked_seed(seed)
-        now = self._clock.now()
+        reason, now = checked_reason(asked.reason), self._clock.now()
+        seed = secrets.token_hex(SEED_BYTES) if asked.seed is None else checked_seed(asked.seed)
+        frame = Frame(asked.unit, asked.since, asked.until or now, asked.category, asked.kind)
         if not frame.since < frame.until <= now:
             raise Invalid("bad-period", "Draw from a period that has passed, and ends after it begins.")
         viewer = await self._viewer(agent, Action.DRAW_SAMPLE, frame.unit)
@@ -94,11 +102,9 @@ class Sampling:
             raise Invalid("too-large-a-frame", "That are more items than one sample is drawn from.")
         if not population:
             raise Invalid("nothing-there", "There is nothing to draw from; look at unit, period and filter.")
-        taken = drawn(population, found_seed, how_many(len(population), count, percent))
+        taken = drawn(population, seed, how_many(len(population), asked.count, asked.percent))
         digest = population_digest(population)
-        sample = Sample(
-            new_id(now), frame, found_seed, len(population), digest, len(taken), agent.id, now, reason
-        )
+        sample = Sample(new_id(now), frame, seed, len(population), digest, len(taken), agent.id, now, reason)
 
         def put(tx: Transaction) -> SampleView:
             earlier = tx.reviews.again([frame.digest]).get(frame.digest, ())
@@ -107,7 +113,7 @@ class Sampling:
             detail: dict[str, Json] = {
                 **sample.told(),
                 "earlier": list(earlier),
-                "seed_given": seed is not None,
+                "seed_given": asked.seed is not None,
             }
             tx.events.append(EventDraft(EventType.SAMPLE_DRAWN, agent.id, now, subjects, detail=detail))
             return SampleView(sample, agent.name, earlier)

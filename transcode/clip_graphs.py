@@ -15,6 +15,7 @@ import ffmpeg
 from transcode.commands import ffmpeg_argv, input_of
 from transcode.containers import Container
 from transcode.graphs import fragmented
+from transcode.presentation import Times
 from transcode.profiles import CLIP, SOFTWARE, Profile
 from transcode.sandbox import Places
 
@@ -53,6 +54,7 @@ def piece_argv(
     places: Places,
     container: Container | None,
     cut: Cut,
+    clock: Times,
     *,
     video: int | None,
     audio: int | None,
@@ -61,9 +63,10 @@ def piece_argv(
     from_s: int | None,
     profile: Profile = CLIP,
 ) -> list[str]:
-    """ffmpeg: one source. Its picture, of `size`, begins at `at_us` of the clip.
+    """ffmpeg: one source, whose frames' times are in ticks of `clock`.
 
-    Decoding begins at a keyframe before `from_s`, or with the first frame.
+    Its picture, of `size`, begins at `at_us` of the clip. Decoding begins at a keyframe before `from_s`, or
+    with the first frame.
     """
     more: dict[str, Any] = {"copyts": None}
     if from_s is not None:
@@ -101,7 +104,8 @@ def piece_argv(
                 f"file:{places.out}/{TAKEN_NAME}",
                 format="framecrc",
                 fps_mode="passthrough",
-                enc_time_base=-1,
+                # Of a picture that goes two ways ffmpeg does not know whose clock it is.
+                enc_time_base=f"{clock.numerator}:{clock.denominator}",
             )
         )
     if audio is not None:

@@ -116,6 +116,7 @@ class Clipper:
                     places,
                     inside.container,
                     cut,
+                    times,
                     video=decision.video,
                     audio=decision.audio,
                     size=size,

@@ -111,30 +111,30 @@ def test_a_recording_of_two_segments_is_watched_marked_and_cut_over_its_joint(
     assert clip["apart_ms"] == [0]
     sources = clip["made"]["layout"]["sources"]
     assert [(one["item"], one["from_ms"], one["to_ms"], one["frames"]) for one in sources] == [
-        (first, 3000, 4000, 25),
+        (first, 3000, 4000, 26),
         (second, 0, 1000, 25),
     ]
     digests = [reviewer.get(f"/items/{item}").json()["digests"]["sha256"] for item in (first, second)]
     assert [one["sha256"] for one in sources] == digests
-    ticks = [one["time_base"][1] // one["time_base"][0] for one in sources]
-    assert [one["first_pts"] for one in sources] == [3 * ticks[0], 0]
-    assert [one["last_pts"] for one in sources] == [4 * ticks[0] - ticks[0] // 25, ticks[1] * 24 // 25]
+    # The copy shows each picture 23 ms late, for its sound: at 3,000 ms that of 2,960 ms is still on screen.
+    assert {tuple(one["time_base"]) for one in sources} == {(1, 12_800)}
+    assert [one["first_pts"] for one in sources] == [74 * 512, 0]
+    assert [one["last_pts"] for one in sources] == [99 * 512, 24 * 512]
     film = reviewer.get(clip["made"]["path"])
     assert (film.status, film.headers["Content-Type"]) == (200, "video/mp4")
     found = probed(film.body, tmp_path / "clip.mp4")
     picture, sound = found["streams"]
-    assert (picture["codec_name"], picture["nb_read_frames"]) == ("h264", "50")
-    assert float(picture["duration"]) == pytest.approx(2.0, abs=0.001)
+    assert (picture["codec_name"], picture["nb_read_frames"]) == ("h264", "51")
+    assert float(picture["duration"]) == pytest.approx(2.04, abs=0.001)
     assert sound["codec_name"] == "aac"
-    assert float(sound["duration"]) == pytest.approx(2.0, abs=0.03)
+    assert float(sound["duration"]) == pytest.approx(2.04, abs=0.03)
     for item in (first, second):
         kinds = [event["type"] for event in reviewer.history(item)]
         assert kinds.count("clip.asked") == 1
         (listed,) = reviewer.get(f"/items/{item}/clips").json()["clips"]
         assert listed["id"] == clip["id"]
-    assert [one["id"] for one in reviewer.get(f"/recordings/{recording}/clips").json()["clips"]] == [
-        clip["id"]
-    ]
+    listed = reviewer.get(f"/recordings/{recording}/clips").json()["clips"]
+    assert [one["id"] for one in listed] == [clip["id"]]
     # The item does not list it: whoever sees that item need not see the other.
     renditions = reviewer.get(f"/items/{first}").json()["renditions"]
     assert not any(one["kind"].startswith("clip") for one in renditions)
