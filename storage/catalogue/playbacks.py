@@ -115,6 +115,8 @@ class SqlPlaybacks:
         ]
 
     def _with_items(self, rows: Sequence[RowMapping]) -> list[Playback]:
+        if not rows:
+            return []
         watched: dict[str, dict[str, Sequence[ByteRange]]] = {row["id"]: {} for row in rows}
         for playback_id, item_id, ranges in self._connection.execute(
             select(playback_items.c.playback_id, playback_items.c.item_id, playback_items.c.ranges)
