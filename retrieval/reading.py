@@ -200,7 +200,9 @@ class Reading:
     async def enter(self, agent: Agent, content: Content, wanted: ByteRange) -> OpenViewing:
         """A viewing of these bytes, on record. Playback permits the rendition, an original what is asked."""
         permitted = wanted if content.rendition is None else (0, content.size)
-        return await self.desk.enter(agent, content.item.id, content.name, wanted, permitted, content.purpose)
+        return await self.desk.enter(
+            agent, content.item.id, content.name, wanted, permitted, content.purpose, content.sources
+        )
 
     async def still_allowed(self, agent: Agent, content: Content) -> None:
         """Ask again in the middle of a long transfer; raises Denied, PurposeNeeded."""

@@ -41,8 +41,9 @@ from storage.catalogue.case_tables import (
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.marks import SqlMarks
 from storage.catalogue.retention_tables import holds
+from storage.catalogue.review_tables import clip_sources
 from storage.catalogue.search_tables import search_due
-from storage.catalogue.tables import items
+from storage.catalogue.tables import items, parts, recoveries, stills
 from storage.catalogue.units import SqlUnits, is_below
 
 _SEALED = Restriction.SEALED.value
@@ -235,17 +236,26 @@ class SqlAccess:
         )
 
     def hidden(self, subjects: Collection[str], agent_id: str) -> frozenset[str]:
-        """Those of the items and uploads that are sealed and do not name the agent."""
+        """Those that are sealed and do not name the agent, or are about such an item."""
         if not subjects:
             return frozenset()
+        closed = and_(items.c.restriction == _SEALED, not_(_named_on(items, agent_id)))
         rows = self._connection.execute(
             select(items.c.id, items.c.upload_id).where(
-                or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)),
-                items.c.restriction == _SEALED,
-                not_(_named_on(items, agent_id)),
+                or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)), closed
             )
         )
-        return frozenset(one for row in rows for one in row)
+        found = {one for row in rows for one in row}
+        of_items = (
+            (stills.c.id, stills.c.item_id),
+            (recoveries.c.id, recoveries.c.item_id),
+            (parts.c.id, parts.c.item_id),
+            (clip_sources.c.clip_id, clip_sources.c.item_id),
+        )
+        for known_as, of_item in of_items:
+            query = select(known_as).join(items, items.c.id == of_item).where(known_as.in_(subjects), closed)
+            found.update(self._connection.execute(query).scalars())
+        return frozenset(found)
 
     def restrict(
         self, kind: SubjectKind, subject_id: str, restriction: Restriction, named: Collection[str]

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import event
 
 from evidence.agents import Role
 from tests.media import make_clip
@@ -439,3 +440,113 @@ def test_what_one_may_not_see_is_denied_with_all_that_was_made_of_it(bureau: Ins
         "/clips/x/clip.mp4",
     ):
         assert reviewer.ask("HEAD", path).status == stranger.ask("HEAD", path).status == 404
+
+
+def test_reading_a_clip_is_on_record_of_every_source_also_after_a_crash(
+    bureau: Inside, camera: bytes
+) -> None:
+    recording, first, second = two_segments(bureau, camera)
+    reviewer = bureau.another(Role.REVIEWER)
+    stretch = {"from_ms": 3900, "to_ms": 4100, "reason": "r"}
+    clip = reviewer.post(f"/recordings/{recording}/clips", stretch).json()["id"]
+    assert reviewer.get(f"/clips/{clip}/clip.mp4").status == 200
+    bureau.do(bureau.services.desk.close_ended(everything=True))
+
+    def about(item: str) -> list[str]:
+        kinds = [one["type"] for one in reviewer.history(item)]
+        return [kind for kind in kinds if kind.startswith("viewing.")]
+
+    assert about(first) == about(second) == ["viewing.opened", "viewing.closed"]
+    # Left open by another process that died long ago.
+    statement = "UPDATE viewings SET closed_at = NULL, emitter = 'gone', expires_at = 1 WHERE item_id = ?"
+    bureau.do(
+        bureau.services.catalogue.write(
+            lambda tx: tx.connection.exec_driver_sql(statement, (first,))  # type: ignore[attr-defined]
+        )
+    )
+    bureau.do(bureau.services.sweep.run())
+    assert about(first) == about(second) == ["viewing.opened", "viewing.closed", "viewing.closed"]
+    closed = [one["outcome"] for one in reviewer.history(second) if one["type"] == "viewing.closed"]
+    assert closed == ["success", "unknown"]
+
+
+def test_work_on_what_is_sealed_is_hidden_too(bureau: Inside, camera: bytes) -> None:
+    _, first, _ = two_segments(bureau, camera)
+    reviewer, named = bureau.another(Role.REVIEWER), bureau.another(Role.REVIEWER)
+    clip = reviewer.post(f"/items/{first}/clips", {"from_ms": 0, "to_ms": 500, "reason": "r"}).json()["id"]
+    assert reviewer.post(f"/items/{first}/stills", {"at_us": 0}).status == 202
+
+    def stages(client: Client) -> list[str]:
+        jobs = client.get("/jobs").json()["jobs"]
+        asked = [one for one in jobs if one["subject"] == clip or one["stage"] == "still"]
+        return sorted(one["stage"] for one in asked)
+
+    assert {"clip", "still"} <= set(stages(reviewer))
+    before = stages(named)
+    sealed_for(bureau, first, named)
+    assert stages(named) == before
+    left = stages(reviewer)
+    assert "clip" not in left
+    assert left.count("still") == before.count("still") - 1
+
+
+@pytest.fixture
+def statements(bureau: Inside) -> Iterator[list[str]]:
+    """Every statement that reads the catalogue from here on."""
+    engine: Any = bureau.services.catalogue._readers  # type: ignore[attr-defined]
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        said.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield said
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_no_list_costs_a_query_per_row(bureau: Inside, camera: bytes, statements: list[str]) -> None:
+    unit = f"unit-{os.urandom(4).hex()}"
+    station, supervisor = bureau.another(Role.STATION, unit), bureau.another(Role.SUPERVISOR, unit)
+    said = {"device": "D", "recording": "R"}
+    people = [bureau.another(Role.REVIEWER, unit) for _ in range(4)]
+
+    def grow(number: int, person: Client) -> str:
+        item = station.kept(camera + b"\0\0\0\x18free" + os.urandom(16), "a.mp4", segment=str(number), **said)
+        recording: str = person.get(f"/items/{item}/recording").json()["id"]
+        session = person.post("/playbacks", {"recording": recording}).json()
+        told = {"spans": [{"item": one["item"], "from_ms": 0, "to_ms": 9} for one in session["items"]]}
+        person.post(f"/playbacks/{session['id']}/watched", told)
+        span = {"from_ms": 0, "to_ms": 100}
+        for _ in range(2):
+            person.post(f"/recordings/{recording}/marks", span | {"label": "x"})
+            person.post(f"/recordings/{recording}/clips", span | {"reason": "r"})
+            person.post(f"/items/{item}/reviews", {"outcome": "in-order"})
+        drawing = {"since": "2020-01-01T00:00:00Z", "percent": 100, "reason": "r"}
+        supervisor.post("/samples", drawing)
+        return recording
+
+    recording = grow(1, people[0])
+    item = people[0].get(f"/recordings/{recording}").json()["segments"][0]["item"]
+
+    def counted() -> dict[str, int]:
+        sample = supervisor.get("/samples").json()["samples"][0]["id"]
+        counts = {}
+        for path in (
+            f"/recordings/{recording}/marks",
+            f"/recordings/{recording}/clips",
+            f"/recordings/{recording}/watched",
+            f"/items/{item}/reviews",
+            "/reviews/queue",
+            "/samples",
+            f"/samples/{sample}",
+        ):
+            statements.clear()
+            assert people[0].get(path).status == 200
+            counts[path.replace(sample, "")] = len(statements)
+        return counts
+
+    few = counted()
+    for number, person in enumerate(people[1:], 2):
+        grow(number, person)
+    assert len(people[0].get(f"/recordings/{recording}").json()["segments"]) == 4
+    assert counted() == few
