@@ -31,7 +31,7 @@ from transcode.clip_graphs import (
     TAKEN_NAME,
     Cut,
 )
-from transcode.making import decided
+from transcode.making import decided, length_of
 from transcode.outputs import fresh, opened_plain
 from transcode.presentation import Times, on_screen, packet_times
 from transcode.probe import Inside, look_inside
@@ -169,6 +169,10 @@ class Clipper:
         first = on_screen(shown_map, times, source.from_ms * 1000)
         # Just before it ends: what begins at its end is the next one's. The map rounds up by a microsecond.
         last = on_screen(shown_map, times, max(source.from_ms * 1000, source.to_ms * 1000 - 2))
+        length = length_of(source.description)
+        if length is not None and source.to_ms >= length:
+            # Reordered pictures are shown late: what is shown after the item's own end is the end of it.
+            last = times.ticks[-1]
         if first is None or last is None:
             raise StageFailed("no-frame", "No frame of the recording is shown at that time.", final=True)
         return times, cut_of(times, first, last)

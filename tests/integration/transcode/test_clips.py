@@ -98,6 +98,19 @@ async def test_a_time_within_a_frame_takes_that_frame_at_both_ends(
     assert (told(made)[0]["first_pts"], told(made)[0]["frames"]) == (299 * 512, 1)
 
 
+async def test_what_reaches_the_end_has_the_last_frame_though_it_is_shown_late(
+    tools: SandboxedTools, steady: Path, tmp_path: Path
+) -> None:
+    reordered = tmp_path / "reordered.mp4"
+    ffmpeg("-i", str(steady), "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p", str(reordered))
+    made = await cut(tools, tmp_path, (reordered, 11_080, 12_000), (reordered, 0, 1080))
+    one, two = told(made)
+    # Every picture is shown 80 ms late: at 11,080 ms that of 11,000 ms.
+    assert (one["first_pts"], one["last_pts"], one["frames"]) == (275 * 512, 299 * 512, 25)
+    assert (two["first_pts"], two["last_pts"], two["frames"]) == (0, 24 * 512, 25)
+    assert len(frame_times(made.path)) == 50
+
+
 async def test_sources_of_other_rates_and_shapes_follow_each_other(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:
