@@ -9,7 +9,7 @@ from datetime import datetime
 from evidence.access import Viewer
 from evidence.agents import Action, Agent
 from evidence.cases import Case
-from evidence.errors import Denied, PurposeNeeded
+from evidence.errors import Denied, Invalid, PurposeNeeded
 from evidence.ids import is_id
 from evidence.items import Item
 from evidence.ports.authority import Authority
@@ -75,15 +75,17 @@ def allowed_recording(
 ) -> tuple[TimeLine, Mapping[str, Item]]:
     """A recording's time line and items, as far as the agent sees it and by any name that it ever had.
 
-    Raises Denied unless they may do this with each of those, and PurposeNeeded.
+    Raises Denied unless they may do this with each of those, PurposeNeeded, Invalid("too-many-segments").
     """
     scope = authority.scope(agent, action)
     current = tx.recordings.current(recording_id) if is_id(recording_id) else None
     if scope is None or current is None:
         raise Denied
-    members = tx.recordings.members(Viewer.of(agent, scope, now), [current], MOST_SEGMENTS)
+    members = tx.recordings.members(Viewer.of(agent, scope, now), [current], MOST_SEGMENTS + 1)
     if not members:
         raise Denied
+    if len(members) > MOST_SEGMENTS:
+        raise Invalid("too-many-segments", f"A recording of more than {MOST_SEGMENTS} segments; name one.")
     items = allowed_items(tx, authority, agent, action, [one.item.id for one in members], now, purpose)
     return time_line([one.segment for one in members]), {item.id: item for item in items}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from sqlalchemy import event
 
 from evidence.agents import Role
 from tests.media import make_clip
+from tests.places import ROOT
 from tests.serving.client import Client
 from tests.serving.inside import Inside, served_inside
 from tests.serving.waiting import eventually
@@ -317,7 +320,7 @@ def test_a_review_says_how_much_its_author_had_watched(bureau: Inside, camera: b
     assert (plain["covered_ms"], plain["covered_permille"]) == (None, None)
 
 
-def test_drawing_puts_at_the_queues_head_and_can_be_checked(bureau: Inside) -> None:
+def test_drawing_puts_at_the_queues_head_and_can_be_checked(bureau: Inside, tmp_path: Path) -> None:
     unit = f"unit-{os.urandom(4).hex()}"
     station, supervisor = bureau.another(Role.STATION, unit), bureau.another(Role.SUPERVISOR, unit)
     reviewer = bureau.another(Role.REVIEWER, unit)
@@ -326,6 +329,7 @@ def test_drawing_puts_at_the_queues_head_and_can_be_checked(bureau: Inside) -> N
     assert supervisor.post("/samples", frame).code == "bad-count"
     assert supervisor.post("/samples", frame | {"count": 1, "until": frame["since"]}).code == "bad-period"
     assert supervisor.post("/samples", frame | {"count": 1, "kind": "video"}).code == "nothing-there"
+    assert supervisor.post("/samples", frame | {"count": 1, "category": "fees"}).code == "nothing-there"
     assert supervisor.post("/samples", frame | {"count": 1, "unit": "north"}).status == 404
     until = supervisor.post("/samples", frame | {"percent": 1}).json()["until"]
     seed = "1f" * 32
@@ -339,6 +343,11 @@ def test_drawing_puts_at_the_queues_head_and_can_be_checked(bureau: Inside) -> N
     assert (found["population"], found["population_sha256"]) == (6, digest)
     checked = reviewer.get(f"{path}/population").json()
     assert checked == {"items": items, "sha256": digest, "same": True}
+    # The guide's own words check it.
+    for name, answer in (("sample", found), ("population", checked)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
+    (words,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "review.md").read_text(), re.DOTALL)
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=tmp_path)
     again = supervisor.post("/samples", frame | {"count": 2, "seed": seed, "until": until}).json()
     listed = reviewer.get("/samples").json()["samples"]
     assert listed[0]["id"] == again["id"]
@@ -400,6 +409,18 @@ def test_gaps_are_said_and_not_filled(bureau: Inside, camera: bytes, tmp_path: P
     assert reviewer.post(f"/items/{first}/clips", {**stretch, "to_ms": 3000}).code == "bad-clip"
     document = bureau.client(Role.STATION).kept(b"no recording", "x.bin")
     assert reviewer.post(f"/items/{document}/clips", stretch).code == "no-length"
+
+
+def test_a_clip_of_an_original_that_is_gone_is_refused(bureau: Inside, camera: bytes) -> None:
+    _, first, _ = two_segments(bureau, camera)
+    reviewer = bureau.another(Role.REVIEWER)
+    item = bureau.do(bureau.services.catalogue.read(lambda tx: tx.items.get(first)))
+    assert item is not None
+    next(bureau.data.rglob(item.sha256 + "*")).unlink()
+    asked = reviewer.post(f"/items/{first}/clips", {"from_ms": 0, "to_ms": 500, "reason": "r"}).json()
+    clip = reviewer.get(f"/clips/{asked['id']}").json()
+    assert (clip["job"]["state"], clip["job"]["code"], clip["made"]) == ("failed", "source-gone", None)
+    assert reviewer.get(f"/clips/{asked['id']}/clip.mp4").status == 404
 
 
 def test_a_body_that_breaks_off_is_no_defect(bureau: Inside, camera: bytes) -> None:
