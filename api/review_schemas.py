@@ -229,7 +229,7 @@ class SampleWanted(Body):
 
 
 class SampleOut(BaseModel):
-    """A draw as it is on record. `earlier` names the draws from the same frame before it, oldest first."""
+    """A draw as it is on record. `earlier`: those before it, of unit, category and kind, whose periods meet it."""
 
     id: str
     unit: str

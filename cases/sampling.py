@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """A draw with who drew it, and every draw from the same frame before it, oldest first."""
+    """A draw with who drew it, and the draws before it by the same filter whose periods meet its own."""
 
     sample: Sample
     name: str | None
@@ -85,9 +85,9 @@ class Sampling:
     async def draw(self, agent: Agent, asked: Asked) -> SampleView:
         """Draw from what the agent may see of the frame and is not sealed; durable on return.
 
-        The seed is drawn here if none is given. Drawing from the same frame again is allowed and stays in
-        sight. Raises Denied, Invalid("bad-seed"), Invalid("bad-count"), Invalid("bad-period"),
-        Invalid("too-large-a-frame"), Invalid("nothing-there").
+        The seed is drawn here if none is given. Drawing again is allowed and stays in sight. Raises Denied,
+        Invalid("bad-seed"), Invalid("bad-count"), Invalid("bad-period"), Invalid("too-large-a-frame"),
+        Invalid("nothing-there").
         """
         reason, now = checked_reason(asked.reason), self._clock.now()
         seed = secrets.token_hex(SEED_BYTES) if asked.seed is None else checked_seed(asked.seed)
@@ -107,7 +107,7 @@ class Sampling:
         sample = Sample(new_id(now), frame, seed, len(population), digest, len(taken), agent.id, now, reason)
 
         def put(tx: Transaction) -> SampleView:
-            earlier = tx.reviews.again([frame.digest]).get(frame.digest, ())
+            earlier = _earlier(sample, tx.reviews.again([frame.filter_digest]))
             tx.reviews.draw(sample, taken)
             subjects = (Subject("sample", sample.id), *(Subject("item", item_id) for item_id in taken))
             detail: dict[str, Json] = {
@@ -186,12 +186,10 @@ class Sampling:
 
 def _views(tx: Transaction, samples: Sequence[Sample]) -> list[SampleView]:
     names = tx.agents.names(sorted({sample.drawn_by for sample in samples}))
-    again = tx.reviews.again({sample.frame.digest for sample in samples})
-    return [
-        SampleView(
-            sample,
-            names.get(sample.drawn_by),
-            [one for one in again.get(sample.frame.digest, ()) if one < sample.id],
-        )
-        for sample in samples
-    ]
+    again = tx.reviews.again({sample.frame.filter_digest for sample in samples})
+    return [SampleView(one, names.get(one.drawn_by), _earlier(one, again)) for one in samples]
+
+
+def _earlier(sample: Sample, drawn_by_filter: Sequence[Sample]) -> Sequence[str]:
+    """Draws before it that could have had items in common with it."""
+    return [one.id for one in drawn_by_filter if one.id < sample.id and one.frame.meets(sample.frame)]

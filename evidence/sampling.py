@@ -44,9 +44,18 @@ class Frame:
         }
 
     @property
-    def digest(self) -> str:
-        """The same for every draw from the same frame."""
-        return hashlib.sha256(canonical(self.as_json())).hexdigest()
+    def filter_digest(self) -> str:
+        """The same for every frame of this unit, category and kind, whatever its period."""
+        said: list[Json] = [self.unit, self.category, self.kind]
+        return hashlib.sha256(canonical(said)).hexdigest()
+
+    def meets(self, other: Frame) -> bool:
+        """Whether both are of one filter and have a moment in common, so that what is drawn can be the same."""
+        return (
+            self.filter_digest == other.filter_digest
+            and self.since < other.until
+            and other.since < self.until
+        )
 
 
 @dataclass(frozen=True, slots=True)

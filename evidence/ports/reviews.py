@@ -63,6 +63,6 @@ class Reviews(Protocol):
         """Draws from frames of the unit and of those below it, newest first."""
         ...
 
-    def again(self, frames: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """By a frame's digest, every draw from it, oldest first."""
+    def again(self, filters: Collection[str]) -> Sequence[Sample]:
+        """Every draw by one of these filters' digests, oldest first."""
         ...

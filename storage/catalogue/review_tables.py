@@ -104,7 +104,7 @@ samples = Table(
     Column("id", ID, primary_key=True),
     Column("unit", String(128), nullable=False),
     Column("frame", Text, nullable=False),
-    Column("frame_digest", String(64), nullable=False),
+    Column("filter_digest", String(64), nullable=False),
     Column("seed", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
@@ -113,7 +113,7 @@ samples = Table(
     Column("drawn_by", ForeignKey("agents.id"), nullable=False),
     Column("drawn_at", BigInteger, nullable=False),
     Index("ix_samples_unit_id", "unit", "id"),
-    Index("ix_samples_frame_digest_id", "frame_digest", "id"),
+    Index("ix_samples_filter_digest_id", "filter_digest", "id"),
 )
 
 sample_items = Table(

@@ -132,7 +132,7 @@ class SqlReviews:
                 id=sample.id,
                 unit=sample.frame.unit,
                 frame=codec.dump(sample.frame.as_json()),
-                frame_digest=sample.frame.digest,
+                filter_digest=sample.frame.filter_digest,
                 seed=sample.seed,
                 size=sample.size,
                 digest=sample.digest,
@@ -178,17 +178,12 @@ class SqlReviews:
             query = query.where(samples.c.id < before)
         return [_sample(row) for row in self._connection.execute(query).mappings()]
 
-    def again(self, frames: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """By a frame's digest, every draw from it, oldest first."""
-        found: dict[str, list[str]] = {}
+    def again(self, filters: Collection[str]) -> Sequence[Sample]:
+        """Every draw by one of these filters' digests, oldest first."""
         rows = self._connection.execute(
-            select(samples.c.frame_digest, samples.c.id)
-            .where(samples.c.frame_digest.in_(frames))
-            .order_by(samples.c.frame_digest, samples.c.id)
-        )
-        for digest, sample_id in rows:
-            found.setdefault(digest, []).append(sample_id)
-        return found
+            select(samples).where(samples.c.filter_digest.in_(filters)).order_by(samples.c.id)
+        ).mappings()
+        return [_sample(row) for row in rows]
 
     def _below(self, unit: str) -> Sequence[str]:
         below = select(unit_above.c.unit).where(unit_above.c.above == unit).order_by(unit_above.c.unit)

@@ -300,6 +300,8 @@ async def test_draws_are_listed_and_name_those_from_the_same_frame(catalogue: Sq
     assert [sample.id for sample in listed] == sorted([one.id, again.id, other.id], reverse=True)
     page = await catalogue.read(lambda tx: tx.reviews.samples(AGENT.unit, before=listed[0].id, limit=1))
     assert [sample.id for sample in page] == [listed[1].id]
-    found = await catalogue.read(lambda tx: tx.reviews.again([FRAME.digest, other.frame.digest]))
-    assert found == {FRAME.digest: sorted([one.id, again.id]), other.frame.digest: [other.id]}
+    filters = [FRAME.filter_digest]
+    assert await catalogue.read(lambda tx: tx.reviews.again(filters)) == [one, again]
+    filters.append(other.frame.filter_digest)
+    assert await catalogue.read(lambda tx: tx.reviews.again(filters)) == [one, again, other]
     assert await catalogue.read(lambda tx: tx.reviews.samples("别处", before=None, limit=9)) == [elsewhere]

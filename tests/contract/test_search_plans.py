@@ -101,7 +101,7 @@ def _of_reviews(archive: Archive) -> Iterator[str]:
         "samples": lambda: (
             tx.reviews.samples(named, before=None, limit=50),
             tx.reviews.drawn(item[0]),
-            tx.reviews.again([frame.digest]),
+            tx.reviews.again([frame.filter_digest]),
         ),
         "who may see several": lambda: tx.access.items(item, "a", NOW),
     }

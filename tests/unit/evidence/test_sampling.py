@@ -81,13 +81,21 @@ def test_what_cannot_be_drawn(size: int, count: int | None, percent: int | None)
     assert how_many(MOST_DRAWN + 1, MOST_DRAWN, None) == MOST_DRAWN
 
 
-def test_a_frame_is_known_again() -> None:
-    frame = Frame("北", AT, AT + timedelta(days=1))
-    assert frame.digest == Frame("北", AT, AT + timedelta(days=1)).digest
-    others = [
-        Frame("南", AT, AT + timedelta(days=1)),
-        Frame("北", AT, AT + timedelta(days=2)),
-        Frame("北", AT, AT + timedelta(days=1), "penalty"),
-        Frame("北", AT, AT + timedelta(days=1), None, "penalty"),
+def test_draws_that_could_have_items_in_common_are_known() -> None:
+    day = timedelta(days=1)
+    frame = Frame("北", AT, AT + 2 * day)
+    meets = [
+        Frame("北", AT, AT + 2 * day + timedelta(seconds=1)),
+        Frame("北", AT - day, AT + timedelta(microseconds=1)),
+        Frame("北", AT + day, AT + 9 * day),
     ]
-    assert len({frame.digest, *(one.digest for one in others)}) == 5
+    apart = [
+        Frame("南", AT, AT + 2 * day),
+        Frame("北", AT - day, AT),
+        Frame("北", AT + 2 * day, AT + 3 * day),
+        Frame("北", AT, AT + 2 * day, "penalty"),
+        Frame("北", AT, AT + 2 * day, None, "penalty"),
+    ]
+    for other in (*meets, *apart):
+        assert frame.meets(other) == other.meets(frame) == (other in meets)
+    assert len({one.filter_digest for one in (frame, *apart)}) == 4

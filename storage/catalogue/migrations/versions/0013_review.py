@@ -56,7 +56,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit", sa.String(length=128), nullable=False),
         sa.Column("frame", sa.Text(), nullable=False),
-        sa.Column("frame_digest", sa.String(length=64), nullable=False),
+        sa.Column("filter_digest", sa.String(length=64), nullable=False),
         sa.Column("seed", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -67,7 +67,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["drawn_by"], ["agents.id"], name=op.f("fk_samples_drawn_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
     )
-    op.create_index("ix_samples_frame_digest_id", "samples", ["frame_digest", "id"], unique=False)
+    op.create_index("ix_samples_filter_digest_id", "samples", ["filter_digest", "id"], unique=False)
     op.create_index("ix_samples_unit_id", "samples", ["unit", "id"], unique=False)
     op.create_table(
         "clip_sources",
