@@ -229,7 +229,7 @@ class SampleWanted(Body):
 
 
 class SampleOut(BaseModel):
-    """A draw as it is on record. `earlier`: those before it, of unit, category and kind, whose periods meet it."""
+    """A draw as it is on record. `earlier`: those before it by the same filter whose periods meet its own."""
 
     id: str
     unit: str

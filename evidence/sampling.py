@@ -50,7 +50,7 @@ class Frame:
         return hashlib.sha256(canonical(said)).hexdigest()
 
     def meets(self, other: Frame) -> bool:
-        """Whether both are of one filter and have a moment in common, so that what is drawn can be the same."""
+        """Whether both are of one filter and have a moment in common: the same can be drawn from both."""
         return (
             self.filter_digest == other.filter_digest
             and self.since < other.until
