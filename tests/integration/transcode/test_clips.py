@@ -88,6 +88,15 @@ async def test_exactly_the_frames_within_are_taken(
     assert likeness(made.path, "null", steady, "select=between(n\\,176\\,200)", tmp_path) < 0.97
 
 
+async def test_without_a_sandbox_the_same_comes_out(
+    tools: SandboxedTools, steady: Path, tmp_path: Path
+) -> None:
+    bare = SandboxedTools("prefer", bwrap="no-such-bwrap")
+    made = [await cut(one, tmp_path, (steady, 7000, 8000)) for one in (tools, bare)]
+    assert made[0].path.read_bytes() == made[1].path.read_bytes()
+    assert made[1].provenance["sandboxed"] is False
+
+
 async def test_a_time_within_a_frame_takes_that_frame_at_both_ends(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:
