@@ -35,8 +35,7 @@ from api.routing import EMPTY, Answer, Handler, Parameter, Route, header, served
 
 def _read(path: str, handler: Handler, answer: type[BaseModel], *parameters: str) -> Route:
     asked = tuple(Parameter(name, "query") for name in parameters)
-    errors = (400,) if parameters else ()
-    return Route("GET", path, handler, {200: Answer(answer)}, None, asked, errors, tag="review")
+    return Route("GET", path, handler, {200: Answer(answer)}, None, asked, (400,), tag="review")
 
 
 def _make(path: str, handler: Handler, body: type[BaseModel], answer: type[BaseModel], *errors: int) -> Route:

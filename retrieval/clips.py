@@ -56,7 +56,7 @@ class Clips:
             item = allowed_item(tx, self._authority, agent, Action.PLAY, item_id, now, purpose)
             return [Source(checked_span(item, from_ms, to_ms), from_ms)]
 
-        return await self._queued(lambda tx: _put(tx, agent, sources(tx), reason, now))
+        return await self._queued(lambda tx: _put(tx, agent, sources(tx), reason, purpose, now))
 
     async def of_recording(
         self, agent: Agent, recording_id: str, from_ms: int, to_ms: int, reason: str, purpose: str | None
@@ -73,7 +73,7 @@ class Clips:
             at_ms = on_line(line, spans)
             return [Source(span, at_ms[span]) for span in spans]
 
-        return await self._queued(lambda tx: _put(tx, agent, sources(tx), reason, now))
+        return await self._queued(lambda tx: _put(tx, agent, sources(tx), reason, purpose, now))
 
     async def clip(self, agent: Agent, clip_id: str) -> ClipView:
         """A clip of which the agent may see every source; on record. Raises Denied."""
@@ -160,7 +160,12 @@ class Clips:
 
 
 def _put(
-    tx: Transaction, agent: Agent, sources: Sequence[Source], reason: str, now: datetime
+    tx: Transaction,
+    agent: Agent,
+    sources: Sequence[Source],
+    reason: str,
+    purpose: str | None,
+    now: datetime,
 ) -> tuple[ClipView, list[Job]]:
     clip = Clip(new_id(now), agent.id, reason, checked_sources(sources), now)
     copies = tx.items.renditions_of_kinds(clip.items, ["playable"])
@@ -178,11 +183,12 @@ def _put(
         }
         for source in clip.sources
     ]
-    detail: dict[str, Json] = {"sources": told, "reason": reason}
+    items = tx.items.several(clip.items)
+    said = purpose or _stated(tx, agent, items, now)
+    detail: dict[str, Json] = {"sources": told, "reason": reason, "purpose": said}
     subjects = (Subject("clip", clip.id), *(Subject("item", item_id) for item_id in clip.items))
     tx.events.append(EventDraft(EventType.CLIP_ASKED, agent.id, now, subjects, detail=detail))
-    (first,) = tx.items.several([clip.item_id])
-    job = tx.jobs.get(tx.jobs.add(Stage.CLIP, clip.id, first.unit, now))
+    job = tx.jobs.get(tx.jobs.add(Stage.CLIP, clip.id, items[0].unit, now))
     return ClipView(clip, agent.name, job, None), list(tx.jobs.to_ring(now, RINGS))
 
 

@@ -233,6 +233,11 @@ def test_what_is_restricted_is_played_and_cut_for_a_purpose(bureau: Inside, came
     made = reviewer.post(f"/recordings/{recording}/clips", stretch)
     assert made.status == 202
     other = bureau.another(Role.REVIEWER)
+    headers = {"X-Purpose": "training", "Content-Type": "application/json"}
+    body = json.dumps(stretch).encode()
+    assert other.ask("POST", f"/recordings/{recording}/clips", body, headers).status == 202
+    said = [one["detail"]["purpose"] for one in other.history(second) if one["type"] == "clip.asked"]
+    assert said == ["案件评查", "training"]
     path = f"/clips/{made.json()['id']}/clip.mp4"
     assert (other.get(path).code, reviewer.get(path).status) == ("purpose-needed", 200)
 
