@@ -58,7 +58,7 @@ def _base_headers(content: Content) -> dict[str, str]:
     return headers
 
 
-def _purpose(request: web.Request) -> str | None:
+def purpose_of(request: web.Request) -> str | None:
     """Why the bytes are asked for; raises Invalid("bad-purpose") for what cannot be put on record."""
     said = request.headers.get("X-Purpose", "")
     try:
@@ -116,8 +116,13 @@ class _Transfer:
 async def _serve(request: web.Request, name: str) -> web.StreamResponse:
     agent = await agent_of(request)
     content = await services(request).reading.content(
-        agent, request.match_info["item"], name, _purpose(request)
+        agent, request.match_info["item"], name, purpose_of(request)
     )
+    return await serve(request, agent, content)
+
+
+async def serve(request: web.Request, agent: Agent, content: Content) -> web.StreamResponse:
+    """What may be sent of it, whole or by the ranges that were asked for."""
     headers = _base_headers(content)
     if_range = request.headers.get("If-Range")
     wanted = None
@@ -294,7 +299,7 @@ async def part(request: web.Request) -> web.StreamResponse:
 async def _grown(request: web.Request, entered: str) -> tuple[Growing, Rendition]:
     """What is made by now, and the rendition of kind `entered` of which a viewing is on record then."""
     agent = await agent_of(request)
-    made = await services(request).reading.growing(agent, request.match_info["item"], _purpose(request))
+    made = await services(request).reading.growing(agent, request.match_info["item"], purpose_of(request))
     return made, await _entered(request, entered)
 
 
@@ -316,7 +321,7 @@ async def entered(request: web.Request, item: str, name: str) -> Rendition:
     """The item's rendition of that kind, once a viewing of it is on record; raises Denied."""
     agent = await agent_of(request)
     reading = services(request).reading
-    content = await reading.content(agent, item, name, _purpose(request))
+    content = await reading.content(agent, item, name, purpose_of(request))
     assert content.rendition is not None
     viewing = await reading.enter(agent, content, (0, content.size))
     await services(request).desk.leave(viewing, done=False)

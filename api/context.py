@@ -63,8 +63,11 @@ async def body_of(request: web.Request, model: type[M], largest: int = _LARGEST_
     if (request.content_length or 0) > largest:
         raise Invalid("bad-body", "The body is too long.")
     data = b""
-    while len(data) <= largest and (piece := await request.content.read(largest + 1 - len(data))):
-        data += piece
+    try:
+        while len(data) <= largest and (piece := await request.content.read(largest + 1 - len(data))):
+            data += piece
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise Invalid("bad-body", "The connection ended before the body did.") from error
     if len(data) > largest:
         raise Invalid("bad-body", "The body is too long.")
     try:

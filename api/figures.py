@@ -27,6 +27,7 @@ class FigureRowOut(BaseModel):
     timed: int
     late: int
     held: int
+    reviewed: int
     holes: int | None
     missing_numbers: int | None
 
@@ -44,6 +45,7 @@ class FigureRowOut(BaseModel):
             timed=sums.timed,
             late=sums.late,
             held=sums.held,
+            reviewed=sums.reviewed,
             holes=None if gaps is None else gaps.holes,
             missing_numbers=None if gaps is None else gaps.missing,
         )

@@ -92,7 +92,7 @@ def _open(
     path: str, handler: Handler, answer: Answer, *parameters: Parameter, described: bool = True
 ) -> Route:
     return Route(
-        "GET", path, handler, {200: answer}, None, parameters, (400,) if parameters else (),
+        "GET", path, handler, {200: answer}, None, parameters, (400, 404) if parameters else (404,),
         signed_in=False, tag="log", described=described,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from api.dossier_routes import DOSSIER_ROUTES
 from api.figures import FIGURE_ROUTES
 from api.log import LOG_ROUTES
 from api.recording_routes import RECORDING_ROUTES
+from api.review_routes import REVIEW_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
     AgentOut,
@@ -173,6 +174,7 @@ ROUTES: tuple[Route, ...] = (
     *DOSSIER_ROUTES,
     *FIGURE_ROUTES,
     *RECORDING_ROUTES,
+    *REVIEW_ROUTES,
     *CASE_ROUTES,
     Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),
     Route("GET", "/readyz", upkeep.ready, {200: Answer(Health)}, signed_in=False, tag="upkeep"),

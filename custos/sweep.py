@@ -26,6 +26,7 @@ from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
 from evidence.timekeeping import to_text
 from ingest.uploads import Uploads
+from retrieval.playbacks import Playbacks
 from retrieval.viewings import ViewingDesk
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Sweep:
         uploads: Uploads,
         desk: ViewingDesk,
         schedules: Schedules,
+        playbacks: Playbacks,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -58,6 +60,7 @@ class Sweep:
         self._uploads = uploads
         self._desk = desk
         self._schedules = schedules
+        self._playbacks = playbacks
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -67,6 +70,7 @@ class Sweep:
             self._uploads.expire,
             self._uploads.discard_orphans,
             self._desk.close_abandoned,
+            self._playbacks.close_idle,
             self._watch_locks,
             self._discard_parts,
             self._schedules.catch_up,

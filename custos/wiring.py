@@ -21,10 +21,13 @@ from cases.forms import Forms
 from cases.holds import Holds
 from cases.lateness import Overdue
 from cases.linking import Linking
+from cases.marks import Marks
 from cases.notes import CaseNotes
 from cases.particulars import CourtParticulars
 from cases.retention import Schedules
+from cases.reviews import Reviews
 from cases.rights import Rights
+from cases.sampling import Sampling
 from custody.proofs import Proofs
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner, open_signer
@@ -43,7 +46,9 @@ from identity.policy import RolePolicy
 from ingest.commit import CommitStage
 from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
+from retrieval.clips import Clips
 from retrieval.copies import CopySearch
+from retrieval.playbacks import Playbacks
 from retrieval.reading import Reading
 from retrieval.recordings import Recordings
 from retrieval.recoveries import Recoveries
@@ -55,6 +60,7 @@ from storage.fingerprints.index import DiskFingerprintIndex
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
 from storage.objects.staging import StagingDirectory
+from transcode.clip_stage import ClipStage
 from transcode.fingerprint_stage import FingerprintStage
 from transcode.playable_stages import PartStage, PlayableStage, TracksStage
 from transcode.spreading import Spread
@@ -88,6 +94,11 @@ class Services:
     search: Search
     stills: Stills
     recoveries: Recoveries
+    marks: Marks
+    playbacks: Playbacks
+    clips: Clips
+    reviews: Reviews
+    sampling: Sampling
     desk: ViewingDesk
     proofs: Proofs
     sequencer: Sequencer
@@ -143,9 +154,11 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 tools.take_fingerprints, store, index, settings.work_directory
             ),
             Stage.STILL: StillStage(store, tools, clock, settings.work_directory),
+            Stage.CLIP: ClipStage(store, tools, clock, settings.work_directory),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
+        playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
@@ -172,11 +185,16 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Search(catalogue, authority, clock),
                 Stills(catalogue, authority, clock, doorbell),
                 Recoveries(catalogue, authority, clock, doorbell),
+                Marks(catalogue, authority, clock),
+                playbacks,
+                Clips(catalogue, authority, clock, doorbell),
+                Reviews(catalogue, authority, clock),
+                Sampling(catalogue, authority, clock),
                 desk,
                 Proofs(catalogue, authority, clock, signer.note_key),
                 Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks),
                 signer,
             )
         finally:

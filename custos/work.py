@@ -28,6 +28,7 @@ _SUBJECTS = {
     Stage.COMMIT: "upload",
     Stage.STILL: "still",
     Stage.RECOVER: "recovery",
+    Stage.CLIP: "clip",
     Stage.PART: "part",
 }
 

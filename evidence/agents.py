@@ -58,6 +58,10 @@ class Action(StrEnum):
     WRITE_NOTE = "write-note"
     SET_FORMS = "set-forms"
     SEE_FIGURES = "see-figures"
+    MARK = "mark"
+    REVIEW = "review"
+    SEE_REVIEWS = "see-reviews"
+    DRAW_SAMPLE = "draw-sample"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from evidence.access import Viewer
 from evidence.agents import Action, Agent
 from evidence.cases import Case
-from evidence.errors import Denied
+from evidence.errors import Denied, Invalid, PurposeNeeded
 from evidence.ids import is_id
 from evidence.items import Item
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Transaction
+from evidence.timeline import TimeLine, time_line
+
+#: Segments of one recording that are looked at.
+MOST_SEGMENTS = 2_000
 
 
 def allowed_item(
@@ -27,12 +33,61 @@ def allowed_item(
 
     `purpose` is what they say that they look for now; without it counts what they stated before.
     """
-    item = tx.items.get(item_id) if is_id(item_id) else None
-    resource = None if item is None else tx.access.item(item_id, agent.id, now)
-    if item is None or resource is None:
+    return allowed_items(tx, authority, agent, action, [item_id], now, purpose)[0]
+
+
+def allowed_items(
+    tx: Transaction,
+    authority: Authority,
+    agent: Agent,
+    action: Action,
+    item_ids: Sequence[str],
+    now: datetime,
+    purpose: str | None = None,
+) -> Sequence[Item]:
+    """The same for several, in the order given: all of them, or an exception."""
+    wanted = list(dict.fromkeys(item_ids))
+    found = tx.items.several(wanted) if all(map(is_id, wanted)) else []
+    resources = tx.access.items([item.id for item in found], agent.id, now)
+    if len(found) < len(wanted) or len(resources) < len(wanted):
         raise Denied
-    authority.authorize(agent, action, replace(resource, purpose=purpose or resource.purpose))
-    return item
+    closed: PurposeNeeded | None = None
+    for item in found:
+        resource = resources[item.id]
+        try:
+            authority.authorize(agent, action, replace(resource, purpose=purpose or resource.purpose))
+        except PurposeNeeded as error:
+            # Only once none of them is denied: the other answer would tell that this one is there.
+            closed = error
+    if closed is not None:
+        raise closed
+    return found
+
+
+def allowed_recording(
+    tx: Transaction,
+    authority: Authority,
+    agent: Agent,
+    action: Action,
+    recording_id: str,
+    now: datetime,
+    purpose: str | None = None,
+) -> tuple[TimeLine, Mapping[str, Item]]:
+    """A recording's time line and items, as far as the agent sees it and by any name that it ever had.
+
+    Raises Denied unless they may do this with each of those, PurposeNeeded, Invalid("too-many-segments").
+    """
+    scope = authority.scope(agent, action)
+    current = tx.recordings.current(recording_id) if is_id(recording_id) else None
+    if scope is None or current is None:
+        raise Denied
+    members = tx.recordings.members(Viewer.of(agent, scope, now), [current], MOST_SEGMENTS + 1)
+    if not members:
+        raise Denied
+    if len(members) > MOST_SEGMENTS:
+        raise Invalid("too-many-segments", f"A recording of more than {MOST_SEGMENTS} segments; name one.")
+    items = allowed_items(tx, authority, agent, action, [one.item.id for one in members], now, purpose)
+    return time_line([one.segment for one in members]), {item.id: item for item in items}
 
 
 def allowed_case(

@@ -76,6 +76,16 @@ class EventType(StrEnum):
     LOCK_RENEWED = "lock.renewed"
     RECORDING_JOINED = "recording.joined"
     RECORDING_PARTED = "recording.parted"
+    MARK_MADE = "mark.made"
+    MARK_WITHDRAWN = "mark.withdrawn"
+    PLAYBACK_OPENED = "playback.opened"
+    PLAYBACK_CLOSED = "playback.closed"
+    WATCHED_SHOWN = "watched.shown"
+    CLIP_ASKED = "clip.asked"
+    REVIEW_MADE = "review.made"
+    REVIEW_WITHDRAWN = "review.withdrawn"
+    SAMPLE_DRAWN = "sample.drawn"
+    SAMPLE_SHOWN = "sample.shown"
     STAGE_FAILED = "stage.failed"
     STAGE_RETRIED = "stage.retried"
     VIEWING_OPENED = "viewing.opened"
@@ -147,6 +157,16 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.LOCK_RENEWED: "policy assignment",
     EventType.RECORDING_JOINED: "metadata modification",
     EventType.RECORDING_PARTED: "metadata modification",
+    EventType.MARK_MADE: "metadata modification",
+    EventType.MARK_WITHDRAWN: "metadata modification",
+    EventType.PLAYBACK_OPENED: "dissemination",
+    EventType.PLAYBACK_CLOSED: "dissemination",
+    EventType.WATCHED_SHOWN: "dissemination",
+    EventType.CLIP_ASKED: None,
+    EventType.REVIEW_MADE: "metadata modification",
+    EventType.REVIEW_WITHDRAWN: "metadata modification",
+    EventType.SAMPLE_DRAWN: None,
+    EventType.SAMPLE_SHOWN: "dissemination",
     EventType.STAGE_FAILED: None,
     EventType.STAGE_RETRIED: None,
     EventType.VIEWING_OPENED: "dissemination",
@@ -181,7 +201,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
     """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still",
-    "recovery", "recording" or "alarm"."""
+    "recovery", "recording", "mark", "playback", "clip", "review", "sample" or "alarm"."""
 
     kind: str
     id: str

@@ -50,7 +50,7 @@ class Sums:
     """Counts. `recordings` counts each once, whatever its segments.
 
     `timed` are those that say when they ended; `late`: received more than a day after that; `tagged`: linked
-    to a case; `duration_ms` as measured.
+    to a case; `reviewed`: with a review that stands; `duration_ms` as measured.
     """
 
     items: int = 0
@@ -61,6 +61,7 @@ class Sums:
     timed: int = 0
     late: int = 0
     held: int = 0
+    reviewed: int = 0
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))

@@ -41,6 +41,7 @@ class Stage(StrEnum):
     FINGERPRINT = "fingerprint"
     STILL = "still"
     RECOVER = "recover"
+    CLIP = "clip"
     PART = "part"
     TRACKS = "tracks"
 
@@ -49,6 +50,7 @@ class Stage(StrEnum):
 URGENCY = (
     Stage.COMMIT,
     Stage.STILL,
+    Stage.CLIP,
     Stage.DESCRIBE,
     Stage.PLAYABLE,
     Stage.READ_BACK,
@@ -78,7 +80,7 @@ class JobState(StrEnum):
 class Job:
     """One stage of one subject.
 
-    For COMMIT that is an upload, for STILL and RECOVER what was asked, for PART the part, else an item.
+    For COMMIT that is an upload, for STILL, RECOVER and CLIP what was asked, for PART the part, else an item.
     """
 
     id: str

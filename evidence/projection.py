@@ -57,7 +57,7 @@ def gather(tx: Transaction, item: Item) -> Known:
         [job.state for job in tx.jobs.of_subjects([item.id])],
         # A sealed case is named to whoever is named in it, not to whoever searches.
         [case.number for case in linked if case.restriction is not Restriction.SEALED],
-        notes=[*_stated_of(tx, item.id), *_written_in(tx, linked)],
+        notes=[*_stated_of(tx, item.id), *_written_in(tx, linked), *tx.marks.words(item.id)],
         people=[name for case in linked if case.restriction is Restriction.NONE for name in _said_of(case)],
         zone=tx.zone,
     )

@@ -26,6 +26,8 @@ _SEE = {
     Action.SEE_JOBS: Reach.UNIT,
     Action.SEE_SCHEDULES: Reach.ALL,
     Action.SEE_FIGURES: Reach.UNIT,
+    Action.MARK: Reach.UNIT,
+    Action.SEE_REVIEWS: Reach.UNIT,
 }
 _SEND = {Action.UPLOAD: Reach.UNIT, Action.SALVAGE: Reach.UNIT}
 _KEEP_FILES = {
@@ -41,6 +43,7 @@ _KEEP_FILES = {
     Action.STATE_PARTICULARS: Reach.UNIT,
     Action.WRITE_NOTE: Reach.UNIT,
 }
+_REVIEW = {Action.REVIEW: Reach.UNIT}
 _OWN = {
     Action.LIST_ITEMS: Reach.OWN,
     Action.SEE_ITEM: Reach.OWN,
@@ -54,19 +57,28 @@ _OWN = {
     Action.WRITE_NOTE: Reach.OWN,
     Action.SEE_JOBS: Reach.UNIT,
     Action.SEE_FIGURES: Reach.OWN,
+    Action.MARK: Reach.OWN,
 }
 
 #: By default administrators manage people and machines and see no media; auditors see the log and none.
 TABLE: dict[Role, dict[Action, Reach]] = {
     Role.OFFICER: {**_SEND, **_OWN},
     Role.STATION: {Action.UPLOAD: Reach.UNIT, Action.SEE_JOBS: Reach.UNIT},
-    Role.REVIEWER: {**_SEE, Action.WRITE_NOTE: Reach.UNIT},
+    Role.REVIEWER: {**_SEE, **_REVIEW, Action.WRITE_NOTE: Reach.UNIT},
     Role.ARCHIVIST: {**_SEE, **_KEEP_FILES},
-    Role.LEGAL_REVIEWER: {**_SEE, Action.HOLD: Reach.UNIT, Action.WRITE_NOTE: Reach.UNIT},
+    Role.LEGAL_REVIEWER: {
+        **_SEE,
+        **_REVIEW,
+        Action.DRAW_SAMPLE: Reach.UNIT,
+        Action.HOLD: Reach.UNIT,
+        Action.WRITE_NOTE: Reach.UNIT,
+    },
     Role.SUPERVISOR: {
         **_SEE,
+        **_REVIEW,
         **_SEND,
         **_KEEP_FILES,
+        Action.DRAW_SAMPLE: Reach.UNIT,
         Action.ASSIGN: Reach.UNIT,
         Action.RESTRICT: Reach.UNIT,
         Action.RETRY_JOBS: Reach.UNIT,
@@ -86,7 +98,7 @@ TABLE: dict[Role, dict[Action, Reach]] = {
 }
 
 #: What whoever something is shared with may do with it, in any unit, if their role may do it at all.
-_SHARED = frozenset({Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE})
+_SHARED = frozenset({Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE, Action.MARK})
 #: The same for a case and whoever is assigned to it.
 _ASSIGNED = frozenset({Action.SEE_CASE, Action.CHANGE_CASE, Action.LINK, Action.WRITE_NOTE})
 #: What of a restricted item asks for a purpose.

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent, Restriction
-from evidence.allowed import allowed_item
+from evidence.allowed import allowed_item, allowed_items
 from evidence.cases import Case, Link
+from evidence.clips import is_clip
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
 from evidence.items import Item, Rendition
@@ -76,6 +77,8 @@ class Content:
     rendition: Rendition | None
     #: What the agent says that they look for, or stated before.
     purpose: str | None
+    #: What else it shows something of: a clip is for whoever may play all of it.
+    sources: tuple[str, ...] = ()
 
 
 class Reading:
@@ -197,12 +200,17 @@ class Reading:
     async def enter(self, agent: Agent, content: Content, wanted: ByteRange) -> OpenViewing:
         """A viewing of these bytes, on record. Playback permits the rendition, an original what is asked."""
         permitted = wanted if content.rendition is None else (0, content.size)
-        return await self.desk.enter(agent, content.item.id, content.name, wanted, permitted, content.purpose)
+        return await self.desk.enter(
+            agent, content.item.id, content.name, wanted, permitted, content.purpose, content.sources
+        )
 
     async def still_allowed(self, agent: Agent, content: Content) -> None:
         """Ask again in the middle of a long transfer; raises Denied, PurposeNeeded."""
         action = Action.READ_ORIGINAL if content.rendition is None else Action.PLAY
-        await self._find(agent, content.item.id, action, content.purpose)
+        wanted, now = content.sources or (content.item.id,), self._clock.now()
+        await self._catalogue.read(
+            lambda tx: allowed_items(tx, self._authority, agent, action, wanted, now, content.purpose)
+        )
 
     async def begin_progress(self, agent: Agent) -> None:
         """Put on record that the agent watches its unit's progress; raises Denied."""
@@ -280,7 +288,8 @@ def views_of(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
     return [
         ItemView(
             item,
-            renditions.get(item.id, ()),
+            # A clip may show others' recordings as well: it is listed where all its sources are judged.
+            [one for one in renditions.get(item.id, ()) if not is_clip(one.kind)],
             jobs.get(item.id, []),
             names,
             parts=parts.get(item.id, ()),

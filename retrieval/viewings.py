@@ -16,6 +16,7 @@ from functools import partial
 
 from evidence.agents import Agent
 from evidence.canonical import Json
+from evidence.clips import clip_kind
 from evidence.errors import EventNotWritten, Unavailable
 from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ids import new_id
@@ -35,6 +36,8 @@ class OpenViewing:
     """A viewing and what has been sent under it so far, in this process."""
 
     viewing: Viewing
+    #: Other items that the content shows something of.
+    also: tuple[str, ...] = ()
     sent: list[ByteRange] = field(default_factory=list)
     users: int = 0
     left_at: datetime | None = None
@@ -66,8 +69,11 @@ class ViewingDesk:
         wanted: ByteRange,
         permitted: ByteRange,
         purpose: str | None,
+        also: tuple[str, ...] = (),
     ) -> OpenViewing:
         """A live viewing that covers `wanted`; a new one permits `permitted`. Pair with `leave`.
+
+        It is on record of the item, and of what else the content shows something of (`also`).
 
         On return the opening event is durable. Raises EventNotWritten.
         """
@@ -77,7 +83,7 @@ class ViewingDesk:
             async with lock:
                 found = self._open.get(key)
                 if found is None or not self._covers(found, wanted, purpose):
-                    found = await self._begin(agent, item_id, content, permitted, purpose)
+                    found = await self._begin(agent, item_id, content, permitted, purpose, also)
                     replaced = self._open.get(key)
                     self._open[key] = found
                     if replaced is not None and not replaced.users:
@@ -122,7 +128,7 @@ class ViewingDesk:
         own = self._catalogue.emitter
         abandoned = await self._catalogue.read(lambda tx: tx.viewings.abandoned(own, now, LONGEST))
         for viewing in abandoned:
-            await self._catalogue.write(partial(self._put_closed, viewing=viewing, sent=None))
+            await self._catalogue.write(partial(self._put_unknown, viewing=viewing))
         return len(abandoned)
 
     def _is_used(self, found: OpenViewing) -> bool:
@@ -138,7 +144,13 @@ class ViewingDesk:
         )
 
     async def _begin(
-        self, agent: Agent, item_id: str, content: str, permitted: ByteRange, purpose: str | None
+        self,
+        agent: Agent,
+        item_id: str,
+        content: str,
+        permitted: ByteRange,
+        purpose: str | None,
+        also: tuple[str, ...],
     ) -> OpenViewing:
         now = self._clock.now()
         viewing = Viewing(
@@ -160,7 +172,7 @@ class ViewingDesk:
                     EventType.VIEWING_OPENED,
                     agent.id,
                     now,
-                    (Subject("item", item_id), Subject("viewing", viewing.id)),
+                    _subjects(viewing, also),
                     detail={
                         "content": content,
                         "from": permitted[0],
@@ -175,13 +187,24 @@ class ViewingDesk:
             await self._catalogue.write(put)
         except Unavailable as error:
             raise EventNotWritten from error
-        return OpenViewing(viewing)
+        return OpenViewing(viewing, also)
 
     async def _close(self, found: OpenViewing) -> None:
         sent = merge(found.sent)
-        await self._catalogue.write(partial(self._put_closed, viewing=found.viewing, sent=sent))
+        await self._catalogue.write(
+            partial(self._put_closed, viewing=found.viewing, also=found.also, sent=sent)
+        )
 
-    def _put_closed(self, tx: Transaction, viewing: Viewing, sent: Sequence[ByteRange] | None) -> None:
+    def _put_unknown(self, tx: Transaction, viewing: Viewing) -> None:
+        clips = tx.clips.on([viewing.item_id])
+        made = {clip_kind(clip.id): clip.items for clip in clips if clip.item_id == viewing.item_id}
+        copies = tx.items.renditions_of_kinds([viewing.item_id], list(made)) if made else {}
+        also = [made[kind] for (_, kind), copy in copies.items() if copy.id == viewing.content]
+        self._put_closed(tx, viewing, also[0] if also else (), None)
+
+    def _put_closed(
+        self, tx: Transaction, viewing: Viewing, also: tuple[str, ...], sent: Sequence[ByteRange] | None
+    ) -> None:
         now = self._clock.now()
         if not tx.viewings.close(viewing.id, now, sent):
             return
@@ -193,8 +216,13 @@ class ViewingDesk:
                 EventType.VIEWING_CLOSED,
                 viewing.agent_id,
                 now,
-                (Subject("item", viewing.item_id), Subject("viewing", viewing.id)),
+                _subjects(viewing, also),
                 Outcome.UNKNOWN if sent is None else Outcome.SUCCESS,
                 detail=detail,
             )
         )
+
+
+def _subjects(viewing: Viewing, also: tuple[str, ...]) -> tuple[Subject, ...]:
+    items = dict.fromkeys((viewing.item_id, *also))
+    return (*(Subject("item", item_id) for item_id in items), Subject("viewing", viewing.id))

@@ -17,6 +17,7 @@ from transcode.tags import Tag
 #: Of one source; a longer track is thinned to at most this and its last position.
 MOST_POSITIONS = 1000
 
+_HEIGHT = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,20})?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,4}(?:\.\d{1,20})?", re.ASCII)
 _ISO_6709 = re.compile(
     r"([+-]\d{1,2}(?:\.\d{1,20})?)([+-]\d{1,3}(?:\.\d{1,20})?)([+-]\d{1,5}(?:\.\d{1,20})?)?(?:CRS\w+)?/",
@@ -149,9 +150,14 @@ def _source(
     return f"{_FORMATS.get(form, form)} ({group})"
 
 
+def _axes(position: _Position) -> list[Json]:
+    """Longitude, latitude, and an altitude that is one."""
+    return [part for part in position.coordinates if _HEIGHT.fullmatch(part)]
+
+
 def _feature(source: str, positions: Sequence[_Position], strange: int) -> dict[str, Json]:
     kept, rule = _thinned(positions)
-    coordinates: list[Json] = [[*position.coordinates] for position in kept]
+    coordinates: list[Json] = [_axes(position) for position in kept]
     shared = len({position.group for position in positions}) < len(positions)
     geometry: Json = None
     if coordinates:

@@ -8,7 +8,7 @@ frames on either side that have no partner are counted, never passed over.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -161,10 +161,11 @@ def _same(one: Fraction, other: Fraction) -> bool:
     return abs(one - other) * 1_000_000 <= _TOLERANCE_US
 
 
-def original_tick(stream_map: Mapping[str, Json], shown_us: int) -> int | None:
-    """The original's presentation tick that is meant by a shown time: carried over by its run's distance.
+def on_screen(stream_map: Mapping[str, Json], original: Times, shown_us: int) -> int | None:
+    """The presentation time of the original's frame that is on screen at a shown time; None without any run.
 
-    Before the first frame that one is meant, since it is on screen by then. None without any run.
+    That is the last frame shown by then, never the next one, and before the first frame that one. A shown
+    time that is a frame's own counts as that frame's although it was cut to whole microseconds.
     """
     runs, shown_base, original_base = (
         stream_map["runs"], stream_map["shown_time_base"], stream_map["original_time_base"],
@@ -172,16 +173,26 @@ def original_tick(stream_map: Mapping[str, Json], shown_us: int) -> int | None:
     assert isinstance(runs, list)
     assert isinstance(shown_base, list)
     assert isinstance(original_base, list)
-    at = Fraction(shown_us, 1_000_000)
-    found: Fraction | None = None
+    begun: Mapping[str, Json] | None = None
+    at = (shown_us + 1) * _int(shown_base[1]) // (_int(shown_base[0]) * 1_000_000)
     for run in runs:
         assert isinstance(run, dict)
-        begins = Fraction(_int(run["shown"]) * _int(shown_base[0]), _int(shown_base[1]))
-        if found is not None and begins > at + Fraction(_TOLERANCE_US, 1_000_000):
+        if begun is not None and _int(run["shown"]) > at:
             break
-        original = Fraction(_int(run["original"]) * _int(original_base[0]), _int(original_base[1]))
-        found = max(at, begins) + original - begins
-    return None if found is None else round(found * _int(original_base[1]) / _int(original_base[0]))
+        begun = run
+    if begun is None:
+        return None
+    first = _int(begun["original"])
+    # How many ticks of the copy one of the original's is: its frames' times were rounded to the copy's.
+    ratio = Fraction(
+        _int(original_base[0]) * _int(shown_base[1]), _int(original_base[1]) * _int(shown_base[0])
+    )
+    ticks = original.ticks
+    place = bisect_right(ticks, first + (max(0, at - _int(begun["shown"])) + Fraction(1, 2)) // ratio) - 1
+    # What was not shown after the run is not on screen either; of runs that were left out nothing is known.
+    if begun is not runs[-1] or not stream_map["runs_left_out"]:
+        place = min(place, bisect_left(ticks, first) + _int(begun["frames"]) - 1)
+    return ticks[max(0, place)]
 
 
 def _int(value: Json) -> int:

@@ -43,6 +43,20 @@ PROXY = Profile(
 )
 
 
+#: What is cut out to be looked at by itself: hardly to be told from the original.
+CLIP = Profile(
+    name="clip-1",
+    longest_side=1920,
+    constant_rate_factor=18,
+    preset="veryfast",
+    b_frames=0,
+    keyframe_every=2,
+    audio_rate=128_000,
+    audio_layouts=("stereo",),
+    audio_sample_rates=(48_000,),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """An H.264 encoder of ffmpeg's, how the profile's quality is said to it, and the devices it needs."""

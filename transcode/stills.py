@@ -8,7 +8,6 @@ not taken. Nothing is scaled; the picture is turned upright as the recording say
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from transcode.bench import Bench, Bounds, Program, failure
 from transcode.commands import ffmpeg_argv, input_of
 from transcode.containers import Container
 from transcode.outputs import fresh, opened_plain
-from transcode.presentation import Times, original_tick
+from transcode.presentation import on_screen
 from transcode.probe import Inside
 from transcode.proving import Prover
 from transcode.routes import Decision
@@ -40,12 +39,6 @@ _DECODING_TIME = 5
 def still_kind(shown_us: int) -> str:
     """What the rendition is called among those of its item."""
     return f"still-{shown_us}"
-
-
-def frame_at(times: Times, tick: int) -> int:
-    """The presentation time of the frame that is on screen at `tick`: the last that began by then."""
-    ordered = times.ticks
-    return ordered[max(0, bisect_right(ordered, tick) - 1)]
 
 
 def still_argv(
@@ -98,11 +91,10 @@ class StillTaker:
             raise StageFailed(
                 "no-picture", "There is no picture in this item to take a still of.", final=True
             )
-        meant = original_tick(shown_map, shown_us)
         times = await self._prover.times(original, inside, video, workdir)
-        if meant is None or times is None:
+        tick = None if times is None else on_screen(shown_map, times, shown_us)
+        if times is None or tick is None:
             raise StageFailed("no-frame", "No frame of the recording is shown at that time.", final=True)
-        tick = frame_at(times, meant)
         start_s = max(times.micros(tick), 0) // 1_000_000 - _BACK_S
         for from_s in (start_s if start_s > 0 else None, None):
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evidence.canonical import Json
 from evidence.copies import FingerprintKind, Mark
 from evidence.errors import StageFailed
-from evidence.ports.media import Description, Made, PlannedPart, Progress
+from evidence.ports.media import ClipSource, Description, Made, PlannedPart, Progress
 from transcode.bench import Bench, Program
+from transcode.clips import Clipper
 from transcode.describing import Describer
 from transcode.encoders import EncoderChoice, Wanted
 from transcode.fingerprints import CLOSELY_UP_TO_MS, Fingerprinter
@@ -62,6 +64,7 @@ class SandboxedTools:
         self._prover = Prover(self._bench, ffmpeg_program)
         self._recoverer = Recoverer(self._bench, ffmpeg_program)
         self._stills = StillTaker(self._bench, ffmpeg_program, self._prover)
+        self._clipper = Clipper(self._bench, ffmpeg_program, self._prover)
         self._pictures = Pictures(self._bench)
         self._fingerprinter = Fingerprinter(self._bench, ffmpeg_program, closely_up_to_ms)
 
@@ -156,6 +159,11 @@ class SandboxedTools:
         path, inside = await _looked_into(original)
         decision = decided(description, inside.container)
         return await self._stills.take(path, inside, decision, presentation, shown_us, workdir)
+
+    async def make_clip(self, sources: Sequence[ClipSource], workdir: Path, progress: Progress) -> Made:
+        """One clip in a new directory below `workdir`; see the port."""
+        found = [replace(one, original=await asyncio.to_thread(one.original.resolve)) for one in sources]
+        return await self._clipper.make(found, workdir, progress)
 
     async def recover(self, original: Path, sibling: Path, workdir: Path, progress: Progress) -> Made:
         """What can be shown of a recording without its index, in a new directory; see the port."""

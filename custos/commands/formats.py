@@ -47,10 +47,11 @@ def page() -> str:
 
 
 def _values() -> str:
+    from evidence.clips import LONGEST_CLIP_MS
     from transcode.findings import MOST_MARKS
     from transcode.pictures import MOST_PIXELS, SIDES
     from transcode.presentation import MOST_RUNS
-    from transcode.profiles import ENCODERS, PREVIEWS, PROXY
+    from transcode.profiles import CLIP, ENCODERS, PREVIEWS, PROXY
     from transcode.routes import MOST_TRACKS
 
     rates = ", ".join(f"{rate:,}" for rate in PROXY.audio_sample_rates)
@@ -67,6 +68,11 @@ def _values() -> str:
         f"encoded sound (`{PROXY.name}`)": (
             f"AAC, {PROXY.audio_rate // 1000} kbit/s, {' or '.join(PROXY.audio_layouts)}; "
             f"the nearest of {rates} Hz"
+        ),
+        f"clips (`{CLIP.name}`)": (
+            f"H.264, at most {CLIP.longest_side:,} pixels a side, constant rate factor "
+            f"{CLIP.constant_rate_factor}; AAC, {CLIP.audio_rate // 1000} kbit/s, stereo, "
+            f"{CLIP.audio_sample_rates[0]:,} Hz; {LONGEST_CLIP_MS // 60_000} minutes at most"
         ),
         "tracks to choose": f"{MOST_TRACKS} at most; what lies beyond is named and not offered",
         f"poster (`{PREVIEWS.name}`)": (

@@ -110,9 +110,13 @@ class AccessRows(Protocol):
         """The item as it stands to the agent; None if there is none."""
         ...
 
+    def items(self, item_ids: Collection[str], agent_id: str, now: datetime) -> Mapping[str, Resource]:
+        """The same for many, those that are not there left out."""
+        ...
+
     def case(self, case_id: str, agent_id: str, now: datetime) -> Resource | None: ...
     def hidden(self, subjects: Collection[str], agent_id: str) -> frozenset[str]:
-        """Those of the items and uploads that are sealed and do not name the agent."""
+        """Those of the items, uploads, stills, recoveries, parts and clips that are sealed to the agent."""
         ...
 
     def restrict(

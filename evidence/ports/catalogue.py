@@ -19,15 +19,19 @@ from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
-from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
+from evidence.ports.clips import Clips
 from evidence.ports.dispatches import Dispatches
 from evidence.ports.dossier import Dossier
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
 from evidence.ports.log import CustodyLog
+from evidence.ports.marks import Marks
+from evidence.ports.parts import Parts
+from evidence.ports.playbacks import Playbacks
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
+from evidence.ports.reviews import Reviews
 from evidence.ports.search import Search
 from evidence.ranges import ByteRange
 
@@ -215,33 +219,6 @@ class Items(Protocol):
     def drop_rendition(self, rendition_id: str) -> None: ...
 
 
-class Parts(Protocol):
-    """Parts of long recordings that are made playable bit by bit."""
-
-    def plan(self, parts: Sequence[Part]) -> None:
-        """Note the parts of one item; nothing happens if it has some already."""
-        ...
-
-    def get(self, part_id: str) -> Part | None: ...
-    def of_item(self, item_id: str) -> Sequence[Part]:
-        """In the order of their numbers; empty if the item is not made in parts."""
-        ...
-
-    def of_items(self, item_ids: Sequence[str]) -> Mapping[str, Sequence[Part]]:
-        """The same for many, those without parts left out."""
-        ...
-
-    def made(self, part_id: str, at: datetime) -> None: ...
-    def give_up(self, part_id: str, reason: str) -> None: ...
-    def joined(self, before: datetime, limit: int) -> Sequence[str]:
-        """Items with parts whose playable copy was made before `before`, at most `limit`."""
-        ...
-
-    def forget(self, item_id: str) -> None:
-        """Drop the parts of an item."""
-        ...
-
-
 class Jobs(Protocol):
     """Background work. Every method that an attempt calls after `claim` names its fence."""
 
@@ -377,6 +354,14 @@ class Transaction(Protocol):
     def lateness(self) -> Lateness: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def marks(self) -> Marks: ...
+    @property
+    def playbacks(self) -> Playbacks: ...
+    @property
+    def clips(self) -> Clips: ...
+    @property
+    def reviews(self) -> Reviews: ...
     @property
     def recordings(self) -> Recordings: ...
     @property

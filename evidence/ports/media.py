@@ -78,6 +78,17 @@ class PlannedPart:
     how: Mapping[str, Json]
 
 
+@dataclass(frozen=True, slots=True)
+class ClipSource:
+    """One source of a clip, and from when to when of its own shown time; milliseconds, half-open."""
+
+    original: Path
+    description: Mapping[str, Json]
+    presentation: Mapping[str, Json]
+    from_ms: int
+    to_ms: int
+
+
 class MediaTools(Protocol):
     """Every method raises StageFailed: `final` when the file is at fault, not when the machine is."""
 
@@ -177,6 +188,15 @@ class MediaTools(Protocol):
 
         Lossless, not scaled; its layout cites the stream and the frame's own presentation time. Final codes:
         "no-picture", "no-frame".
+        """
+        ...
+
+    async def make_clip(self, sources: Sequence[ClipSource], workdir: Path, progress: Progress) -> Made:
+        """ "clip": MP4 with H.264 and AAC of exactly what is on screen within each source, in their order.
+
+        Its layout has a "sources" entry for each: the presentation times of the first and the last frame
+        that were taken, in the original's time base, how many they are, and where it lies in the clip. Final
+        codes: "nothing-to-play", "no-frame", "sources-differ".
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -39,8 +39,11 @@ from storage.catalogue.case_tables import (
     unit_above,
 )
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.marks import SqlMarks
 from storage.catalogue.retention_tables import holds
-from storage.catalogue.tables import items
+from storage.catalogue.review_tables import clip_sources
+from storage.catalogue.search_tables import search_due
+from storage.catalogue.tables import items, parts, recoveries, stills
 from storage.catalogue.units import SqlUnits, is_below
 
 _SEALED = Restriction.SEALED.value
@@ -157,6 +160,10 @@ class SqlAccess:
 
     def item(self, item_id: str, agent_id: str, now: datetime) -> Resource | None:
         """The item as it stands to the agent."""
+        return self.items([item_id], agent_id, now).get(item_id)
+
+    def items(self, item_ids: Collection[str], agent_id: str, now: datetime) -> Mapping[str, Resource]:
+        """Those of the items that there are, as they stand to the agent."""
         by_case = select(links.c.item_id).where(
             links.c.withdrawn_at.is_(None),
             or_(links.c.case_id.in_(_shared(agent_id, now)), links.c.case_id.in_(_assigned(agent_id))),
@@ -170,31 +177,35 @@ class SqlAccess:
             )
             .scalar_subquery()
         )
-        row = (
+        rows = (
             self._connection.execute(
                 select(
+                    items.c.id,
                     items.c.unit,
                     items.c.owner_id,
                     items.c.restriction,
                     _named_on(items, agent_id).label("named"),
                     or_(items.c.id.in_(_shared(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
                     purpose.label("purpose"),
-                ).where(items.c.id == item_id)
+                ).where(items.c.id.in_(item_ids))
             )
             .mappings()
-            .first()
+            .all()
         )
-        if row is None:
-            return None
-        return Resource(
-            row["unit"],
-            row["owner_id"],
-            SqlUnits(self._connection).above(row["unit"]),
-            Restriction(row["restriction"]),
-            bool(row["named"]),
-            bool(row["shared"]),
-            purpose=row["purpose"],
-        )
+        units = SqlUnits(self._connection)
+        above = {unit: units.above(unit) for unit in {row["unit"] for row in rows}}
+        return {
+            row["id"]: Resource(
+                row["unit"],
+                row["owner_id"],
+                above[row["unit"]],
+                Restriction(row["restriction"]),
+                bool(row["named"]),
+                bool(row["shared"]),
+                purpose=row["purpose"],
+            )
+            for row in rows
+        }
 
     def case(self, case_id: str, agent_id: str, now: datetime) -> Resource | None:
         """The case as it stands to the agent."""
@@ -225,17 +236,26 @@ class SqlAccess:
         )
 
     def hidden(self, subjects: Collection[str], agent_id: str) -> frozenset[str]:
-        """Those of the items and uploads that are sealed and do not name the agent."""
+        """Those that are sealed and do not name the agent, or are about such an item."""
         if not subjects:
             return frozenset()
+        closed = and_(items.c.restriction == _SEALED, not_(_named_on(items, agent_id)))
         rows = self._connection.execute(
             select(items.c.id, items.c.upload_id).where(
-                or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)),
-                items.c.restriction == _SEALED,
-                not_(_named_on(items, agent_id)),
+                or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)), closed
             )
         )
-        return frozenset(one for row in rows for one in row)
+        found = {one for row in rows for one in row}
+        of_items = (
+            (stills.c.id, stills.c.item_id),
+            (recoveries.c.id, recoveries.c.item_id),
+            (parts.c.id, parts.c.item_id),
+            (clip_sources.c.clip_id, clip_sources.c.item_id),
+        )
+        for known_as, of_item in of_items:
+            query = select(known_as).join(items, items.c.id == of_item).where(known_as.in_(subjects), closed)
+            found.update(self._connection.execute(query).scalars())
+        return frozenset(found)
 
     def restrict(
         self, kind: SubjectKind, subject_id: str, restriction: Restriction, named: Collection[str]
@@ -350,9 +370,23 @@ def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:
     live = connection.execute(
         select(func.count()).where(links.c.item_id == item_id, links.c.withdrawn_at.is_(None))
     ).scalar_one()
+    before = connection.execute(select(items.c.restriction).where(items.c.id == item_id)).scalar()
+    after = strictest(found).value
     connection.execute(
         update(items)
         .where(items.c.id == item_id)
-        .values(restriction=strictest(found).value, links=literal(live), held=is_held())
+        .values(restriction=after, links=literal(live), held=is_held())
     )
+    if (before == _SEALED) != (after == _SEALED):
+        _leave_entries(connection, SqlMarks(connection).beside([item_id]))
     figures.recount([item_id])
+
+
+def _leave_entries(connection: Connection, item_ids: Sequence[str]) -> None:
+    """Leave these items' entries of the search to be made anew: what their marks say is of the other too."""
+    due = set(
+        connection.execute(select(search_due.c.item_id).where(search_due.c.item_id.in_(item_ids))).scalars()
+    )
+    missing = [{"item_id": one} for one in item_ids if one not in due]
+    if missing:
+        connection.execute(insert(search_due), missing)

@@ -44,6 +44,7 @@ from evidence.figures import (
 from evidence.gaps import day_gaps
 from evidence.items import Submission
 from evidence.recordings import Segment
+from evidence.reviews import Turn
 from storage.catalogue import codec
 from storage.catalogue.day_windows import within_day
 from storage.catalogue.figure_tables import figure_due, figure_facts, figure_gaps, figure_gaps_due, figures
@@ -267,6 +268,7 @@ class SqlFigures:
             timed=int(is_timed),
             late=int(late_us > LATE // _MICROSECOND),
             held=int(row["held"]),
+            reviewed=int(row["turn"] == Turn.REVIEWED),
         )
         if not is_timed:
             return _Fact(cell, sums, None, None)

@@ -10,6 +10,7 @@ from storage.catalogue import (
     log_tables,
     recording_tables,
     retention_tables,
+    review_tables,
     search_tables,
     tables,
 )
@@ -25,5 +26,6 @@ MODULES = (
     dossier_tables,
     figure_tables,
     log_tables,
+    review_tables,
 )
 metadata = tables.metadata

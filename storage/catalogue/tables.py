@@ -145,6 +145,10 @@ items = Table(
     Column("schedule_version", Integer, nullable=False, server_default="0"),
     #: Whether a hold is on it, or on a case that it is or was linked to.
     Column("held", Boolean, nullable=False, server_default="0"),
+    #: Its turn to be reviewed, `evidence.reviews.Turn`.
+    Column("turn", Integer, nullable=False, server_default="1"),
+    Index("ix_items_unit_turn_id", "unit", "turn", "id"),
+    Index("ix_items_unit_committed_at", "unit", "committed_at"),
     Index("ix_items_keep_until", "keep_until"),
     Index("ix_items_schedule_version_id", "schedule_version", "id"),
     Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
@@ -309,6 +313,7 @@ viewings = Table(
     Column("closed_at", BigInteger),
     Column("sent", Text),
     Index("ix_viewings_closed_at_expires_at", "closed_at", "expires_at"),
+    Index("ix_viewings_item_id", "item_id"),
     Index("ix_viewings_agent_id_item_id_content", "agent_id", "item_id", "content"),
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
+from storage.catalogue.clips import SqlClips
 from storage.catalogue.custody_log import SqlCustodyLog
 from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.dossier import SqlDossier
@@ -16,11 +17,14 @@ from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.lateness import SqlLateness
 from storage.catalogue.log import Emitter, SqlEvents
+from storage.catalogue.marks import SqlMarks
 from storage.catalogue.oversight import SqlOversight, SqlViewings
 from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
+from storage.catalogue.playbacks import SqlPlaybacks
 from storage.catalogue.recordings import SqlRecordings
 from storage.catalogue.retention import SqlRetention
+from storage.catalogue.reviews import SqlReviews
 from storage.catalogue.search import SqlSearch
 from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
@@ -45,6 +49,10 @@ class SqlTransaction:
         self.dispatches = SqlDispatches(connection)
         self.lateness = SqlLateness(connection)
         self.retention = SqlRetention(connection, self.figures)
+        self.marks = SqlMarks(connection)
+        self.playbacks = SqlPlaybacks(connection)
+        self.clips = SqlClips(connection)
+        self.reviews = SqlReviews(connection, self.figures)
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.log = SqlCustodyLog(connection)

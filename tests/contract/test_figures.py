@@ -24,6 +24,7 @@ from evidence.schedules import Hold
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from tests.contract.test_cases import OTHER, a_case, a_link
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
+from tests.contract.test_review import a_review, a_sample
 
 NAME = Clock(Origin.FILE_NAME, "file name", False)
 S = 1_000_000
@@ -141,10 +142,11 @@ async def test_whatever_happens_a_recount_gives_the_same(catalogue: SqlCatalogue
     cases: list[Case] = []
     holds: list[str] = []
     links: list[str] = []
+    reviews: list[str] = []
 
     def step(tx: Transaction) -> None:
         item = draw.choice(shown) if shown else None
-        match draw.randrange(8):
+        match draw.randrange(11):
             case 0 | 1:
                 at = JUST_BEFORE + draw.randrange(-30, 3) * 150
                 shown.append(shot(tx, at, draw.choice(["CAM", "CAM-2"]), officer=draw.choice(["P1", None])))
@@ -167,6 +169,12 @@ async def test_whatever_happens_a_recount_gives_the_same(catalogue: SqlCatalogue
                 )
                 tx.retention.hold(hold)
                 holds.append(hold.id)
+            case 8 if item:
+                reviews.append(a_review(tx, item).id)
+            case 9 if reviews:
+                tx.reviews.withdraw(reviews.pop(), at=NOW, agent_id=AGENT.id, reason="r")
+            case 10 if item:
+                a_sample(tx, [item, shown[0]])
             case 7 if holds:
                 tx.retention.lift(holds.pop(), at=NOW, agent_id=AGENT.id, reason="r")
 
@@ -177,16 +185,19 @@ async def test_whatever_happens_a_recount_gives_the_same(catalogue: SqlCatalogue
         assert await catalogue.read(lambda tx: tx.figures.difference()) == 0
     table = await rows(catalogue, Dimension.KIND)
 
-    def naive(tx: Transaction) -> tuple[int, int, int]:
+    def naive(tx: Transaction) -> tuple[int, int, int, int]:
         seen = [
             item for item in tx.items.page(Viewer("", None, False, NOW), before=None, limit=999)
             if item.restriction is not Restriction.SEALED
         ]  # fmt: skip
         recordings = {tx.recordings.recording_of(item.id) for item in seen} - {None}
-        return len(seen), sum(item.held for item in seen), len(recordings)
+        reviewed = tx.reviews.reviewed([item.id for item in seen])
+        return len(seen), sum(item.held for item in seen), len(recordings), len(reviewed)
 
     sums = [row.sums for row in table.values()]
-    counted = [sum(getattr(one, name) for one in sums) for name in ("items", "held", "recordings")]
+    counted = [
+        sum(getattr(one, name) for one in sums) for name in ("items", "held", "recordings", "reviewed")
+    ]
     assert tuple(counted) == await catalogue.read(naive)
     assert counted[0] > 0
 

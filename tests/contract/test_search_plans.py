@@ -8,7 +8,8 @@ allowed.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pytest
 from evidence.access import Viewer
 from evidence.items import Category
 from evidence.places import Circle
+from evidence.reviews import Turn
+from evidence.sampling import Frame
 from evidence.search import ClockKind, ItemState, Query
 from storage.catalogue import search_questions
 from storage.catalogue.access import sighted
@@ -73,6 +76,39 @@ def plans(archive: Archive) -> Iterator[str]:
         archive.tx.items.renditions_of([item])
         archive.tx.search.items_after(item, 10)
     yield from _explained(archive, "what a page shows beside", seen)
+    yield from _of_reviews(archive)
+
+
+def _of_reviews(archive: Archive) -> Iterator[str]:
+    """Everything that is asked of marks, sessions, clips, reviews and samples."""
+    tx, (everybody, unit, _, _) = archive.tx, archive.viewers()
+    item, named = [archive.entries[0].item_id], unit.unit or ""
+    frame = Frame(named, NOW - timedelta(days=1), NOW)
+    asked: dict[str, Callable[[], object]] = {
+        "marks": lambda: (tx.marks.on(item), tx.marks.words(item[0]), tx.marks.beside(item)),
+        "clips": lambda: tx.clips.on(item),
+        "what was watched": lambda: (tx.playbacks.told(item, "a"), tx.playbacks.delivered(item)),
+        "sessions left open": lambda: tx.playbacks.idle(NOW, NOW, 9),
+        "reviews": lambda: (tx.reviews.of(item[0]), tx.reviews.reviewed(item)),
+        "the queue": lambda: tx.reviews.queue(unit, named, after=None, limit=50),
+        "the queue's next page": lambda: tx.reviews.queue(
+            unit, named, after=(Turn.WAITING, item[0]), limit=50
+        ),
+        "a population": lambda: tx.reviews.population(unit, frame, 9),
+        "a population of a category, who sees everything": lambda: tx.reviews.population(
+            everybody, replace(frame, category="penalty"), 9
+        ),
+        "samples": lambda: (
+            tx.reviews.samples(named, before=None, limit=50),
+            tx.reviews.drawn(item[0]),
+            tx.reviews.again([frame.filter_digest]),
+        ),
+        "who may see several": lambda: tx.access.items(item, "a", NOW),
+    }
+    for title, ask in asked.items():
+        with statements(tx.connection) as seen:
+            ask()
+        yield from _explained(archive, f"review: {title}", seen)
 
 
 def _plan(archive: Archive, title: str, viewer: Viewer, query: Query, few: int) -> Iterator[str]:

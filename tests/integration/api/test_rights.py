@@ -35,6 +35,8 @@ OPEN = {
 }  # fmt: skip
 #: What a route cannot do without.
 _QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z", "/search/suggest": "?text=a"}
+_STRETCH = {"from_ms": 0, "to_ms": 1000}
+_FRAME = {"since": "2020-01-01T00:00:00Z", "count": 1, "reason": "r"}
 _KINDS = ("track-2", "still-0", "recovered", "part-0", "part-1", "preview")
 
 
@@ -63,11 +65,16 @@ class Scene:
             self.change("UPDATE uploads SET agent_id = ? WHERE id = ?", me, things["upload"])
             self.change("UPDATE cases SET opened_by = ? WHERE id = ?", me, things["case"])
             self.change("UPDATE notes SET agent_id = ? WHERE id = ?", me, things["note"])
+            for table, name in (("marks", "mark"), ("reviews", "review"), ("playbacks", "playback")):
+                self.change(f"UPDATE {table} SET agent_id = ? WHERE id = ?", me, things[name])
         self.restore()
 
     def restore(self) -> None:
         """What was withdrawn is not."""
         self.change("UPDATE notes SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL")
+        for table in ("marks", "reviews"):
+            self.change(f"UPDATE {table} SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL")
+        self.change("UPDATE playbacks SET closed_at = NULL")
         self.change("DELETE FROM excuses")
         self.change("UPDATE shares SET withdrawn_at = NULL")
         self.change("UPDATE holds SET lifted_at = NULL, lifted_by = NULL, lifted_for = NULL")
@@ -95,7 +102,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 {"username": guest, "until": "2027-01-01T00:00:00Z", "reason": "r"},
             )
             hold = supervisor.post(f"/items/{item}/holds", {"reason": "r", "authority": "a"})
+            made = {
+                "mark": supervisor.post(f"/items/{item}/marks", _STRETCH | {"label": "l"}),
+                "clip": supervisor.post(f"/items/{item}/clips", _STRETCH | {"reason": "r"}),
+                "playback": supervisor.post("/playbacks", {"item": item}),
+                "review": server.client(Role.REVIEWER, unit).post(
+                    f"/items/{item}/reviews", {"outcome": "in-order"}
+                ),
+                "sample": supervisor.post("/samples", _FRAME),
+            }
             things[situation] = {
+                **{name: answer.json()["id"] for name, answer in made.items()},
                 "hold": hold.json()["id"],
                 "recording": supervisor.get(f"/items/{item}/recording").json()["id"],
                 "version": "1",
@@ -171,6 +188,16 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/cases/{case}/checklist/{code}/excuse": {"reason": "r"},
         "/form": {"fields": []},
         "/checklists/{category}": {"entries": [{"code": "c", "stage": "s", "item": "i", "required": True}]},
+        "/items/{item}/marks": _STRETCH | {"label": "l"},
+        "/recordings/{recording}/marks": _STRETCH | {"label": "l"},
+        "/marks/{mark}/withdrawal": {"reason": "r"},
+        "/playbacks": {"item": things["item"]},
+        "/playbacks/{playback}/watched": {"spans": [_STRETCH | {"item": things["item"]}]},
+        "/items/{item}/clips": _STRETCH | {"reason": "r"},
+        "/recordings/{recording}/clips": _STRETCH | {"reason": "r"},
+        "/items/{item}/reviews": {"outcome": "in-order"},
+        "/reviews/{review}/withdrawal": {"reason": "r"},
+        "/samples": _FRAME,
         "/schedules": {"rules": [{"days": 9, "basis": "b"}], "reason": "r"},
     }.get(path, {})
 

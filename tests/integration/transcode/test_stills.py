@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,8 @@ from PIL import Image, ImageChops
 
 from evidence.errors import StageFailed
 from evidence.ports.media import Made
-from tests.integration.transcode.conftest import sample
+from tests.integration.transcode.conftest import ffprobe, sample
 from tests.media import ffmpeg
-from transcode.presentation import Times
-from transcode.stills import frame_at
 from transcode.tools import SandboxedTools
 
 
@@ -119,6 +118,28 @@ async def test_real_recordings_give_a_frame(tools: SandboxedTools, tmp_path: Pat
     assert isinstance(tick, int)
 
 
-def test_a_frame_is_on_screen_until_the_next_begins() -> None:
-    times = Times(1, 1000, [0, 40, 80])
-    assert [frame_at(times, tick) for tick in (-5, 0, 39, 40, 79, 80, 900)] == [0, 0, 0, 40, 40, 80, 80]
+async def test_of_a_variable_rate_the_frame_shown_by_then_is_taken_and_not_the_next(
+    tools: SandboxedTools, tmp_path: Path
+) -> None:
+    original = sample("video/cursed-vfr.mp4")
+    said = (await tools.describe(original, "", "")).as_json()
+    shown, *_ = await tools.make_playable(original, said, tmp_path, lambda _: None)
+    proof = await tools.prove(original, shown.path, said, tmp_path, lambda _: None)
+    presentation = json.loads(proof.path.read_bytes())
+
+    def ticks(path: Path) -> tuple[int, list[int]]:
+        listed = ffprobe(path, "-select_streams", "v:0", "-show_entries", "packet=pts:stream=time_base")
+        return int(listed["streams"][0]["time_base"].split("/")[1]), sorted(
+            int(one["pts"]) for one in listed["packets"] if "pts" in one
+        )
+
+    rate, there = ticks(shown.path)
+    _, originals = ticks(original)
+    steps = {after - before for before, after in pairwise(there)}
+    assert len(steps) > 1
+    assert len(there) == len(originals)
+    for number in (1, 2, len(there) // 3, len(there) // 2, len(there) - 1):
+        for early_us, expected in ((0, number), (2, number - 1), (500, number - 1)):
+            at_us = there[number] * 1_000_000 // rate - early_us
+            made = await tools.make_still(original, said, presentation, at_us, tmp_path)
+            assert made.layout["original_tick"] == originals[expected], (number, at_us)

@@ -41,6 +41,10 @@ state-particulars y---- -----   yyy--     -----          yyy--      -----   ----
 write-note     y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
 set-forms      -----   -----    -----     -----          yyy--      -----   yyyy-         -----
 see-figures    y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
+mark           y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
+review         -----   yyy--    -----     yyy--          yyy--      -----   -----         -----
+see-reviews    -----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
+draw-sample    -----   -----    -----     yyy--          yyy--      -----   -----         -----
 """
 RESOURCES = (
     Resource("mine", "me"),
@@ -109,7 +113,7 @@ def test_a_share_lets_look_and_an_assignment_lets_work(role: Role) -> None:
     already = {action for action in Action if may(somebody(role), action, theirs)}
     shared = {action for action in Action if may(somebody(role), action, replace(theirs, shared=True))}
     assigned = {action for action in Action if may(somebody(role), action, replace(theirs, assigned=True))}
-    assert shared - already == able & {Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE}
+    assert shared - already == able & {Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE, Action.MARK}
     assert assigned - already == able & {
         Action.SEE_CASE,
         Action.CHANGE_CASE,

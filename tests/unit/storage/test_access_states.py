@@ -20,6 +20,8 @@ from evidence.cases import Case, CaseState, Link, Origin
 from evidence.errors import Denied
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Category
+from evidence.reviews import Outcome, Review, Turn
+from evidence.sampling import Frame, Sample
 from evidence.schedules import Hold
 from evidence.timekeeping import OFFICE_ZONE
 from identity.policy import RolePolicy
@@ -32,6 +34,7 @@ from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.retention import SqlRetention
+from storage.catalogue.reviews import SqlReviews
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
 from tests.contract.test_catalogue import AGENT, NOW, an_item
@@ -94,6 +97,9 @@ class Access(RuleBasedStateMachine):
         self.sealed: dict[tuple[SubjectKind, int], set[str]] = {}
         self.ever: set[tuple[int, int]] = set()
         self.holds: dict[str, tuple[SubjectKind, int]] = {}
+        self.reviews = SqlReviews(connection, self.figures)
+        self.standing: dict[str, int] = {}
+        self.drawn: set[int] = set()
         self.retention = SqlRetention(connection, self.figures)
         self.shares: list[tuple[SubjectKind, int, str, timedelta]] = []
         self.assigned: set[tuple[int, str]] = set()
@@ -158,6 +164,28 @@ class Access(RuleBasedStateMachine):
         self.retention.lift(hold_id, at=NOW, agent_id=PEOPLE[3].id, reason="r")
         del self.holds[hold_id]
 
+    @rule(item=AN_ITEM)
+    def review(self, item: int) -> None:
+        review = Review(
+            new_id(NOW), self.item_ids[item], PEOPLE[3].id, Outcome.IN_ORDER, (), "", None, None, NOW
+        )
+        self.reviews.add(review)
+        self.standing[review.id] = item
+
+    @precondition(lambda self: self.standing)
+    @rule(data=st.data())
+    def take_a_review_back(self, data: st.DataObject) -> None:
+        review_id = data.draw(st.sampled_from(sorted(self.standing)))
+        self.reviews.withdraw(review_id, at=NOW, agent_id=PEOPLE[3].id, reason="r")
+        del self.standing[review_id]
+
+    @rule(some=st.sets(AN_ITEM, min_size=1))
+    def draw(self, some: set[int]) -> None:
+        frame = Frame("north", NOW, NOW + timedelta(days=1))
+        sample = Sample(new_id(NOW), frame, "0" * 64, 3, "0" * 64, len(some), PEOPLE[3].id, NOW, "r")
+        self.reviews.draw(sample, [self.item_ids[item] for item in some])
+        self.drawn |= some
+
     @rule(case=A_CASE, person=A_PERSON)
     def assign(self, case: int, person: Agent) -> None:
         self.cases.assign(self.case_ids[case], person.id, NOW)
@@ -211,6 +239,22 @@ class Access(RuleBasedStateMachine):
                 except Denied:
                     alone = False
                 assert alone == (item_id in expected)
+
+    @invariant()
+    def the_queue_is_what_waits_and_may_be_seen(self) -> None:
+        for person in PEOPLE[1:]:
+            viewer = Viewer(person.id, person.unit, False, self.now)
+            units = {person.unit, "north"} if self.below_top and person.unit == "top" else {person.unit}
+            expected = [
+                (item not in self.drawn, self.item_ids[item])
+                for item in ITEMS
+                if ("north", "north", "south")[item] in units
+                and PEOPLE[item] != person
+                and self._may_see(person, item)
+                and item not in self.standing.values()
+            ]
+            found = self.reviews.queue(viewer, person.unit, after=None, limit=9)
+            assert [(one.turn is Turn.WAITING, one.item.id) for one in found] == sorted(expected)
 
     @invariant()
     def a_hold_is_on_all_that_was_ever_linked(self) -> None:

@@ -135,6 +135,13 @@ _KEYS = st.builds(
 _VALUES = st.text() | st.integers() | st.floats(-200, 200).map(str) | st.lists(st.integers()) | st.none()
 
 
+def test_an_altitude_that_is_no_number_is_left_out() -> None:
+    said = {"GPSLatitude": "22.5", "GPSLongitude": "114.1", "GPSAltitude": ""}
+    tags = {f"Track1:Doc1:{name}": value for name, value in said.items()}
+    (feature,) = geojson({"positions": [*in_tags(parsed(tags))]})["features"]  # type: ignore[misc]
+    assert feature["geometry"]["coordinates"] == [114.1, 22.5]
+
+
 @given(st.dictionaries(_KEYS, _VALUES))
 def test_whatever_the_tags_hold_is_canonical_and_geojson(data: Any) -> None:
     features = in_tags(parsed(data))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.canonical import canonical
-from transcode.presentation import Times, matched, original_tick, packet_times, stream_hashes
+from transcode.presentation import Times, matched, on_screen, packet_times, stream_hashes
 
 _SHA = "0123456789abcdef" * 4
 
@@ -79,12 +79,47 @@ def test_a_stretched_first_frame_is_told_from_a_missing_last_one() -> None:
     assert (found["shown_without_original"], found["original_not_shown"]) == (0, 0)
 
 
-@pytest.mark.parametrize(("shown_us", "tick"), [(0, 900_000), (1_000_000, 990_000), (33_333, 903_000)])
-def test_a_shown_time_leads_back_to_the_original(shown_us: int, tick: int) -> None:
-    found = matched(
-        Times(1, 90_000, range(900_000, 1_080_000, 3_000)), Times(1, 90_000, range(0, 180_000, 3_000))
-    )
-    assert original_tick(found, shown_us) == tick
+@pytest.mark.parametrize(
+    ("shown_us", "tick"),
+    [(0, 900_000), (1_000_000, 990_000), (33_333, 903_000), (33_331, 900_000), (10**9, 1_077_000)],
+)
+def test_a_shown_time_leads_back_to_the_frame_on_screen(shown_us: int, tick: int) -> None:
+    original = Times(1, 90_000, range(900_000, 1_080_000, 3_000))
+    found = matched(original, Times(1, 90_000, range(0, 180_000, 3_000)))
+    assert on_screen(found, original, shown_us) == tick
+
+
+def test_a_coarse_clock_does_not_lead_to_the_next_frame() -> None:
+    original = Times(1, 25, range(100))
+    found = matched(original, Times(1, 90_000, range(0, 360_000, 3_600)))
+    assert [on_screen(found, original, at) for at in (39_000, 39_998, 40_000, 79_998)] == [0, 0, 1, 1]
+
+
+def test_what_was_not_shown_is_not_on_screen() -> None:
+    original = Times(1, 1000, [0, 40, 80, 120])
+    found = matched(original, Times(1, 1000, [0, 40, 120]))
+    assert [on_screen(found, original, at) for at in (39_998, 90_000, 119_998, 120_000)] == [0, 40, 40, 120]
+
+
+@given(
+    st.lists(st.integers(4, 900), min_size=1, max_size=60),
+    st.sampled_from([(1, 1000), (1, 90_000), (1001, 30_000), (1, 15_360), (1, 25)]),
+    st.sampled_from([90_000, 15_360, 16_000]),
+    st.data(),
+)
+def test_the_last_frame_shown_by_then_is_taken_whatever_the_rates(
+    steps: list[int], base: tuple[int, int], rate: int, data: st.DataObject
+) -> None:
+    apart = max(1, base[1] // base[0] // 200)
+    ticks = [0]
+    for step in steps:
+        ticks.append(ticks[-1] + step * apart)
+    original = Times(*base, ticks)
+    shown = Times(1, rate, [round(Fraction(tick * base[0] * rate, base[1])) for tick in ticks])
+    found = matched(original, shown)
+    at_us = data.draw(st.integers(0, shown.micros(shown.ticks[-1]) + 1_000_000))
+    expected = max(n for n, tick in enumerate(shown.ticks) if tick * 1_000_000 <= (at_us + 1) * rate)
+    assert on_screen(found, original, at_us) == ticks[expected]
 
 
 @given(
