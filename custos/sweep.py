@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
+from cases.disposal import Disposal
 from cases.retention import Schedules
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
@@ -24,7 +25,7 @@ from evidence.ports.objects import NotStored, ObjectStore
 from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
-from evidence.timekeeping import to_text
+from evidence.timekeeping import is_live, to_text
 from ingest.uploads import Uploads
 from retrieval.viewings import ViewingDesk
 
@@ -36,6 +37,7 @@ _RENEWED_AT_ONCE = 100
 #: Entries of the search that are made in one transaction, and transactions in one sweep.
 _ENTRIES = 20
 _ENTRY_BATCHES = 20
+_DISPOSAL_EVERY = timedelta(hours=1)
 
 
 class Sweep:
@@ -50,6 +52,7 @@ class Sweep:
         uploads: Uploads,
         desk: ViewingDesk,
         schedules: Schedules,
+        disposal: Disposal,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -58,6 +61,8 @@ class Sweep:
         self._uploads = uploads
         self._desk = desk
         self._schedules = schedules
+        self._disposal = disposal
+        self._looked_at: datetime | None = None
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -73,6 +78,7 @@ class Sweep:
             self._renew_locks,
             self._make_entries,
             self._count,
+            self._look_at_disposal,
         ):
             try:
                 await step()
@@ -146,6 +152,15 @@ class Sweep:
                 await self._catalogue.write(lambda tx: tx.figures.settle(_ENTRIES))
             else:
                 return
+
+    async def _look_at_disposal(self) -> None:
+        """Notices and late disposals, once in an hour: neither is a matter of seconds."""
+        now = self._clock.now()
+        if self._looked_at is not None and is_live(self._looked_at + _DISPOSAL_EVERY, now, _DISPOSAL_EVERY):
+            return
+        await self._disposal.give_notice()
+        await self._disposal.watch()
+        self._looked_at = now
 
     async def _discard(self, item_id: str, now: datetime) -> None:
         def of_parts(tx: Transaction) -> list[Rendition]:

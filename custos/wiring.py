@@ -15,6 +15,7 @@ from functools import partial
 
 from cases.checklists import Checklists
 from cases.dispatching import Dispatching
+from cases.disposal import Disposal
 from cases.figures import FigureDesk
 from cases.files import CaseFiles
 from cases.forms import Forms
@@ -33,6 +34,7 @@ from custos.work import JobRunner
 from evidence.dispatch import zone_of
 from evidence.jobs import Stage
 from evidence.ports.catalogue import Catalogue
+from evidence.ports.copies import FingerprintIndex
 from evidence.ports.doorbell import Doorbell
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import StageWork
@@ -80,6 +82,7 @@ class Services:
     rights: Rights
     schedules: Schedules
     holds: Holds
+    disposal: Disposal
     copies: CopySearch
     recordings: Recordings
     search: Search
@@ -89,6 +92,7 @@ class Services:
     work: JobRunner
     sweep: Sweep
     signer: FileSigner
+    index: FingerprintIndex
 
 
 @asynccontextmanager
@@ -142,6 +146,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         schedules = Schedules(catalogue, authority, clock)
+        disposal = Disposal(catalogue, authority, clock)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -162,6 +167,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Rights(catalogue, authority, clock),
                 schedules,
                 Holds(catalogue, authority, clock),
+                disposal,
                 CopySearch(catalogue, index, authority, clock),
                 Recordings(catalogue, authority, clock),
                 Search(catalogue, authority, clock),
@@ -169,8 +175,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Recoveries(catalogue, authority, clock, doorbell),
                 desk,
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules, disposal),
                 signer,
+                index,
             )
         finally:
             await desk.close_ended(everything=True)

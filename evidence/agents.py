@@ -58,6 +58,9 @@ class Action(StrEnum):
     WRITE_NOTE = "write-note"
     SET_FORMS = "set-forms"
     SEE_FIGURES = "see-figures"
+    SEE_DISPOSALS = "see-disposals"
+    PROPOSE_DISPOSAL = "propose-disposal"
+    APPROVE_DISPOSAL = "approve-disposal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from evidence.agents import Action, Agent
 from evidence.cases import Case
-from evidence.errors import Denied
+from evidence.errors import Denied, Disposed
 from evidence.ids import is_id
 from evidence.items import Item
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Transaction
+from evidence.timekeeping import to_text
 
 
 def allowed_item(
@@ -25,6 +26,7 @@ def allowed_item(
 ) -> Item:
     """The item, if the agent may do this with it; raises Denied, also if there is none, and PurposeNeeded.
 
+    Of what was disposed of only the history is left; whoever asks for more and could see it gets Disposed.
     `purpose` is what they say that they look for now; without it counts what they stated before.
     """
     item = tx.items.get(item_id) if is_id(item_id) else None
@@ -32,6 +34,8 @@ def allowed_item(
     if item is None or resource is None:
         raise Denied
     authority.authorize(agent, action, replace(resource, purpose=purpose or resource.purpose))
+    if item.disposed_at is not None and action is not Action.SEE_HISTORY:
+        raise Disposed(to_text(item.disposed_at), item.disposed_in or "")
     return item
 
 

@@ -40,6 +40,8 @@ _KEEP_FILES = {
     Action.IMPORT_LISTS: Reach.UNIT,
     Action.STATE_PARTICULARS: Reach.UNIT,
     Action.WRITE_NOTE: Reach.UNIT,
+    Action.SEE_DISPOSALS: Reach.UNIT,
+    Action.PROPOSE_DISPOSAL: Reach.UNIT,
 }
 _OWN = {
     Action.LIST_ITEMS: Reach.OWN,
@@ -62,7 +64,13 @@ TABLE: dict[Role, dict[Action, Reach]] = {
     Role.STATION: {Action.UPLOAD: Reach.UNIT, Action.SEE_JOBS: Reach.UNIT},
     Role.REVIEWER: {**_SEE, Action.WRITE_NOTE: Reach.UNIT},
     Role.ARCHIVIST: {**_SEE, **_KEEP_FILES},
-    Role.LEGAL_REVIEWER: {**_SEE, Action.HOLD: Reach.UNIT, Action.WRITE_NOTE: Reach.UNIT},
+    Role.LEGAL_REVIEWER: {
+        **_SEE,
+        Action.HOLD: Reach.UNIT,
+        Action.WRITE_NOTE: Reach.UNIT,
+        Action.SEE_DISPOSALS: Reach.UNIT,
+        Action.APPROVE_DISPOSAL: Reach.UNIT,
+    },
     Role.SUPERVISOR: {
         **_SEE,
         **_SEND,
@@ -71,11 +79,13 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.RESTRICT: Reach.UNIT,
         Action.RETRY_JOBS: Reach.UNIT,
         Action.SET_FORMS: Reach.UNIT,
+        Action.APPROVE_DISPOSAL: Reach.UNIT,
     },
     Role.AUDITOR: {
         Action.SEE_HISTORY: Reach.ALL,
         Action.SEE_JOBS: Reach.ALL,
         Action.SEE_SCHEDULES: Reach.ALL,
+        Action.SEE_DISPOSALS: Reach.ALL,
     },
     Role.ADMINISTRATOR: {
         Action.SEE_JOBS: Reach.ALL,

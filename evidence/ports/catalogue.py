@@ -22,6 +22,7 @@ from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.dispatches import Dispatches
+from evidence.ports.disposal import Disposals
 from evidence.ports.dossier import Dossier
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
@@ -366,6 +367,8 @@ class Transaction(Protocol):
     def lateness(self) -> Lateness: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def disposals(self) -> Disposals: ...
     @property
     def recordings(self) -> Recordings: ...
     @property

@@ -38,6 +38,7 @@ class ObjectStat:
     size: int
     version: str
     locked_until: datetime | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,13 @@ class ObjectStore(Protocol):
         """Lock until `until` or later: a lock only ever extends, an earlier date changes nothing.
 
         Durable on return; may be repeated; a crash leaves the old or the new lock.
+        """
+        ...
+
+    async def set_hold(self, key: str, held: bool) -> None:
+        """Hold the object, or lift that: while it is held nothing removes it, locked or not.
+
+        Durable on return; may be repeated; a crash leaves the old or the new. Raises NotStored.
         """
         ...
 

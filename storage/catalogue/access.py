@@ -88,6 +88,11 @@ def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
 
 
+def listed_items(viewer: Viewer) -> ColumnElement[bool]:
+    """The same for lists: what was disposed of is not in them."""
+    return and_(items.c.disposed_at.is_(None), visible_items(viewer))
+
+
 def _reached_otherwise(viewer: Viewer) -> Select[str]:
     """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
     shared = _shared(viewer.agent_id, viewer.now)
@@ -327,13 +332,16 @@ class SqlAccess:
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether a hold is on the item of `items`, or on a case that it is or was linked to."""
+    """Whether a hold is on the item of `items`, or on a case that it is or was linked to.
+
+    What is disposed of is held by nothing any more.
+    """
     own = exists().where(holds.c.lifted_at.is_(None), holds.c.subject == items.c.id)
     # One level deep: a select inside a select would not know which item is meant.
     by_case = exists().where(
         holds.c.lifted_at.is_(None), holds.c.subject == links.c.case_id, links.c.item_id == items.c.id
     )
-    return or_(own, by_case)
+    return and_(items.c.disposed_at.is_(None), or_(own, by_case))
 
 
 def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:

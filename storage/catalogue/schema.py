@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.catalogue import (
     case_tables,
     dispatch_tables,
+    disposal_tables,
     dossier_tables,
     figure_tables,
     recording_tables,
@@ -23,5 +24,6 @@ MODULES = (
     search_tables,
     dossier_tables,
     figure_tables,
+    disposal_tables,
 )
 metadata = tables.metadata

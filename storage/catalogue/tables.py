@@ -145,6 +145,9 @@ items = Table(
     Column("schedule_version", Integer, nullable=False, server_default="0"),
     #: Whether a hold is on it, or on a case that it is or was linked to.
     Column("held", Boolean, nullable=False, server_default="0"),
+    #: When it was disposed of, and by which proposal. The row stays.
+    Column("disposed_at", BigInteger),
+    Column("disposed_in", ID),
     Index("ix_items_keep_until", "keep_until"),
     Index("ix_items_schedule_version_id", "schedule_version", "id"),
     Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
@@ -188,6 +191,7 @@ stills = Table(
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("shown_us", BigInteger, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
+    Index("ix_stills_item_id", "item_id"),
 )
 
 recoveries = Table(
@@ -198,6 +202,7 @@ recoveries = Table(
     Column("sibling_id", ForeignKey("items.id"), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
+    Index("ix_recoveries_item_id", "item_id"),
 )
 
 parts = Table(
@@ -320,6 +325,7 @@ alarms = Table(
     Column("message", Text, nullable=False),
     Column("raised_at", BigInteger, nullable=False),
     Column("cleared_at", BigInteger),
+    Index("ix_alarms_subject", "subject"),
 )
 
 #: Anonymous noise, counted by kind and hour.

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.dispatches import SqlDispatches
+from storage.catalogue.disposal import SqlDisposals
 from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.holdings import SqlItems
@@ -44,6 +45,7 @@ class SqlTransaction:
         self.dispatches = SqlDispatches(connection)
         self.lateness = SqlLateness(connection)
         self.retention = SqlRetention(connection, self.figures)
+        self.disposals = SqlDisposals(connection, self.figures)
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection, emitter)

@@ -41,6 +41,9 @@ state-particulars y---- -----   yyy--     -----          yyy--      -----   ----
 write-note     y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
 set-forms      -----   -----    -----     -----          yyy--      -----   yyyy-         -----
 see-figures    y----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
+see-disposals  -----   -----    yyy--     yyy--          yyy--      yyyyy   -----         -----
+propose-disposal ----- -----    yyy--     -----          yyy--      -----   -----         -----
+approve-disposal ----- -----    -----     yyy--          yyy--      -----   -----         -----
 """
 RESOURCES = (
     Resource("mine", "me"),

@@ -1,0 +1,75 @@
+"""proposals of disposal, what became of their items, trusted times and notices"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "disposals",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("unit", sa.String(length=128), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("proposed_by", sa.String(length=36), nullable=False),
+        sa.Column("proposed_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("approvals", sa.Text(), nullable=False),
+        sa.Column("refused_by", sa.String(length=36), nullable=True),
+        sa.Column("refused_at", sa.BigInteger(), nullable=True),
+        sa.Column("refused_for", sa.Text(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("certificate", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["proposed_by"], ["agents.id"], name=op.f("fk_disposals_proposed_by")),
+        sa.ForeignKeyConstraint(["refused_by"], ["agents.id"], name=op.f("fk_disposals_refused_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disposals")),
+    )
+    op.create_index("ix_disposals_unit_id", "disposals", ["unit", "id"], unique=False)
+    op.create_index("ix_disposals_state_id", "disposals", ["state", "id"], unique=False)
+    op.create_table(
+        "disposal_items",
+        sa.Column("proposal_id", sa.String(length=36), nullable=False),
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("spared", sa.String(length=24), nullable=True),
+        sa.Column("tombstone", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_disposal_items_item_id")),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["disposals.id"], name=op.f("fk_disposal_items_proposal_id")
+        ),
+        sa.PrimaryKeyConstraint("proposal_id", "item_id", name=op.f("pk_disposal_items")),
+    )
+    op.create_index("ix_disposal_items_item_id", "disposal_items", ["item_id"], unique=False)
+    op.create_table(
+        "disposal_times",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("proposal_id", sa.String(length=36), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("authority", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["disposals.id"], name=op.f("fk_disposal_times_proposal_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disposal_times")),
+    )
+    op.create_index(op.f("ix_disposal_times_proposal_id"), "disposal_times", ["proposal_id"], unique=False)
+    op.create_table(
+        "disposal_notices",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("unit", sa.String(length=128), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("items", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disposal_notices")),
+    )
+    op.create_index("ix_disposal_notices_unit_id", "disposal_notices", ["unit", "id"], unique=False)
+    op.add_column("items", sa.Column("disposed_at", sa.BigInteger(), nullable=True))
+    op.add_column("items", sa.Column("disposed_in", sa.String(length=36), nullable=True))
+    op.create_index("ix_stills_item_id", "stills", ["item_id"], unique=False)
+    op.create_index("ix_recoveries_item_id", "recoveries", ["item_id"], unique=False)
+    op.create_index("ix_purposes_item_id", "purposes", ["item_id"], unique=False)
+    op.create_index("ix_alarms_subject", "alarms", ["subject"], unique=False)
