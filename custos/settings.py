@@ -190,8 +190,8 @@ class DisposalSettings(_Section):
     time_authorities: dict[str, str] = _setting(
         {},
         "Time authorities (RFC 3161) by their addresses, each with the file of its root certificates; in a "
-        "file a table, in the environment a JSON object. The first that answers rightly is taken. Without one "
-        "nothing is disposed of.",
+        "file a table, in the environment a JSON object. The first that answers rightly is taken. Without "
+        "one nothing is disposed of.",
         "PEM files by the authority's address",
     )
 
