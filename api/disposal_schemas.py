@@ -133,8 +133,12 @@ class DisposalOut(BaseModel):
 
 
 class DisposalDetail(DisposalOut):
-    """A proposal with what has become of each of its items."""
+    """A proposal with what has become of each of its items.
 
+    `salt`: with it the certificate's `detail` is checked against unit and reason.
+    """
+
+    salt: str
     outcomes: list[OutcomeOut]
 
     @classmethod
@@ -142,6 +146,7 @@ class DisposalDetail(DisposalOut):
         """From the domain."""
         return cls(
             **DisposalOut.of(view.proposal, view.names).model_dump(),
+            salt=view.proposal.salt.hex(),
             outcomes=[OutcomeOut.of(one) for one in view.outcomes],
         )
 

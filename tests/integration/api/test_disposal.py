@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from cases.disposing import Carried, Disposing
+from custody.signing import open_signer
 from custody.trusted_time import TimeAuthorities, read_roots
+from custos.cli import main
 from custos.clock import SystemClock
 from evidence.agents import Role
+from evidence.canonical import canonical
 from evidence.disposal import Fate
 from evidence.errors import Conflict, Unavailable
 from evidence.keys import certificate_key
@@ -363,13 +366,55 @@ def test_an_approved_disposal_that_nobody_carries_out_raises_an_alarm(office: Of
     assert alarms() == []
 
 
-def test_a_token_proves_what_it_was_asked_for(office: Office) -> None:
+def test_the_certificate_is_proven_offline(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     proposal = office.approved(*office.items)
     office.run(proposal)
-    certificate = office.server.client(Role.SUPERVISOR).get(f"/disposals/{proposal}/certificate").body
-    said = statement(certificate.decode())
+    supervisor = office.server.client(Role.SUPERVISOR)
+    certificate = supervisor.get(f"/disposals/{proposal}/certificate").body.decode()
+    said = statement(certificate)
+    assert "到期" not in json.dumps(said, ensure_ascii=False)
+    assert "north" not in json.dumps(said)
+    shown = supervisor.get(f"/disposals/{proposal}").json()
+    detail = canonical({"unit": shown["unit"], "reason": shown["reason"]})
+    assert said["detail"] == hashlib.sha256(bytes.fromhex(shown["salt"]) + detail).hexdigest()
+
+    public = office.server.services.signer.public_pem
+    (tmp_path / "key.pem").write_bytes(public)
+    file = tmp_path / "certificate"
+
+    def verified(text: str, key: str = "key.pem", root: Path = office.authority.root) -> tuple[int, str]:
+        file.write_text(text)
+        arguments = ("--key", str(tmp_path / key), "--root", str(root))
+        status = main(["verify", "certificate", str(file), *arguments])
+        return status, capsys.readouterr().out
+
+    status, words = verified(certificate)
+    assert (status, words.count("disposed    ")) == (0, 3)
+    head, payload, signature = certificate.split(".")
+    assert verified(f"{head}.{payload[:-4]}AAAA.{signature}")[0] == 1
+    (tmp_path / "other.pem").write_bytes(open_signer(tmp_path / "keys").public_pem)
+    assert verified(certificate, "other.pem")[0] == 1
+    with time_authority(tmp_path / "other") as other:
+        status, words = verified(certificate, root=other.root)
+        assert (status, "cannot be proven" in words) == (1, True)
+    sign = office.server.services.signer.sign_statement
     (time,) = said["trusted_times"]
-    assert time["authority"] == office.authority.url
-    assert {one["trusted_time"] for one in said["items"]} == {time["id"]}
-    assert base64.b64decode(time["token"])[0] == 0x30
-    assert json.dumps(said).count("到期") == 0
+    first, *rest = said["items"]
+    for wrong, reason in (
+        ({"approvals": said["approvals"][:1]}, "two people"),
+        ({"approvals": [said["approvals"][0]] * 2}, "two people"),
+        ({"proposed_by": said["approvals"][0]["agent"]}, "two people"),
+        ({"items": rest}, "cannot be proven"),
+        ({"items": [*rest, first, first]}, "each item once"),
+        ({"items": [*rest, {**first, "disposed_at": said["proposed_at"]}]}, "trusted time"),
+        ({"trusted_times": [{**time, "at": said["proposed_at"]}]}, "not the one"),
+        ({"trusted_times": [{**time, "token": "AAAA"}]}, "cannot be proven"),
+        ({"trusted_times": [{**time, "token": "?"}]}, "lacks"),
+        ({"trusted_times": []}, "trusted time"),
+        ({"checked": {"at": said["checked"]["at"], "found": 1}}, "left"),
+        ({"v": "custos/receipt/1"}, "version 1"),
+    ):
+        status, words = verified(sign(canonical({**said, **wrong})))
+        assert (status, reason in words) == (1, True), (wrong, words)
