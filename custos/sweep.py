@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -76,6 +77,7 @@ class Sweep:
             self._discard_parts,
             self._schedules.catch_up,
             self._renew_locks,
+            self._tell_holds,
             self._make_entries,
             self._count,
             self._look_at_disposal,
@@ -135,6 +137,15 @@ class Sweep:
         for item_id in await self._catalogue.read(lambda tx: tx.parts.joined(now - PARTS_KEPT, _AT_ONCE)):
             await self._discard(item_id, now)
 
+    async def _tell_holds(self) -> None:
+        """The store refuses to remove what it holds, whatever the catalogue says by then."""
+        for item in await self._catalogue.read(lambda tx: tx.retention.untold_holds(_RENEWED_AT_ONCE)):
+            # Where nothing lies any more, there is nothing to be held.
+            with suppress(NotStored):
+                for key in (item.key, manifest_key(item.key)):
+                    await self._store.set_hold(key, item.held)
+            await self._catalogue.write(partial(_told, item_id=item.id, held=item.held))
+
     async def _make_entries(self) -> None:
         """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""
         for _ in range(_ENTRY_BATCHES):
@@ -191,6 +202,10 @@ class Sweep:
 
 def _recount(tx: Transaction, item_ids: Sequence[str]) -> None:
     tx.figures.recount(item_ids)
+
+
+def _told(tx: Transaction, item_id: str, held: bool) -> None:
+    tx.retention.told_hold(item_id, held)
 
 
 def _renewed(tx: Transaction, item: Item, until: datetime, now: datetime) -> None:

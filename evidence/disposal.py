@@ -46,8 +46,9 @@ class Fate(StrEnum):
     NOT_FOUND = "not-found"
 
 
-#: What time alone mends: an approved item waits for it. Anything else takes a new proposal.
-PASSING = frozenset({Fate.LOCKED, Fate.BUSY})
+#: What is over in minutes: an approved item waits for it. Anything else takes a new proposal, so that no
+#: certificate waits for a lock of a year.
+PASSING = frozenset({Fate.BUSY})
 
 
 @dataclass(frozen=True, slots=True)

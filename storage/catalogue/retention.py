@@ -204,6 +204,16 @@ class SqlRetention:
         )
         self._follow(hold.subject_id)
 
+    def untold_holds(self, limit: int) -> Sequence[Item]:
+        """Items of which the store was told otherwise than whether they are held."""
+        return self._items(
+            select(items).where(items.c.held != items.c.store_held).order_by(items.c.id).limit(limit)
+        )
+
+    def told_hold(self, item_id: str, held: bool) -> None:
+        """Note what the store was told."""
+        self._connection.execute(update(items).where(items.c.id == item_id).values(store_held=held))
+
     def holds_on(self, subjects: Collection[str]) -> Sequence[Hold]:
         """On any of these items and cases, lifted ones too."""
         rows = self._connection.execute(

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
 down_revision = "0012"
+
+
+_OF_ITEMS_THAT_ARE_THERE = {
+    "ix_items_keep_until": ["keep_until"],
+    "ix_items_schedule_version_id": ["schedule_version", "id"],
+    "ix_items_fully_locked_locked_until": ["fully_locked", "locked_until"],
+    "ix_items_unit_links_id": ["unit", "links", "id"],
+}
+
+
+def _only(which: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(which), "postgresql_where": sa.text(which)}
 
 
 def upgrade() -> None:
@@ -69,6 +83,11 @@ def upgrade() -> None:
     op.create_index("ix_disposal_notices_unit_id", "disposal_notices", ["unit", "id"], unique=False)
     op.add_column("items", sa.Column("disposed_at", sa.BigInteger(), nullable=True))
     op.add_column("items", sa.Column("disposed_in", sa.String(length=36), nullable=True))
+    op.add_column("items", sa.Column("store_held", sa.Boolean(), server_default="0", nullable=False))
+    for name, columns in _OF_ITEMS_THAT_ARE_THERE.items():
+        op.drop_index(name, table_name="items")
+        op.create_index(name, "items", columns, unique=False, **_only("disposed_at IS NULL"))
+    op.create_index("ix_items_untold_holds", "items", ["id"], unique=False, **_only("held != store_held"))
     op.create_index("ix_stills_item_id", "stills", ["item_id"], unique=False)
     op.create_index("ix_recoveries_item_id", "recoveries", ["item_id"], unique=False)
     op.create_index("ix_purposes_item_id", "purposes", ["item_id"], unique=False)
