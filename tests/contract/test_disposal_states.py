@@ -53,7 +53,7 @@ PEOPLE = tuple(
     Agent(new_pseudonym(), AgentKind.PERSON, f"p{n}", f"p{n}", role, UNIT) for n, role in enumerate(ROLES)
 )
 CHIEF = PEOPLE[1]
-ITEMS = range(3)
+ITEMS = range(4)
 A_PERSON, AN_ITEM = st.sampled_from(PEOPLE), st.sampled_from(ITEMS)
 FAR = timedelta(days=20)
 AGREE = timedelta(minutes=5)
@@ -255,10 +255,40 @@ class Disposals(RuleBasedStateMachine):
             self._do(self.disposal.refuse(who, proposal, "r"))
             self.refused.add(proposal)
 
+    @rule(
+        days=st.sampled_from([0, 31]),
+        items=st.lists(AN_ITEM, min_size=1, max_size=3),
+        trouble=st.sampled_from(
+            ["none", "hold", "hold on the case", "lock", "look", "clock", "longer", "case"]
+        ),
+    )
+    def three_people_agree_and_something_comes_between(
+        self, days: int, items: list[int], trouble: str
+    ) -> None:
+        self.world.true += timedelta(days=days)
+        self.three_people_agree(items)
+        if trouble.startswith("hold"):
+            self.somebody_places_a_hold(items[0] if trouble == "hold" else None)
+        elif trouble == "lock":
+            self.the_store_extends_a_lock(items[0], 9)
+        elif trouble == "look":
+            self.somebody_looks_or_has_looked(items[0])
+        elif trouble == "clock":
+            self.world.skew = FAR
+        elif trouble == "longer":
+            self._decide(400, False)
+        elif trouble == "case":
+            self._decide(1, 10)
+            self.the_case_is_closed_or_taken_up_again()
+        if self.proposals:
+            self._carry_out(self.proposals[-1])
+
     @precondition(lambda self: self.proposals)
     @rule(data=st.data())
     def it_is_carried_out(self, data: st.DataObject) -> None:
-        proposal = data.draw(st.sampled_from(self.proposals[-2:]))
+        self._carry_out(data.draw(st.sampled_from(self.proposals[-2:])))
+
+    def _carry_out(self, proposal: str) -> None:
         before = self.gone
         with suppress(CustosError):
             self._do(self.disposing.carry_out(proposal))
@@ -303,4 +333,4 @@ class Disposals(RuleBasedStateMachine):
 
 
 TestDisposals = Disposals.TestCase
-TestDisposals.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestDisposals.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
