@@ -122,7 +122,7 @@ class SqlDisposals:
             .outerjoin(stills, stills.c.id == jobs.c.subject)
             .outerjoin(parts, parts.c.id == jobs.c.subject)
             .outerjoin(recoveries, recoveries.c.id == jobs.c.subject)
-            .where(jobs.c.state.in_(_AT_WORK))
+            .where(jobs.c.state.in_(_AT_WORK), subject.in_(item_ids))
         )
         viewed = select(viewings.c.item_id).where(
             viewings.c.closed_at.is_(None), viewings.c.item_id.in_(item_ids)
@@ -131,7 +131,7 @@ class SqlDisposals:
         found: set[str] = set()
         for query in (worked_at, viewed, unlocked):
             found.update(self._connection.execute(query).scalars())
-        return frozenset(found & {*item_ids})
+        return frozenset(found)
 
     def outcomes(self, proposal_id: str) -> Sequence[Outcome]:
         """Of every item of the proposal, in the order of their identifiers."""

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ ITEMS = range(4)
 A_PERSON, AN_ITEM = st.sampled_from(PEOPLE), st.sampled_from(ITEMS)
 FAR = timedelta(days=20)
 AGREE = timedelta(minutes=5)
+TROUBLES = ("none", "hold", "hold on the case", "lock", "look", "clock", "longer", "case")
 
 
 class World:
@@ -330,6 +332,18 @@ class Disposals(RuleBasedStateMachine):
             is_done = proposal.state is ProposalState.CARRIED_OUT
             assert os.path.lexists(objects / certificate_key(one)) == is_done
             assert (proposal.state is ProposalState.REFUSED) == (one in self.refused)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_whatever_comes_between_keeps_what_it_is_about(trouble: str) -> None:
+    machine = Disposals()
+    try:
+        machine.three_people_agree_and_something_comes_between(31, [0, 1], trouble)
+        kept = {"none": set(), "clock": {0, 1}, "longer": {0, 1}}.get(trouble, {0})
+        assert {0, 1} - machine.gone == kept
+        machine.what_is_not_gone_is_there_and_what_is_gone_has_one_certificate()
+    finally:
+        machine.teardown()
 
 
 TestDisposals = Disposals.TestCase
