@@ -30,6 +30,8 @@ from storage.catalogue.tables import items, jobs, parts, recoveries, stills, vie
 
 _LIVE = (ProposalState.PROPOSED.value, ProposalState.APPROVED.value)
 _AT_WORK = (JobState.QUEUED.value, JobState.RUNNING.value, JobState.WAITING.value)
+#: SQLite would sooner read every item in the order that is asked for than the few that are due.
+_BY_DATE = "INDEXED BY ix_items_keep_until"
 
 
 class SqlDisposals:
@@ -91,9 +93,15 @@ class SqlDisposals:
 
     def due(self, viewer: Viewer, now: datetime, *, before: str | None, limit: int) -> Sequence[Item]:
         """What is kept no longer than until `now`, newest first."""
+        its = items.alias("its")
+        over = (
+            select(its.c.id)
+            .where(its.c.keep_until <= to_micros(now), its.c.disposed_at.is_(None))
+            .with_hint(its, _BY_DATE, "sqlite")
+        )
         query = (
             select(items)
-            .where(items.c.keep_until <= to_micros(now), listed_items(sighted(self._connection, viewer)))
+            .where(items.c.id.in_(over), listed_items(sighted(self._connection, viewer)))
             .order_by(items.c.id.desc())
             .limit(limit)
         )
@@ -205,9 +213,8 @@ class SqlDisposals:
 
     def units_due(self, until: datetime) -> Sequence[str]:
         """Units with something that falls due by then."""
-        return (
-            self._connection.execute(select(items.c.unit).where(_falls_due(until)).distinct()).scalars().all()
-        )
+        query = select(items.c.unit).where(_falls_due(until)).distinct()
+        return self._connection.execute(query.with_hint(items, _BY_DATE, "sqlite")).scalars().all()
 
     def falling_due(self, unit: str, until: datetime, limit: int) -> Sequence[str]:
         """What of this unit falls due by then, the earliest first."""
@@ -215,6 +222,7 @@ class SqlDisposals:
             self._connection.execute(
                 select(items.c.id)
                 .where(items.c.unit == unit, _falls_due(until))
+                .with_hint(items, _BY_DATE, "sqlite")
                 .order_by(items.c.keep_until, items.c.id)
                 .limit(limit)
             )

@@ -34,7 +34,6 @@ disposal_items = Table(
     Column("item_id", ForeignKey("items.id"), primary_key=True),
     Column("spared", String(24)),
     Column("tombstone", Text),
-    Index("ix_disposal_items_item_id", "item_id"),
 )
 
 disposal_times = Table(

@@ -18,10 +18,14 @@ from custody.signing import open_signer
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.cli import main
 from custos.clock import SystemClock
+from custos.instance import only_disposer
 from evidence.agents import Role
 from evidence.canonical import canonical
 from evidence.disposal import Fate
 from evidence.errors import Conflict, Disposed, Unavailable
+from evidence.ids import new_id
+from evidence.items import Intent
+from evidence.jobs import JobState, Stage
 from evidence.keys import certificate_key
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
@@ -377,6 +381,70 @@ def test_what_was_disposed_of_and_is_sent_again_is_an_item_of_its_own(office: Of
     again = office.server.client(Role.OFFICER).kept(data, "x.png", device="CAM-9")
     assert again != first
     assert office.server.client(Role.SUPERVISOR).get(f"/items/{again}/original").status == 200
+
+
+def test_what_is_sent_again_while_it_is_disposed_of_is_not_acknowledged(office: Office) -> None:
+    server, item = office.server, office.items[0]
+    services, now = server.services, SystemClock().now()
+    found = server.do(services.catalogue.read(lambda tx: tx.items.get(item)))
+    assert found is not None
+    server.bell.answers = False
+    sender = server.client(Role.OFFICER)
+    upload = sender.send(b"the same bytes, as far as the commit knows", "again.png", device="CAM-1")
+    intent = Intent(
+        upload.rpartition("/")[2], item, new_id(now), found.key, found.sha256, now, now, now, "image",
+        "image/png", resubmission=True,
+    )  # fmt: skip
+    server.do(services.catalogue.write(lambda tx: tx.uploads.add_intent(intent)))
+    office.run(office.approved(item))
+    (job,) = server.run(Stage.COMMIT)
+    assert (job.state, job.code) == (JobState.FAILED, "disposed")
+    assert sender.get(f"{upload}/receipt").code == "not-yet"
+    assert sender.get(upload).json()["state"] == "accepted"
+
+
+def test_the_command(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, (item, other, _) = office.server, office.items
+    monkeypatch.setenv("CUSTOS_DATA", str(server.data))
+    monkeypatch.setenv("CUSTOS_PROTECTION__IMMUTABLE", "false")
+    monkeypatch.setenv("CUSTOS_MEDIA__SANDBOX", "prefer")
+
+    def custos(*arguments: str) -> tuple[int, str]:
+        status = main(["dispose", *arguments])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    assert custos("list") == (0, "No approved disposal waits.\n")
+    assert custos("run") == (0, "No approved disposal waits.\n")
+    first, second = office.approved(item), office.approved(other)
+    status, words = custos("list")
+    assert (status, first in words, second in words, "到期" in words) == (0, True, True, True)
+    status, words = custos("run")
+    assert (status, "[no-trusted-time]" in words) == (2, True)
+    authorities = {office.authority.url: str(office.authority.root)}
+    monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps(authorities))
+    with only_disposer(server.data, server.data / "run"):
+        status, words = custos("run")
+        assert (status, "[already-running]" in words) == (2, True)
+    status, words = custos("run", "--proposal", second)
+    assert (status, "1 disposed of, 0 spared" in words, first in words) == (0, True, False)
+    assert custos("run", "--proposal", second)[0] == 2
+    assert custos("run", "--proposal", "x")[0] == 2
+    who = server.client(Role.SUPERVISOR).get("/session").json()["username"]
+    services = server.services
+    agent = server.do(services.catalogue.read(lambda tx: tx.agents.by_username(who)))[0]  # type: ignore[index]
+    content = server.do(services.reading.content(agent, item, "original", None))
+    entered = server.do(services.reading.enter(agent, content, (0, 1)))
+    status, words = custos("run")
+    assert (status, f"{item} waits: busy" in words) == (1, True)
+    server.do(services.desk.leave(entered, done=True))
+    assert custos("run")[0] == 0
+    assert office.files() == [one for one in office.files() if office.items[2] in one]
+    monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps({"http://x": "/nowhere.pem"}))
+    status, words = custos("run")
+    assert (status, "[no-such-file]" in words) == (2, True)
 
 
 def test_a_unit_is_told_once_a_week_what_falls_due(office: Office) -> None:

@@ -57,7 +57,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("proposal_id", "item_id", name=op.f("pk_disposal_items")),
     )
-    op.create_index("ix_disposal_items_item_id", "disposal_items", ["item_id"], unique=False)
     op.create_table(
         "disposal_times",
         sa.Column("id", sa.String(length=36), nullable=False),
