@@ -32,6 +32,7 @@ from evidence.disposal import (
     PASSING,
     CopyOut,
     Fate,
+    Outcome,
     Proposal,
     ProposalState,
     Tombstone,
@@ -189,7 +190,7 @@ class Disposing:
             payload = encode_certificate(
                 standing,
                 outcomes,
-                tx.disposals.times(proposal.id),
+                _used(tx.disposals.times(proposal.id), outcomes),
                 {item_id: _copies(tx.events.history(item_id, _EVERY_EVENT)) for item_id in gone},
                 certificate_id=derived_id(proposal.id, "certificate"),
                 checked_at=checked_at,
@@ -246,6 +247,12 @@ def _bury(
         event_digest(event.data),
     )  # fmt: skip
     tx.disposals.bury(proposal.id, tombstone)
+
+
+def _used(times: Sequence[TrustedTime], outcomes: Sequence[Outcome]) -> Sequence[TrustedTime]:
+    """Those under which something went; if nothing did, the last one, by which it was judged."""
+    used = {one.tombstone.time_id for one in outcomes if one.tombstone is not None}
+    return [one for one in times if one.id in used] or times[-1:]
 
 
 def _in_order(item: Item, keys: Sequence[str] | set[str]) -> list[str]:

@@ -143,7 +143,7 @@ def approved(proposal: Proposal, agent_id: str, now: datetime, fates: Mapping[st
         raise Conflict("own-proposal", "Somebody else has to approve what you proposed.")
     if any(one.agent_id == agent_id for one in proposal.approvals):
         raise Conflict("approved-already", "You approved it already; it takes another person.")
-    not_due = sorted({fates.get(one, Fate.NOT_FOUND) for one in proposal.items} - {Fate.DUE})
+    not_due = sorted({fates.get(one, Fate.NOT_FOUND) for one in proposal.items} - {Fate.DUE} - PASSING)
     if not_due:
         raise Conflict(
             "not-due",

@@ -52,6 +52,8 @@ def run_waiting(arguments: argparse.Namespace) -> int:
         raise Conflict("not-approved", "That is not the identifier of a disposal.")
 
     async def carry_out(services: Services) -> bool:
+        # What a server that is not running any more left open would be waited for in vain.
+        await services.desk.close_abandoned()
         disposing = _disposing(settings, services)
         waiting = [one.id for one in await disposing.waiting()] if wanted is None else [wanted]
         done = True

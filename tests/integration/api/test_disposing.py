@@ -19,7 +19,7 @@ from evidence.canonical import canonical
 from evidence.disposal import Fate
 from evidence.errors import Conflict, Disposed, Unavailable
 from evidence.ids import new_id
-from evidence.items import Intent
+from evidence.items import Intent, Viewing
 from evidence.jobs import JobState, Stage
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
@@ -82,6 +82,10 @@ def test_an_open_viewing_postpones_it_and_a_lock_of_the_store_spares_it(office: 
     server.do(services.desk.leave(entered, done=True))
     carried = office.run(proposal)
     assert (carried.disposed, carried.spared, carried.done) == (1, 1, True)
+    assert carried.proposal.certificate is not None
+    said = statement(carried.proposal.certificate)
+    # The time by which nothing went is left out.
+    assert [one["id"] for one in said["trusted_times"]] == [one["trusted_time"] for one in said["items"]]
     assert [one for one in office.files() if other in one]
     assert not [one for one in office.files() if item in one]
 
@@ -197,6 +201,12 @@ def test_the_command(
     with only_disposer(server.data, server.data / "run"):
         status, words = custos("run")
         assert (status, "[already-running]" in words) == (2, True)
+    long_ago = SystemClock().now() - timedelta(hours=1)
+    abandoned = Viewing(
+        new_id(long_ago), office.agent(Role.SUPERVISOR).id, other, "original", (0, 1), None, long_ago, long_ago,
+        new_id(long_ago),
+    )  # fmt: skip
+    server.do(server.services.catalogue.write(lambda tx: tx.viewings.open(abandoned)))
     status, words = custos("run", "--proposal", second)
     assert (status, "1 disposed of, 0 spared" in words, first in words) == (0, True, False)
     assert custos("run", "--proposal", second)[0] == 2

@@ -83,12 +83,13 @@ def test_two_others_approve_and_nothing_follows_a_refusal(steps: list[tuple[str,
             assert proposal is before
 
 
-@pytest.mark.parametrize("other", [one for one in Fate if one is not Fate.DUE])
+@pytest.mark.parametrize("other", [one for one in Fate if one not in (Fate.DUE, Fate.BUSY)])
 def test_nobody_approves_what_may_not_go(other: Fate) -> None:
     with pytest.raises(Conflict) as error:
         approved(PROPOSAL, "b", NOW, {**DUE, ITEMS[1]: other})
     assert error.value.code == "not-due"
     assert other.value in error.value.message
+    assert approved(PROPOSAL, "b", NOW, {**DUE, ITEMS[1]: Fate.BUSY}).approvals
     with pytest.raises(Conflict) as error:
         approved(PROPOSAL, "b", NOW, {ITEMS[0]: Fate.DUE})
     assert error.value.code == "not-due"
