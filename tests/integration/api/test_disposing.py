@@ -203,8 +203,8 @@ def test_the_command(
         assert (status, "[already-running]" in words) == (2, True)
     long_ago = SystemClock().now() - timedelta(hours=1)
     abandoned = Viewing(
-        new_id(long_ago), office.agent(Role.SUPERVISOR).id, other, "original", (0, 1), None, long_ago, long_ago,
-        new_id(long_ago),
+        new_id(long_ago), office.agent(Role.SUPERVISOR).id, other, "original", (0, 1), None, long_ago,
+        long_ago, new_id(long_ago),
     )  # fmt: skip
     server.do(server.services.catalogue.write(lambda tx: tx.viewings.open(abandoned)))
     status, words = custos("run", "--proposal", second)
