@@ -40,8 +40,10 @@ from evidence.timekeeping import is_live, to_text
 
 PAGE = 50
 #: Items that one notice names; that there are more is seen in the list of what is due.
-_MOST_NOTICED = 1_000
-_NOTICES = 50
+_MOST_NOTICED = 500
+_NOTICES = 10
+#: Identifiers that are asked about in one statement.
+_ASKED_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class Disposal:
 
         def look(tx: Transaction) -> tuple[list[ProposalView], str | None]:
             found = tx.disposals.page(viewer, before=before, limit=PAGE)
-            hidden = tx.access.hidden({item for one in found for item in one.items}, agent.id)
+            hidden = _hidden(tx, [item for one in found for item in one.items], agent)
             above = {unit: tx.units.above(unit) for unit in {one.unit for one in found}}
             seen = [
                 one for one in found if self._may(agent, Action.SEE_DISPOSALS, one, above[one.unit], hidden)
@@ -194,7 +196,11 @@ class Disposal:
             return views, found[-1].id if len(found) == PAGE else None
 
         views, following = await self._catalogue.read(look)
-        await self._record(agent, now, [item for one in views for item in one.proposal.items], "disposals")
+        # Which items they name is shown by each of them, and not here.
+        subjects = tuple(Subject("disposal", one.proposal.id) for one in views)
+        await self._catalogue.record(
+            EventDraft(EventType.LIST_SHOWN, agent.id, now, subjects, detail={"of": "disposals"})
+        )
         return views, following
 
     async def shown(self, agent: Agent, proposal_id: str) -> ProposalView:
@@ -224,7 +230,7 @@ class Disposal:
 
         def look(tx: Transaction) -> Sequence[Notice]:
             found = tx.disposals.notices(viewer, _NOTICES)
-            hidden = tx.access.hidden({item for one in found for item in one.items}, agent.id)
+            hidden = _hidden(tx, [item for one in found for item in one.items], agent)
             return [
                 replace(one, items=tuple(item for item in one.items if item not in hidden)) for one in found
             ]
@@ -292,7 +298,7 @@ class Disposal:
         proposal = tx.disposals.get(proposal_id) if is_id(proposal_id) else None
         if proposal is None:
             raise Denied
-        hidden = tx.access.hidden(proposal.items, agent.id)
+        hidden = _hidden(tx, proposal.items, agent)
         if not self._may(agent, action, proposal, tx.units.above(proposal.unit), hidden):
             raise Denied
         return proposal
@@ -328,6 +334,13 @@ class Disposal:
         await self._catalogue.record(
             EventDraft(EventType.LIST_SHOWN, agent.id, now, subjects, detail={"of": of})
         )
+
+
+def _hidden(tx: Transaction, item_ids: Sequence[str], agent: Agent) -> frozenset[str]:
+    asked = sorted(set(item_ids))
+    steps = range(0, len(asked), _ASKED_AT_ONCE)
+    found = (tx.access.hidden(asked[start : start + _ASKED_AT_ONCE], agent.id) for start in steps)
+    return frozenset().union(*found)
 
 
 def _people(proposal: Proposal) -> set[str]:

@@ -44,7 +44,7 @@ from evidence.events import EventDraft, EventType, Subject, event_digest
 from evidence.fates import fates
 from evidence.ids import derived_id
 from evidence.items import Item
-from evidence.keys import certificate_key, manifest_key
+from evidence.keys import certificate_key, is_key, manifest_key
 from evidence.ports.catalogue import Catalogue, HistoryEntry, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.copies import FingerprintIndex
@@ -99,7 +99,7 @@ class Disposing:
         """Carry the proposal out as far as it goes now; see the module's docstring. Durable on return.
 
         Raises Conflict("not-approved"), Unavailable("no-trusted-time"), Unavailable("clock-disagrees"),
-        Unavailable("something-left").
+        Unavailable("something-left"), Unavailable("foreign-object").
         """
         proposal = await self._catalogue.read(lambda tx: tx.disposals.get(proposal_id))
         if proposal is None or proposal.state is not ProposalState.APPROVED:
@@ -135,7 +135,7 @@ class Disposing:
     async def _bury_item(self, proposal_id: str, item_id: str, time: TrustedTime) -> Fate:
         item = await self._catalogue.read(lambda tx: tx.items.get(item_id))
         assert item is not None
-        keys = _in_order(item, await self._disposer.keys_of(item))
+        keys = _in_order(item, await self._keys(item))
         lock = await self._disposer.locked_until(item)
         locks = {} if lock is None else {item_id: lock}
         held = await self._disposer.is_held(item)
@@ -161,11 +161,21 @@ class Disposing:
 
         return await self._catalogue.write(put)
 
+    async def _keys(self, item: Item) -> Sequence[str]:
+        found = await self._disposer.keys_of(item)
+        if not all(map(is_key, found)):
+            raise Unavailable(
+                "foreign-object",
+                f"Among what the store has of item {item.id} lies something that Custos did not put there. "
+                "Look at it and take it away; then run this again.",
+            )
+        return found
+
     async def _remove(self, tombstone: Tombstone) -> None:
         """Steps 3 and 4. The lock has to have ended before the time under which the item went."""
         item = await self._catalogue.read(lambda tx: tx.items.get(tombstone.item_id))
         assert item is not None
-        there = await self._disposer.keys_of(item)
+        there = await self._keys(item)
         for key in _in_order(item, {*tombstone.keys, *there}):
             await self._disposer.dispose(key, tombstone.at)
         await self._index.drop(item.id)

@@ -176,6 +176,22 @@ def test_what_is_sent_again_while_it_is_disposed_of_is_not_acknowledged(office: 
     assert sender.get(upload).json()["state"] == "accepted"
 
 
+def test_what_custos_did_not_put_there_stops_it(office: Office) -> None:
+    item = office.items[0]
+    proposal = office.approved(item)
+    (manifest,) = [one for one in office.files() if item in one and one.endswith("manifest.json")]
+    foreign = (office.server.data / "store" / "objects" / manifest).with_name("Copy of it")
+    foreign.write_bytes(b"?")
+    before = office.files()
+    with pytest.raises(Unavailable) as error:
+        office.run(proposal)
+    assert error.value.code == "foreign-object"
+    assert office.files() == before
+    assert office.server.client(Role.SUPERVISOR).get(f"/items/{item}").status == 200
+    foreign.unlink()
+    assert office.run(proposal).disposed == 1
+
+
 def test_the_command(
     office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
