@@ -49,11 +49,7 @@ class TimeAuthorities:
     async def stamp(self, statement: bytes) -> TrustedTime:
         """See the port."""
         if not self._roots:
-            raise Unavailable(
-                "no-trusted-time",
-                "No time authority is configured, and nothing is disposed of by this machine's own clock. "
-                "Set `disposal.time_authorities`.",
-            )
+            raise none_configured()
         for url, root in self._roots.items():
             try:
                 return await asyncio.to_thread(_asked, url, root, statement)
@@ -64,6 +60,15 @@ class TimeAuthorities:
             "No configured time authority gave a time that can be trusted; the log says what each did. "
             "Nothing was disposed of. Try again later.",
         )
+
+
+def none_configured() -> Unavailable:
+    """What is said where no authority is configured."""
+    return Unavailable(
+        "no-trusted-time",
+        "No time authority is configured, and nothing is disposed of by this machine's own clock. Set "
+        "`disposal.time_authorities`.",
+    )
 
 
 def read_roots(files: Mapping[str, str]) -> Mapping[str, bytes]:

@@ -45,8 +45,15 @@ def list_waiting(arguments: argparse.Namespace) -> int:
 
 
 def run_waiting(arguments: argparse.Namespace) -> int:
-    """Carry out every disposal that waits, or one; 1 if something of it has to wait still."""
+    """Carry out every disposal that waits, or one; 1 if something of it has to wait still.
+
+    Refuses at once where no time authority is configured, whether or not anything waits.
+    """
+    from custody.trusted_time import none_configured
+
     settings = load_settings(arguments.config)
+    if not settings.disposal.time_authorities:
+        raise none_configured()
     wanted = arguments.proposal
     if wanted is not None and not is_id(wanted):
         raise Conflict("not-approved", "That is not the identifier of a disposal.")

@@ -206,12 +206,13 @@ def test_the_command(
         return status, said.out + said.err
 
     assert custos("list") == (0, "No approved disposal waits.\n")
-    assert custos("run") == (0, "No approved disposal waits.\n")
+    before = office.files()
     first, second = office.approved(item), office.approved(other)
     status, words = custos("list")
     assert (status, first in words, second in words, "到期" in words) == (0, True, True, True)
     status, words = custos("run")
     assert (status, "[no-trusted-time]" in words) == (2, True)
+    assert len(office.files()) == len(before)
     authorities = {office.authority.url: str(office.authority.root)}
     monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps(authorities))
     with only_disposer(server.data, server.data / "run"):
@@ -235,6 +236,7 @@ def test_the_command(
     assert (status, f"{item} waits: busy" in words) == (1, True)
     server.do(services.desk.leave(entered, done=True))
     assert custos("run")[0] == 0
+    assert custos("run") == (0, "No approved disposal waits.\n")
     assert office.files() == [one for one in office.files() if office.items[2] in one]
     monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps({"http://x": "/nowhere.pem"}))
     status, words = custos("run")
