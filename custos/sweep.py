@@ -113,7 +113,7 @@ class Sweep:
         now = self._clock.now()
         before = now + ROLLING_LOCK - RENEWED
         for item in await self._catalogue.read(lambda tx: tx.retention.to_renew(before, _RENEWED_AT_ONCE)):
-            until = lock_for(now, None if item.held else item.keep_until)
+            until = lock_for(now, item.keep_until)
             try:
                 locked = await self._store.extend_lock(item.key, until)
                 await self._store.extend_lock(manifest_key(item.key), until)

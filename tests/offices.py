@@ -96,6 +96,7 @@ def opened_office(data: Path, authority: TimeAuthority) -> Iterator[Office]:
         items = [sender.kept(photo(), f"{n}.png", device="CAM-1") for n in range(3)]
         for item in items:
             sender.settled(item)
+        server.do(server.services.sweep.run())
         Shift.forward = timedelta()
         server._made.clear()
         yield Office(server, authority, items)

@@ -148,7 +148,6 @@ class SqlRetention:
                 items.c.disposed_at.is_(None),
                 items.c.locked_until < to_micros(before),
                 or_(
-                    items.c.held,
                     items.c.keep_until.is_(None),
                     items.c.keep_until > items.c.locked_until,
                 ),

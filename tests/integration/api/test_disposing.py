@@ -36,14 +36,14 @@ def test_the_store_is_told_of_a_hold_and_refuses_by_itself(office: Office) -> No
     assert found is not None
     proposal = office.approved(item)
     hold = legal.post(f"/items/{item}/holds", {"reason": "r", "authority": "a"}).json()["id"]
-    server.do(server.services.sweep._tell_holds())
+    server.do(server.services.sweep.run())
     assert server.do(server.services.store.stat(found.key)).held
     with pytest.raises(Conflict) as error:
         server.do(FilesystemDisposer(server.data / "store").dispose(found.key, datetime.now(UTC)))
     assert error.value.code == "held"
     legal.post(f"/holds/{hold}/lifting", {"reason": "r"})
     assert office.run(proposal).postponed == {item: Fate.BUSY}
-    server.do(server.services.sweep._tell_holds())
+    server.do(server.services.sweep.run())
     assert not server.do(server.services.store.stat(found.key)).held
     assert office.run(proposal).disposed == 1
 
