@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from custody.signing import open_signer
-from custody.trusted_time import TimeAuthorities, read_roots
+from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.instance import only_disposer
 from evidence.agents import Role
 from evidence.canonical import canonical
-from evidence.disposal import Fate
+from evidence.disposal import Fate, time_statement
 from evidence.errors import Conflict, Disposed, Unavailable
 from evidence.ids import new_id
 from evidence.items import Intent, Viewing
@@ -108,25 +109,42 @@ def test_a_clock_set_forward_ends_nothing(office: Office, tmp_path: Path) -> Non
     assert [one for one in office.files() if young in one]
 
 
-def test_only_time_that_can_be_trusted_counts(office: Office, tmp_path: Path) -> None:
+def test_only_time_that_can_be_trusted_counts(
+    office: Office, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     proposal = office.approved(*office.items)
     before = office.files()
-    kept: list[bytes] = []
+    earlier: list[bytes] = []
 
-    def replay(answer: bytes) -> bytes:
-        kept.append(answer)
-        return kept[0]
+    def keep(answer: bytes) -> bytes:
+        earlier.append(answer)
+        return answer
 
     def forge(answer: bytes) -> bytes:
         return answer[:-5] + bytes([answer[-5] ^ 1]) + answer[-4:]
 
-    office.authority.spoil = lambda answer: kept.append(answer) or answer  # type: ignore[func-returns-value]
-    office.server.do(office.disposing._trusted.stamp(b"another statement"))
-    for spoil in (replay, forge, lambda _: b"", lambda answer: answer[:100], lambda _: b"\x30" * 99_999):
+    office.authority.spoil = keep
+    for said in (time_statement(proposal, office.items), b"another statement"):
+        office.server.do(office.disposing._trusted.stamp(said))
+    hostile: list[tuple[Callable[[bytes], bytes], str]] = [
+        (lambda _: earlier[0], "Nonce mismatch"),
+        (lambda _: earlier[1], "Nonce mismatch"),
+        (forge, "verifying certificates"),
+        (lambda _: b"", "no RFC 3161 response"),
+        (lambda answer: answer[:100], "no RFC 3161 response"),
+        (lambda _: b"\x30" * 99_999, "too long"),
+    ]
+    for spoil, reason in hostile:
         office.authority.spoil = spoil
+        caplog.clear()
         with pytest.raises(Unavailable) as error:
             office.run(proposal)
         assert error.value.code == "no-trusted-time"
+        assert reason in caplog.text
+    with pytest.raises(NotTrusted):
+        token_time(earlier[0], b"another statement", office.authority.root.read_bytes())
+    at = token_time(earlier[1], b"another statement", office.authority.root.read_bytes())
+    assert abs(at - datetime.now(UTC)) < timedelta(minutes=5)
     office.authority.spoil = bytes
     with time_authority(tmp_path / "other") as other:
         roots = read_roots({office.authority.url: str(other.root)})
