@@ -80,7 +80,7 @@ class ObjectStore(Protocol):
         """Remove a rendition that can be made again; nothing happens if it is gone already.
 
         Durable on return; repeatable. Raises Conflict("locked") if it was ever locked, whatever the date:
-        that one was disclosed. ValueError if the key is not a rendition's.
+        that one was disclosed; Conflict("held") while it is held. ValueError if the key is not a rendition's.
         """
         ...
 

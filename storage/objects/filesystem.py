@@ -209,6 +209,8 @@ class FilesystemStore:
         path = self._path(key)
         if not is_rendition(key):
             raise ValueError("not a rendition's key")
+        if self._sidecars.is_held(key):
+            raise Conflict("held", "A hold lies on this rendition in the store.")
         if self._sidecars.locked_until(key) is not None:
             raise Conflict("locked", "This rendition is locked like an original: it was disclosed.")
         try:

@@ -105,6 +105,18 @@ async def test_what_is_locked_or_held_is_not_touched(shelf: Shelf) -> None:
     await shelf.disposer.dispose(item.key, UNTIL)
 
 
+async def test_a_rendition_that_is_held_is_not_discarded(shelf: Shelf) -> None:
+    item = await shelf.item()
+    key = (await shelf.disposer.keys_of(item))[-1]
+    assert key.startswith("renditions/")
+    await shelf.store.set_hold(key, True)
+    with pytest.raises(Conflict) as error:
+        await shelf.store.discard_rendition(key)
+    assert error.value.code == "held"
+    await shelf.store.set_hold(key, False)
+    await shelf.store.discard_rendition(key)
+
+
 async def test_nothing_can_be_held_that_is_not_there(shelf: Shelf) -> None:
     with pytest.raises(NotStored):
         await shelf.store.set_hold(original_key(new_id(NOW), SHA256, NOW), True)
