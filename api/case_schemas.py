@@ -167,7 +167,10 @@ class CaseOut(BaseModel):
 
 
 class LinkOut(BaseModel):
-    """A link of a case with an item; one that was withdrawn says when and why."""
+    """A link of a case with an item; one that was withdrawn says when and why.
+
+    An item that was disposed of says when, and by which disposal: that has the certificate.
+    """
 
     id: str
     item: str
@@ -177,6 +180,8 @@ class LinkOut(BaseModel):
     made_at: str
     withdrawn_at: str | None
     withdrawn_for: str | None
+    disposed_at: str | None
+    disposal: str | None
 
 
 class CaseFileOut(CaseOut):
@@ -205,6 +210,8 @@ class CaseFileOut(CaseOut):
                     made_at=to_text(one.link.made_at),
                     withdrawn_at=None if one.link.withdrawn_at is None else to_text(one.link.withdrawn_at),
                     withdrawn_for=one.link.withdrawn_for,
+                    disposed_at=None if one.item.disposed_at is None else to_text(one.item.disposed_at),
+                    disposal=one.item.disposed_in,
                 )
                 for one in view.links
             ],

@@ -11,6 +11,7 @@ from evidence.errors import (
     Conflict,
     CustosError,
     Denied,
+    Disposed,
     Invalid,
     NoSpace,
     PurposeNeeded,
@@ -36,6 +37,7 @@ _BY_CODE = {
 _BY_KIND: tuple[tuple[type[CustosError], int, str], ...] = (
     (Unauthenticated, 401, "Sign in first"),
     (Denied, 404, "Not found"),
+    (Disposed, 410, "Disposed of"),
     (PurposeNeeded, 403, "Purpose needed"),
     (Unsatisfiable, 416, "Range not satisfiable"),
     (Conflict, 409, "Conflict"),

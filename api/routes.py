@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import content, reading, session, tus, upkeep
 from api.case_routes import CASE_ROUTES
+from api.disposal import DISPOSAL_ROUTES
 from api.dossier_routes import DOSSIER_ROUTES
 from api.figures import FIGURE_ROUTES
 from api.log import LOG_ROUTES
@@ -171,6 +172,7 @@ ROUTES: tuple[Route, ...] = (
         errors=(400,),
         tag="work",
     ),
+    *DISPOSAL_ROUTES,
     *DOSSIER_ROUTES,
     *FIGURE_ROUTES,
     *RECORDING_ROUTES,

@@ -12,7 +12,7 @@ from evidence.access import Viewer
 from evidence.agents import Action, Agent, Restriction
 from evidence.allowed import allowed_case, allowed_item
 from evidence.cases import Case, Origin, checked_link, checked_reason
-from evidence.errors import Denied, Invalid
+from evidence.errors import Denied, Disposed, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import is_id
 from evidence.items import Item
@@ -34,6 +34,7 @@ class Fate(StrEnum):
 
     LINKED = "linked"
     ALREADY = "already-linked"
+    DISPOSED = "disposed"
     NOT_FOUND = "not-found"
 
 
@@ -75,6 +76,8 @@ class Linking:
                 item = allowed_item(tx, self._authority, agent, Action.LINK, item_id, now)
             except Denied:
                 return Fate.NOT_FOUND
+            except Disposed:
+                return Fate.DISPOSED
             if tx.links.live(case.id, item.id) is not None:
                 return Fate.ALREADY
             if not preview:

@@ -40,6 +40,7 @@ def examine(settings: Settings, *, sqlite_version: str, sandbox: tuple[bool, str
         *examine_sandbox(settings, sandbox),
         examine_sqlite(sqlite_version),
         examine_clock(synchronisation()),
+        examine_trusted_time(settings),
     ]
 
 
@@ -126,4 +127,27 @@ def examine_clock(state: Synchronisation) -> Finding:
         "clock",
         "Whether the clock is synchronised cannot be found out here (a container may forbid the question), "
         "and every receipt will say so. See to it on the machine that runs the container.",
+    )
+
+
+def examine_trusted_time(settings: Settings) -> Finding:
+    """Whether a disposal could be carried out; that nothing can go is a state to be in, and said."""
+    authorities = settings.disposal.time_authorities
+    if not authorities:
+        return Finding(
+            "warning",
+            "trusted-time",
+            "No time authority is configured: disposals can be proposed and approved, and none is carried "
+            "out. Set `disposal.time_authorities` once recordings are to be disposed of.",
+        )
+    missing = [url for url, root in authorities.items() if not Path(root).is_file()]
+    if missing:
+        return Finding(
+            "problem",
+            "trusted-time",
+            f"The root certificates of {', '.join(missing)} are not where `disposal.time_authorities` says: "
+            "its time cannot be checked, and no disposal is carried out by it.",
+        )
+    return Finding(
+        "ok", "trusted-time", f"Disposals are carried out by the time of {', '.join(authorities)}."
     )

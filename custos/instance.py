@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from evidence.errors import Invalid
 
 LOCK_FILE = "custos.lock"
+DISPOSER_LOCK_FILE = "dispose.lock"
 
 
 @contextmanager
 def only_instance(data: Path, run: Path) -> Iterator[None]:
-    """Hold the data directory for this process; makes `data` and `run` (mode 0700) if they are missing.
+    """Hold the data directory for this process; see `_only`."""
+    with _only(data, run, LOCK_FILE, _in_use):
+        yield
+
+
+@contextmanager
+def only_disposer(data: Path, run: Path) -> Iterator[None]:
+    """Be the one process that disposes; the server may run beside it. Raises as `only_instance` does."""
+    with _only(data, run, DISPOSER_LOCK_FILE, _disposes):
+        yield
+
+
+@contextmanager
+def _only(data: Path, run: Path, name: str, words: Callable[[bytes], str]) -> Iterator[None]:
+    """Hold a lock file for this process; makes `data` and `run` (mode 0700) if they are missing.
 
     The kernel drops the lock with the process, however it ends: a lock file that lies there says
     nothing. Raises Invalid("already-running") that names the other process, or
@@ -24,7 +39,7 @@ def only_instance(data: Path, run: Path) -> Iterator[None]:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         run.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(run / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(run / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Invalid(
             "data-not-writable",
@@ -35,12 +50,18 @@ def only_instance(data: Path, run: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Invalid("already-running", _in_use(os.pread(descriptor, 32, 0))) from None
+            raise Invalid("already-running", words(os.pread(descriptor, 32, 0))) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _disposes(written: bytes) -> str:
+    number = written.strip().decode("ascii", "replace")
+    who = f"process {number}" if number.isdecimal() else "another process"
+    return f"A disposal is being carried out already, by {who}. Wait until that one is done."
 
 
 def _in_use(written: bytes) -> str:

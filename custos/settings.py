@@ -196,6 +196,18 @@ class CustodySettings(_Section):
     )
 
 
+class DisposalSettings(_Section):
+    """Disposal 销毁."""
+
+    time_authorities: dict[str, str] = _setting(
+        {},
+        "Time authorities (RFC 3161) by their addresses, each with the file of its root certificates; in a "
+        "file a table, in the environment a JSON object. The first that answers rightly is taken. Without "
+        "one nothing is disposed of.",
+        "PEM files by the authority's address",
+    )
+
+
 class LogSettings(_Section):
     """What is written to standard error."""
 
@@ -229,6 +241,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
     custody: CustodySettings = CustodySettings()
+    disposal: DisposalSettings = DisposalSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data", mode="after")

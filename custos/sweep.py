@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 
+from cases.disposal import Disposal
 from cases.retention import Schedules
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
@@ -24,7 +26,7 @@ from evidence.ports.objects import NotStored, ObjectStore
 from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
-from evidence.timekeeping import to_text
+from evidence.timekeeping import is_live, to_text
 from ingest.uploads import Uploads
 from retrieval.playbacks import Playbacks
 from retrieval.viewings import ViewingDesk
@@ -37,6 +39,7 @@ _RENEWED_AT_ONCE = 100
 #: Entries of the search that are made in one transaction, and transactions in one sweep.
 _ENTRIES = 20
 _ENTRY_BATCHES = 20
+_DISPOSAL_EVERY = timedelta(hours=1)
 
 
 class Sweep:
@@ -52,6 +55,7 @@ class Sweep:
         desk: ViewingDesk,
         schedules: Schedules,
         playbacks: Playbacks,
+        disposal: Disposal,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -61,6 +65,8 @@ class Sweep:
         self._desk = desk
         self._schedules = schedules
         self._playbacks = playbacks
+        self._disposal = disposal
+        self._looked_at: datetime | None = None
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -75,8 +81,10 @@ class Sweep:
             self._discard_parts,
             self._schedules.catch_up,
             self._renew_locks,
+            self._tell_holds,
             self._make_entries,
             self._count,
+            self._look_at_disposal,
         ):
             try:
                 await step()
@@ -109,7 +117,7 @@ class Sweep:
         now = self._clock.now()
         before = now + ROLLING_LOCK - RENEWED
         for item in await self._catalogue.read(lambda tx: tx.retention.to_renew(before, _RENEWED_AT_ONCE)):
-            until = lock_for(now, None if item.held else item.keep_until)
+            until = lock_for(now, item.keep_until)
             try:
                 locked = await self._store.extend_lock(item.key, until)
                 await self._store.extend_lock(manifest_key(item.key), until)
@@ -133,6 +141,15 @@ class Sweep:
         for item_id in await self._catalogue.read(lambda tx: tx.parts.joined(now - PARTS_KEPT, _AT_ONCE)):
             await self._discard(item_id, now)
 
+    async def _tell_holds(self) -> None:
+        """The store refuses to remove what it holds, whatever the catalogue says by then."""
+        for item in await self._catalogue.read(lambda tx: tx.retention.untold_holds(_RENEWED_AT_ONCE)):
+            # Where nothing lies any more, there is nothing to be held.
+            with suppress(NotStored):
+                for key in (item.key, manifest_key(item.key)):
+                    await self._store.set_hold(key, item.held)
+            await self._catalogue.write(partial(_told, item_id=item.id, held=item.held))
+
     async def _make_entries(self) -> None:
         """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""
         for _ in range(_ENTRY_BATCHES):
@@ -150,6 +167,15 @@ class Sweep:
                 await self._catalogue.write(lambda tx: tx.figures.settle(_ENTRIES))
             else:
                 return
+
+    async def _look_at_disposal(self) -> None:
+        """Notices and late disposals, once in an hour: neither is a matter of seconds."""
+        now = self._clock.now()
+        if self._looked_at is not None and is_live(self._looked_at + _DISPOSAL_EVERY, now, _DISPOSAL_EVERY):
+            return
+        await self._disposal.give_notice()
+        await self._disposal.watch()
+        self._looked_at = now
 
     async def _discard(self, item_id: str, now: datetime) -> None:
         def of_parts(tx: Transaction) -> list[Rendition]:
@@ -180,6 +206,10 @@ class Sweep:
 
 def _recount(tx: Transaction, item_ids: Sequence[str]) -> None:
     tx.figures.recount(item_ids)
+
+
+def _told(tx: Transaction, item_id: str, held: bool) -> None:
+    tx.retention.told_hold(item_id, held)
 
 
 def _renewed(tx: Transaction, item: Item, until: datetime, now: datetime) -> None:

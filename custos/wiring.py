@@ -15,6 +15,7 @@ from functools import partial
 
 from cases.checklists import Checklists
 from cases.dispatching import Dispatching
+from cases.disposal import Disposal
 from cases.figures import FigureDesk
 from cases.files import CaseFiles
 from cases.forms import Forms
@@ -38,6 +39,7 @@ from custos.work import JobRunner
 from evidence.dispatch import zone_of
 from evidence.jobs import Stage
 from evidence.ports.catalogue import Catalogue
+from evidence.ports.copies import FingerprintIndex
 from evidence.ports.doorbell import Doorbell
 from evidence.ports.objects import ObjectStore
 from evidence.ports.work import StageWork
@@ -89,6 +91,7 @@ class Services:
     rights: Rights
     schedules: Schedules
     holds: Holds
+    disposal: Disposal
     copies: CopySearch
     recordings: Recordings
     search: Search
@@ -105,6 +108,7 @@ class Services:
     work: JobRunner
     sweep: Sweep
     signer: FileSigner
+    index: FingerprintIndex
 
 
 @asynccontextmanager
@@ -160,6 +164,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         }
         playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)
+        disposal = Disposal(catalogue, authority, clock)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -180,6 +185,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Rights(catalogue, authority, clock),
                 schedules,
                 Holds(catalogue, authority, clock),
+                disposal,
                 CopySearch(catalogue, index, authority, clock),
                 Recordings(catalogue, authority, clock),
                 Search(catalogue, authority, clock),
@@ -194,8 +200,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Proofs(catalogue, authority, clock, signer.note_key),
                 Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal),
                 signer,
+                index,
             )
         finally:
             await desk.close_ended(everything=True)

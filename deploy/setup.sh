@@ -3,7 +3,7 @@
 #
 #   deploy/setup.sh run     what a server needs
 #   deploy/setup.sh demo    and clips, speech and fonts for the demonstration
-#   deploy/setup.sh test    and development tools, Chromium and nginx
+#   deploy/setup.sh test    and development tools, Chromium, nginx and openssl
 #   deploy/setup.sh bench   what the benchmarks need
 #
 # May be run again at any time: it does what is missing, and nothing (in well under a second) when nothing is.
@@ -32,7 +32,7 @@ wanted_packages() {
     if [[ "$(find_python)" == /usr/bin/python3 ]]; then echo python3-venv; fi
     case "$MODE" in
     demo) echo espeak-ng fonts-dejavu-core ;;
-    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light ;;
+    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light openssl ;;
     bench) echo nginx-light curl ;;
     esac
 }

@@ -62,6 +62,9 @@ class Action(StrEnum):
     REVIEW = "review"
     SEE_REVIEWS = "see-reviews"
     DRAW_SAMPLE = "draw-sample"
+    SEE_DISPOSALS = "see-disposals"
+    PROPOSE_DISPOSAL = "propose-disposal"
+    APPROVE_DISPOSAL = "approve-disposal"
 
 
 @dataclass(frozen=True, slots=True)

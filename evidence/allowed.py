@@ -9,11 +9,12 @@ from datetime import datetime
 from evidence.access import Viewer
 from evidence.agents import Action, Agent
 from evidence.cases import Case
-from evidence.errors import Denied, Invalid, PurposeNeeded
+from evidence.errors import Denied, Disposed, Invalid, PurposeNeeded
 from evidence.ids import is_id
 from evidence.items import Item
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Transaction
+from evidence.timekeeping import to_text
 from evidence.timeline import TimeLine, time_line
 
 #: Segments of one recording that are looked at.
@@ -31,6 +32,7 @@ def allowed_item(
 ) -> Item:
     """The item, if the agent may do this with it; raises Denied, also if there is none, and PurposeNeeded.
 
+    Of what was disposed of only the history is left; whoever asks for more and could see it gets Disposed.
     `purpose` is what they say that they look for now; without it counts what they stated before.
     """
     return allowed_items(tx, authority, agent, action, [item_id], now, purpose)[0]
@@ -61,6 +63,9 @@ def allowed_items(
             closed = error
     if closed is not None:
         raise closed
+    for item in found:
+        if item.disposed_at is not None and action is not Action.SEE_HISTORY:
+            raise Disposed(to_text(item.disposed_at), item.disposed_in or "")
     return found
 
 

@@ -4,6 +4,7 @@
     ├── Invalid            the request itself is wrong; sending it again changes nothing
     ├── Unauthenticated    nobody is signed in
     ├── Denied             signed in, but may not, or the thing may not exist (never says which)
+    ├── Disposed           it was here and is disposed of; only said to whoever could see it
     ├── PurposeNeeded      allowed, but only to whoever says what they look for
     ├── Conflict           right in itself, but not now: another request or state is in the way
     ├── TooLarge           a length or quota would be exceeded
@@ -42,6 +43,17 @@ class Denied(CustosError):
 
     def __init__(self, message: str = "There is nothing here that you may see.") -> None:
         super().__init__("not-found", message)
+
+
+class Disposed(CustosError):
+    """The item was disposed of; whoever could see it is told when and by which certificate."""
+
+    def __init__(self, at: str, proposal: str) -> None:
+        super().__init__(
+            "disposed",
+            f"This was disposed of on {at[:10]}, as its retention was over. The certificate is that of "
+            f"disposal {proposal}.",
+        )
 
 
 class PurposeNeeded(CustosError):

@@ -74,6 +74,13 @@ class EventType(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
     LOCK_RENEWED = "lock.renewed"
+    DISPOSAL_NOTICED = "disposal.noticed"
+    DISPOSAL_PROPOSED = "disposal.proposed"
+    DISPOSAL_APPROVED = "disposal.approved"
+    DISPOSAL_REFUSED = "disposal.refused"
+    ITEM_SPARED = "item.spared"
+    ITEM_DISPOSED = "item.disposed"
+    DISPOSAL_CERTIFIED = "disposal.certified"
     RECORDING_JOINED = "recording.joined"
     RECORDING_PARTED = "recording.parted"
     MARK_MADE = "mark.made"
@@ -155,6 +162,13 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.HOLD_PLACED: "policy assignment",
     EventType.HOLD_LIFTED: "policy assignment",
     EventType.LOCK_RENEWED: "policy assignment",
+    EventType.DISPOSAL_NOTICED: None,
+    EventType.DISPOSAL_PROPOSED: None,
+    EventType.DISPOSAL_APPROVED: "policy assignment",
+    EventType.DISPOSAL_REFUSED: None,
+    EventType.ITEM_SPARED: None,
+    EventType.ITEM_DISPOSED: "deletion",
+    EventType.DISPOSAL_CERTIFIED: None,
     EventType.RECORDING_JOINED: "metadata modification",
     EventType.RECORDING_PARTED: "metadata modification",
     EventType.MARK_MADE: "metadata modification",

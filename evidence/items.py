@@ -180,6 +180,9 @@ class Item:
     held: bool = False
     #: The officer whose recording it is, if a station sent it for them.
     officer_id: str | None = None
+    #: When it was disposed of, and by which proposal; what it was stays.
+    disposed_at: datetime | None = None
+    disposed_in: str | None = None
 
     @property
     def owner(self) -> str:

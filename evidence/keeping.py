@@ -14,7 +14,7 @@ from evidence.timekeeping import to_text
 
 def reckon(tx: Transaction, items: Iterable[Item], now: datetime) -> int:
     """Reckon these items anew by the schedule in force; how many are kept longer or shorter than before."""
-    found = list(items)
+    found = [item for item in items if item.disposed_at is None]
     schedule = tx.retention.in_force()
     version = 0 if schedule is None else schedule.version
     cases = tx.retention.cases_ever({item.id for item in found})

@@ -30,6 +30,18 @@ def rendition_key(item_id: str, rendition_id: str, name: str) -> str:
     return f"renditions/{item_id}/{rendition_id}/{name}"
 
 
+def certificate_key(proposal_id: str) -> str:
+    """`disposals/{proposal-id}/certificate`."""
+    if not is_id(proposal_id):
+        raise ValueError("an identifier is needed")
+    return f"disposals/{proposal_id}/certificate"
+
+
+def places_of(item_id: str, original: str) -> tuple[str, str]:
+    """The two directories below which everything of an item lies, its original being under that key."""
+    return original.rpartition("/")[0], f"renditions/{item_id}"
+
+
 def is_key(key: str) -> bool:
     """Whether `key` is a relative path of plain names, safe on any store."""
     return all(_NAME.fullmatch(part) for part in key.split("/"))

@@ -81,9 +81,9 @@ def _written_in(tx: Transaction, linked: Sequence[Case]) -> Sequence[str]:
 
 
 def refresh(tx: Transaction, item_id: str) -> None:
-    """Make the item's entry anew; nothing happens if there is no such item."""
+    """Make the item's entry anew; nothing happens if there is no such item, or if it was disposed of."""
     item = tx.items.get(item_id)
-    if item is not None:
+    if item is not None and item.disposed_at is None:
         tx.search.put(entry_of(gather(tx, item)))
 
 

@@ -42,6 +42,8 @@ _KEEP_FILES = {
     Action.IMPORT_LISTS: Reach.UNIT,
     Action.STATE_PARTICULARS: Reach.UNIT,
     Action.WRITE_NOTE: Reach.UNIT,
+    Action.SEE_DISPOSALS: Reach.UNIT,
+    Action.PROPOSE_DISPOSAL: Reach.UNIT,
 }
 _REVIEW = {Action.REVIEW: Reach.UNIT}
 _OWN = {
@@ -72,6 +74,8 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.DRAW_SAMPLE: Reach.UNIT,
         Action.HOLD: Reach.UNIT,
         Action.WRITE_NOTE: Reach.UNIT,
+        Action.SEE_DISPOSALS: Reach.UNIT,
+        Action.APPROVE_DISPOSAL: Reach.UNIT,
     },
     Role.SUPERVISOR: {
         **_SEE,
@@ -83,11 +87,13 @@ TABLE: dict[Role, dict[Action, Reach]] = {
         Action.RESTRICT: Reach.UNIT,
         Action.RETRY_JOBS: Reach.UNIT,
         Action.SET_FORMS: Reach.UNIT,
+        Action.APPROVE_DISPOSAL: Reach.UNIT,
     },
     Role.AUDITOR: {
         Action.SEE_HISTORY: Reach.ALL,
         Action.SEE_JOBS: Reach.ALL,
         Action.SEE_SCHEDULES: Reach.ALL,
+        Action.SEE_DISPOSALS: Reach.ALL,
     },
     Role.ADMINISTRATOR: {
         Action.SEE_JOBS: Reach.ALL,

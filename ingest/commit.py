@@ -194,13 +194,13 @@ class CommitStage:
         return item
 
     async def _resubmit(self, lease: Lease, upload: Upload, intent: Intent) -> None:
+        await lease.read(lambda tx: _still_kept(tx, intent))
         # The intent stands, so a retry never asks for these bytes again.
         await asyncio.to_thread(self._staging.discard, upload.id)
         now = self._clock.now()
 
         def complete(tx: Transaction) -> None:
-            item = tx.items.get(intent.item_id)
-            assert item is not None
+            item = _still_kept(tx, intent)
             event: SealedEvent = tx.events.append(
                 EventDraft(
                     EventType.ITEM_RESUBMITTED,
@@ -235,6 +235,19 @@ class CommitStage:
         tx.uploads.settle(upload.id, UploadState.COMMITTED, at=now, item_id=item.id)
         # The receipt comes first, so that the read-back finds it and completes it.
         tx.jobs.add(Stage.READ_BACK, item.id, item.unit, now, again=True)
+
+
+def _still_kept(tx: Transaction, intent: Intent) -> Item:
+    """The item that was sent again; whoever sent it still has the bytes, as no receipt was given."""
+    item = tx.items.get(intent.item_id)
+    assert item is not None
+    if item.disposed_at is not None:
+        raise StageFailed(
+            "disposed",
+            "The item that these bytes were kept as was disposed of meanwhile. Send the file again.",
+            final=True,
+        )
+    return item
 
 
 def _officer(tx: Transaction, upload: Upload) -> str | None:

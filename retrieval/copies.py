@@ -74,7 +74,8 @@ class CopySearch:
         items = await self._catalogue.read(
             lambda tx: tx.items.seen_by(viewer, {match.item_id for match in matches})
         )
-        seen = [FoundCopy(items[match.item_id], match) for match in matches if match.item_id in items]
+        there = {one for one, item in items.items() if item.disposed_at is None}
+        seen = [FoundCopy(items[match.item_id], match) for match in matches if match.item_id in there]
         seen = seen[:MOST_SHOWN]
         shown = {item_id, *(copy.item.id for copy in seen)}
         await self._catalogue.record(

@@ -17,14 +17,14 @@ from functools import partial
 from evidence.agents import Agent
 from evidence.canonical import Json
 from evidence.clips import clip_kind
-from evidence.errors import EventNotWritten, Unavailable
+from evidence.errors import Disposed, EventNotWritten, Unavailable
 from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ids import new_id
 from evidence.items import Viewing
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ranges import ByteRange, merge, total
-from evidence.timekeeping import is_live
+from evidence.timekeeping import is_live, to_text
 
 LONGEST = timedelta(minutes=5)
 #: A player that plays asks every few seconds; after this long without a request it has stopped.
@@ -75,7 +75,8 @@ class ViewingDesk:
 
         It is on record of the item, and of what else the content shows something of (`also`).
 
-        On return the opening event is durable. Raises EventNotWritten.
+        On return the opening event is durable. Raises EventNotWritten, and Disposed where the item went
+        between the question whether it may be seen and this.
         """
         key = (agent.id, item_id, content)
         lock = self._opening.setdefault(key, asyncio.Lock())
@@ -166,6 +167,9 @@ class ViewingDesk:
         )
 
         def put(tx: Transaction) -> None:
+            item = tx.items.get(item_id)
+            if item is not None and item.disposed_at is not None:
+                raise Disposed(to_text(item.disposed_at), item.disposed_in or "")
             tx.viewings.open(viewing)
             tx.events.append(
                 EventDraft(

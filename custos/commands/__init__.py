@@ -13,6 +13,7 @@ from typing import TypeAlias
 from custos.commands import (
     alarms,
     demo,
+    dispose,
     doctor,
     figures,
     formats,
@@ -39,6 +40,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     jobs.register,
     alarms.register,
     figures.register,
+    dispose.register,
     search.register,
     verify.register,
     doctor.register,

@@ -1,4 +1,4 @@
-"""`custos verify receipt`: offline, with the public key alone."""
+"""`custos verify receipt` and `custos verify certificate`: offline, with public keys alone."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--key", type=Path, help=f"the public key (default: {PUBLIC_KEY} of this installation)"
     )
     receipt.set_defaults(run=verify_receipt)
+    certificate = kinds.add_parser("certificate", help="check the certificate of a disposal")
+    certificate.add_argument("certificate", type=Path)
+    certificate.add_argument(
+        "--key", type=Path, help=f"the public key (default: {PUBLIC_KEY} of this installation)"
+    )
+    certificate.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        help="root certificates of a time authority, in PEM (default: those of this installation)",
+    )
+    certificate.set_defaults(run=verify_disposal)
 
 
 def verify_receipt(arguments: argparse.Namespace) -> int:
@@ -55,4 +67,38 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     if said["salvaged"]:
         print(f"  SALVAGED    {said['salvaged']}")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
+    return 0
+
+
+def verify_disposal(arguments: argparse.Namespace) -> int:
+    """Print what a disposal certificate proves, status 0; or why it proves nothing, status 1."""
+    from custody.certificates import NotProven, verify_certificate
+
+    key, roots = arguments.key, arguments.root
+    if key is None or roots is None:
+        settings = load_settings(arguments.config)
+        key = key or settings.keys / PUBLIC_KEY
+        roots = roots or [Path(name) for name in settings.disposal.time_authorities.values()]
+    try:
+        pems = [root.read_bytes() for root in roots]
+        said = verify_certificate(arguments.certificate.read_text(), key.read_bytes(), pems).statement
+    except OSError as error:
+        raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Invalid("bad-certificate", "The certificate is not text.") from error
+    except NotProven as error:
+        print(f"NOT VERIFIED: {error}.")
+        return 1
+    print(f"VERIFIED: the certificate of disposal {said['proposal']}.")
+    print(f"  proposed    {said['proposed_at']} by {said['proposed_by']}")
+    for approval in said["approvals"]:
+        print(f"  approved    {approval['at']} by {approval['agent']}")
+    for item in said["items"]:
+        print(f"  disposed    {item['disposed_at']} {item['id']} ({item['size']:,} bytes)")
+        print(f"              sha256 {item['sha256']}, {len(item['keys'])} keys removed")
+        if item["copies"]:
+            print(f"              {len(item['copies'])} copies had left before, which it could not reach")
+    for spared in said["spared"]:
+        print(f"  spared      {spared['id']}: {spared['fate']}")
+    print("The signatures prove who stated this and when, not that no other copy exists.")
     return 0

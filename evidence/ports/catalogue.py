@@ -22,6 +22,7 @@ from evidence.jobs import Job, JobState, Stage
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.clips import Clips
 from evidence.ports.dispatches import Dispatches
+from evidence.ports.disposal import Disposals
 from evidence.ports.dossier import Dossier
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
@@ -362,6 +363,8 @@ class Transaction(Protocol):
     def clips(self) -> Clips: ...
     @property
     def reviews(self) -> Reviews: ...
+    @property
+    def disposals(self) -> Disposals: ...
     @property
     def recordings(self) -> Recordings: ...
     @property

@@ -38,6 +38,7 @@ class ObjectStat:
     size: int
     version: str
     locked_until: datetime | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class ObjectStore(Protocol):
         """Remove a rendition that can be made again; nothing happens if it is gone already.
 
         Durable on return; repeatable. Raises Conflict("locked") if it was ever locked, whatever the date:
-        that one was disclosed. ValueError if the key is not a rendition's.
+        that one was disclosed; Conflict("held") while it is held. ValueError if the key is not a rendition's.
         """
         ...
 
@@ -99,6 +100,13 @@ class ObjectStore(Protocol):
         """Lock until `until` or later: a lock only ever extends, an earlier date changes nothing.
 
         Durable on return; may be repeated; a crash leaves the old or the new lock.
+        """
+        ...
+
+    async def set_hold(self, key: str, held: bool) -> None:
+        """Hold the object, or lift that: while it is held nothing removes it, locked or not.
+
+        Durable on return; may be repeated; a crash leaves the old or the new. Raises NotStored.
         """
         ...
 

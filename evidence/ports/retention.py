@@ -63,6 +63,14 @@ class Retention(Protocol):
         """Raises Conflict("already-lifted")."""
         ...
 
+    def untold_holds(self, limit: int) -> Sequence[Item]:
+        """Items of which the store was told otherwise than whether they are held, oldest first."""
+        ...
+
+    def told_hold(self, item_id: str, held: bool) -> None:
+        """Note what the store was told."""
+        ...
+
     def holds_on(self, subjects: Collection[str]) -> Sequence[Hold]:
         """On any of these items and cases, lifted ones too, oldest first."""
         ...

@@ -91,6 +91,11 @@ def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
 
 
+def listed_items(viewer: Viewer) -> ColumnElement[bool]:
+    """The same for lists: what was disposed of is not in them."""
+    return and_(items.c.disposed_at.is_(None), visible_items(viewer))
+
+
 def _reached_otherwise(viewer: Viewer) -> Select[str]:
     """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
     shared = _shared(viewer.agent_id, viewer.now)
@@ -347,13 +352,16 @@ class SqlAccess:
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether a hold is on the item of `items`, or on a case that it is or was linked to."""
+    """Whether a hold is on the item of `items`, or on a case that it is or was linked to.
+
+    What is disposed of is held by nothing any more.
+    """
     own = exists().where(holds.c.lifted_at.is_(None), holds.c.subject == items.c.id)
     # One level deep: a select inside a select would not know which item is meant.
     by_case = exists().where(
         holds.c.lifted_at.is_(None), holds.c.subject == links.c.case_id, links.c.item_id == items.c.id
     )
-    return or_(own, by_case)
+    return and_(items.c.disposed_at.is_(None), or_(own, by_case))
 
 
 def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:
@@ -378,11 +386,11 @@ def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:
         .values(restriction=after, links=literal(live), held=is_held())
     )
     if (before == _SEALED) != (after == _SEALED):
-        _leave_entries(connection, SqlMarks(connection).beside([item_id]))
+        leave_entries(connection, SqlMarks(connection).beside([item_id]))
     figures.recount([item_id])
 
 
-def _leave_entries(connection: Connection, item_ids: Sequence[str]) -> None:
+def leave_entries(connection: Connection, item_ids: Sequence[str]) -> None:
     """Leave these items' entries of the search to be made anew: what their marks say is of the other too."""
     due = set(
         connection.execute(select(search_due.c.item_id).where(search_due.c.item_id.in_(item_ids))).scalars()

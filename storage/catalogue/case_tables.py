@@ -108,4 +108,5 @@ purposes = Table(
     Column("item_id", ForeignKey("items.id"), primary_key=True),
     Column("purpose", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
+    Index("ix_purposes_item_id", "item_id"),
 )

@@ -14,7 +14,7 @@ from evidence.errors import Conflict
 from evidence.items import Category, Item
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import follow, sighted, visible_cases, visible_items
+from storage.catalogue.access import follow, listed_items, sighted, visible_cases
 from storage.catalogue.case_tables import case_people, cases, links
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.tables import items
@@ -229,6 +229,7 @@ class SqlLinks:
         rows = self._connection.execute(
             select(items)
             .where(items.c.unit == unit, items.c.case_number == number, items.c.links == 0)
+            .where(items.c.disposed_at.is_(None))
             .order_by(items.c.id)
         ).mappings()
         return [codec.item(row) for row in rows]
@@ -237,7 +238,7 @@ class SqlLinks:
         """Items without a live link that `viewer` may see, newest first."""
         query = (
             select(items)
-            .where(items.c.links == 0, visible_items(sighted(self._connection, viewer)))
+            .where(items.c.links == 0, listed_items(sighted(self._connection, viewer)))
             .order_by(items.c.id.desc())
             .limit(limit)
         )

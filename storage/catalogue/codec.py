@@ -169,6 +169,8 @@ def item(row: RowMapping) -> Item:
         keep_basis=row["keep_basis"],
         held=row["held"],
         officer_id=None if row["owner_id"] == row["agent_id"] else row["owner_id"],
+        disposed_at=maybe_time(row["disposed_at"]),
+        disposed_in=row["disposed_in"],
     )
 
 

@@ -114,6 +114,7 @@ class SqlDispatches:
             .where(
                 items.c.unit == unit,
                 items.c.links == 0,
+                items.c.disposed_at.is_(None),
                 recording_starts.c.number == 0,
                 recording_starts.c.begins_us <= to_micros(ends_at + LEEWAY + _FARTHEST_ZONE),
                 recording_starts.c.ends_us >= to_micros(begins_at - LEEWAY - _FARTHEST_ZONE),

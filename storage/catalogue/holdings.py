@@ -12,7 +12,7 @@ from evidence.canonical import Json
 from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
@@ -44,6 +44,7 @@ class SqlItems:
                     items.c.device == device,
                     items.c.unit == unit,
                     items.c.size > 0,
+                    items.c.disposed_at.is_(None),
                 )
                 .order_by(items.c.id)
                 .limit(1)
@@ -58,7 +59,7 @@ class SqlItems:
     ) -> Sequence[Item]:
         """Newest first."""
         viewer = sighted(self._connection, viewer)
-        query = select(items).where(visible_items(viewer)).order_by(items.c.id.desc()).limit(limit)
+        query = select(items).where(listed_items(viewer)).order_by(items.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(items.c.id < before)
         if owner is not None:

@@ -12,7 +12,7 @@ from evidence.ids import earliest_id
 from evidence.ports.lateness import Late, SilentDevice
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.recording_tables import recording_starts
 from storage.catalogue.tables import items
 
@@ -35,7 +35,7 @@ class SqlLateness:
             select(items, late_us)
             .join(recording_starts, recording_starts.c.item_id == items.c.id)
             .where(
-                visible_items(sighted(self._connection, viewer)),
+                listed_items(sighted(self._connection, viewer)),
                 items.c.id >= earliest_id(since),
                 recording_starts.c.number == 0,
                 late_us > by // _MICROSECOND,

@@ -25,7 +25,7 @@ from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
 from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
-from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.day_windows import within_day
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
@@ -158,13 +158,15 @@ class SqlRecordings:
     def members(self, viewer: Viewer, recording_ids: Sequence[str], limit: int) -> Sequence[Member]:
         """The segments of these recordings that the viewer may see."""
         of_these = recording_segments.c.recording_id.in_(recording_ids)
-        return self._members(_members(sighted(self._connection, viewer)).where(of_these).limit(limit))
+        return self._members(
+            _members(_is_listed(sighted(self._connection, viewer))).where(of_these).limit(limit)
+        )
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[str]:
         """Newest first."""
         query = (
             select(recording_segments.c.recording_id)
-            .where(_is_visible(sighted(self._connection, viewer)))
+            .where(_is_listed(sighted(self._connection, viewer)))
             .distinct()
             .order_by(recording_segments.c.recording_id.desc())
             .limit(limit)
@@ -174,10 +176,10 @@ class SqlRecordings:
         return list(self._connection.execute(query).scalars())
 
     def on_day(self, viewer: Viewer, unit: str, device: str, day: Day, limit: int) -> Sequence[Member]:
-        """The device's segments of that day."""
+        """The device's segments of that day; disposed of or not, they are no gap in it."""
         zoned = recording_starts.c.zoned
         return self._members(
-            _members(sighted(self._connection, viewer))
+            _members(_is_visible(sighted(self._connection, viewer)))
             .join(recording_starts, recording_starts.c.item_id == recording_segments.c.item_id)
             .where(
                 recording_starts.c.unit == unit,
@@ -203,11 +205,16 @@ def _is_visible(viewer: Viewer) -> ColumnElement[bool]:
     return exists().where(items.c.id == recording_segments.c.item_id, visible_items(viewer))
 
 
-def _members(viewer: Viewer) -> Select[tuple[str, str, str]]:
+def _is_listed(viewer: Viewer) -> ColumnElement[bool]:
+    """The same without what was disposed of."""
+    return exists().where(items.c.id == recording_segments.c.item_id, listed_items(viewer))
+
+
+def _members(which: ColumnElement[bool]) -> Select[tuple[str, str, str]]:
     segments = recording_segments.c
     return (
         select(segments.item_id, segments.known, segments.recording_id)
-        .where(_is_visible(viewer))
+        .where(which)
         .order_by(segments.item_id)
     )
 

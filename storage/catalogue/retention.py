@@ -27,7 +27,7 @@ from evidence.ports.retention import Month
 from evidence.schedules import Hold, Keep, Rule, Schedule
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import is_held, sighted, visible_items
+from storage.catalogue.access import is_held, listed_items, sighted
 from storage.catalogue.case_tables import cases, links
 from storage.catalogue.cases import case_of
 from storage.catalogue.figures import SqlFigures
@@ -125,14 +125,19 @@ class SqlRetention:
         """Items whose keeping was last reckoned by an older version."""
         return self._items(
             select(items)
-            .where(items.c.schedule_version < version)
+            .where(items.c.schedule_version < version, items.c.disposed_at.is_(None))
             .order_by(items.c.schedule_version, items.c.id)
             .limit(limit)
         )
 
     def page(self, after: str, limit: int) -> Sequence[Item]:
         """Every item after that identifier."""
-        return self._items(select(items).where(items.c.id > after).order_by(items.c.id).limit(limit))
+        return self._items(
+            select(items)
+            .where(items.c.id > after, items.c.disposed_at.is_(None))
+            .order_by(items.c.id)
+            .limit(limit)
+        )
 
     def to_renew(self, before: datetime, limit: int) -> Sequence[Item]:
         """Items fully locked whose lock ends before `before` and before they may go."""
@@ -140,9 +145,9 @@ class SqlRetention:
             select(items)
             .where(
                 items.c.fully_locked,
+                items.c.disposed_at.is_(None),
                 items.c.locked_until < to_micros(before),
                 or_(
-                    items.c.held,
                     items.c.keep_until.is_(None),
                     items.c.keep_until > items.c.locked_until,
                 ),
@@ -156,7 +161,7 @@ class SqlRetention:
         day = cast(items.c.keep_until / _DAY_US, Integer).label("day")
         rows = self._connection.execute(
             select(day, func.count(), func.sum(cast(items.c.held, Integer)))
-            .where(visible_items(sighted(self._connection, viewer)), items.c.keep_until < to_micros(until))
+            .where(listed_items(sighted(self._connection, viewer)), items.c.keep_until < to_micros(until))
             .group_by(day)
         )
         months: dict[str, tuple[int, int]] = {}
@@ -197,6 +202,16 @@ class SqlRetention:
             .values(lifted_at=to_micros(at), lifted_by=agent_id, lifted_for=reason)
         )
         self._follow(hold.subject_id)
+
+    def untold_holds(self, limit: int) -> Sequence[Item]:
+        """Items of which the store was told otherwise than whether they are held."""
+        return self._items(
+            select(items).where(items.c.held != items.c.store_held).order_by(items.c.id).limit(limit)
+        )
+
+    def told_hold(self, item_id: str, held: bool) -> None:
+        """Note what the store was told."""
+        self._connection.execute(update(items).where(items.c.id == item_id).values(store_held=held))
 
     def holds_on(self, subjects: Collection[str]) -> Sequence[Hold]:
         """On any of these items and cases, lifted ones too."""

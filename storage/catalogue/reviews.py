@@ -17,7 +17,7 @@ from evidence.reviews import Outcome, Review, Turn
 from evidence.sampling import Frame, Sample
 from evidence.timekeeping import from_micros, from_text, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import sighted, visible_items
+from storage.catalogue.access import listed_items, sighted
 from storage.catalogue.case_tables import unit_above
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
@@ -93,7 +93,7 @@ class SqlReviews:
                 items.c.unit.in_(self._below(unit)),
                 items.c.turn < Turn.REVIEWED,
                 items.c.owner_id != viewer.agent_id,
-                visible_items(viewer),
+                listed_items(viewer),
             )
             .order_by(items.c.turn, items.c.id)
             .limit(limit)
@@ -113,7 +113,7 @@ class SqlReviews:
                 items.c.committed_at >= to_micros(frame.since),
                 items.c.committed_at < to_micros(frame.until),
                 items.c.restriction != Restriction.SEALED.value,
-                visible_items(viewer),
+                listed_items(viewer),
             )
             .limit(limit)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.catalogue import (
     case_tables,
     dispatch_tables,
+    disposal_tables,
     dossier_tables,
     figure_tables,
     log_tables,
@@ -27,5 +28,6 @@ MODULES = (
     figure_tables,
     log_tables,
     review_tables,
+    disposal_tables,
 )
 metadata = tables.metadata

@@ -6,6 +6,8 @@ searched (`event_subjects`) is a projection that can be rebuilt from the bytes.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -33,6 +36,15 @@ metadata = MetaData(
 ID = String(36)
 #: SQLite counts only INTEGER PRIMARY KEY up by itself.
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _only(which: str) -> dict[str, Any]:
+    """An index of some rows; a question that is to use it carries the same condition."""
+    return {"sqlite_where": text(which), "postgresql_where": text(which)}
+
+
+#: What is looked for again and again is not looked for among all that was ever disposed of.
+_THERE = _only("disposed_at IS NULL")
 
 agents = Table(
     "agents",
@@ -152,9 +164,18 @@ items = Table(
     Index("ix_items_keep_until", "keep_until"),
     Index("ix_items_schedule_version_id", "schedule_version", "id"),
     Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
+    #: When it was disposed of, and by which proposal. The row stays.
+    Column("disposed_at", BigInteger),
+    Column("disposed_in", ID),
+    #: What the store was last told of `held`.
+    Column("store_held", Boolean, nullable=False, server_default="0"),
+    Index("ix_items_keep_until", "keep_until", **_THERE),
+    Index("ix_items_schedule_version_id", "schedule_version", "id", **_THERE),
+    Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until", **_THERE),
+    Index("ix_items_untold_holds", "id", **_only("held != store_held")),
     Index("ix_items_unit_case_number", "unit", "case_number"),
     Index("ix_items_restriction_id", "restriction", "id"),
-    Index("ix_items_unit_links_id", "unit", "links", "id"),
+    Index("ix_items_unit_links_id", "unit", "links", "id", **_THERE),
     Index("ix_items_unit_id", "unit", "id"),
     Index("ix_items_owner_id_id", "owner_id", "id"),
     Index("ix_items_sha256_device_unit", "sha256", "device", "unit"),
@@ -192,6 +213,7 @@ stills = Table(
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("shown_us", BigInteger, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
+    Index("ix_stills_item_id", "item_id"),
 )
 
 recoveries = Table(
@@ -202,6 +224,7 @@ recoveries = Table(
     Column("sibling_id", ForeignKey("items.id"), nullable=False),
     Column("agent_id", ForeignKey("agents.id"), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
+    Index("ix_recoveries_item_id", "item_id"),
 )
 
 parts = Table(
@@ -325,6 +348,7 @@ alarms = Table(
     Column("message", Text, nullable=False),
     Column("raised_at", BigInteger, nullable=False),
     Column("cleared_at", BigInteger),
+    Index("ix_alarms_subject", "subject"),
 )
 
 #: Anonymous noise, counted by kind and hour.

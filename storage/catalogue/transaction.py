@@ -11,6 +11,7 @@ from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.clips import SqlClips
 from storage.catalogue.custody_log import SqlCustodyLog
 from storage.catalogue.dispatches import SqlDispatches
+from storage.catalogue.disposal import SqlDisposals
 from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.holdings import SqlItems
@@ -53,6 +54,7 @@ class SqlTransaction:
         self.playbacks = SqlPlaybacks(connection)
         self.clips = SqlClips(connection)
         self.reviews = SqlReviews(connection, self.figures)
+        self.disposals = SqlDisposals(connection, self.figures)
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.log = SqlCustodyLog(connection)

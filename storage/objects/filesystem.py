@@ -7,8 +7,9 @@ refuses to overwrite; (5) fsync of the directory, so that the name is durable; (
 name and fsync there; (7) the immutable flag, last, since a flagged inode cannot lose its staging name.
 The catalogue's row comes after all of it. Every step may be repeated.
 
-Locks are create-only empty files `{root}/locks/{key}/{microseconds}`: the latest date counts, so a lock
-can only extend. What this protects against is said by `custos doctor`: root can undo all of it.
+Locks and holds are create-only empty files beside the objects (`storage.objects.sidecars`), so that a lock
+can only extend. Nothing here removes an original; what does is a class that no service has. What this
+protects against is said by `custos doctor`: root can undo all of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from typing import BinaryIO
 from evidence.errors import Conflict, Unavailable
 from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat
-from evidence.timekeeping import from_micros, to_micros
 from storage.objects.disk import (
     has_writer,
     make_directories,
@@ -36,6 +36,7 @@ from storage.objects.disk import (
     storage_error,
     sync_directory,
 )
+from storage.objects.sidecars import Sidecars
 
 
 class FilesystemStore:
@@ -43,10 +44,10 @@ class FilesystemStore:
 
     def __init__(self, root: Path, *, immutable: bool = True) -> None:
         self._objects = root / "objects"
-        self._locks = root / "locks"
+        self._sidecars = Sidecars(root / "locks")
         self._incoming = root / "incoming"
         self._immutable = immutable
-        for directory in (self._objects, self._locks, self._incoming):
+        for directory in (self._objects, root / "locks", self._incoming):
             make_directories(directory)
 
     def _path(self, key: str) -> Path:
@@ -99,6 +100,10 @@ class FilesystemStore:
         """See the port."""
         return await asyncio.to_thread(self._extend_lock, key, until)
 
+    async def set_hold(self, key: str, held: bool) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._set_hold, key, held)
+
     async def read_back(self, key: str) -> Digests:
         """See the port: O_DIRECT where the filesystem has it."""
         try:
@@ -124,7 +129,7 @@ class FilesystemStore:
     def _commit(self, key: str, staged: Path, size: int, sha256: str, locked_until: datetime) -> ObjectStat:
         path = self._path(key)
         try:
-            self._lock(key, locked_until)
+            self._sidecars.lock(key, locked_until)
             make_directories(path.parent)
             if path.exists():
                 _require(path, size, sha256)
@@ -171,7 +176,7 @@ class FilesystemStore:
         path = self._path(key)
         incoming = self._incoming / secrets.token_hex(16)
         try:
-            self._lock(key, locked_until)
+            self._sidecars.lock(key, locked_until)
             make_directories(path.parent)
             if not path.exists():
                 incoming.write_bytes(data)
@@ -206,7 +211,9 @@ class FilesystemStore:
         path = self._path(key)
         if not is_rendition(key):
             raise ValueError("not a rendition's key")
-        if (self._locks / key).exists():
+        if self._sidecars.is_held(key):
+            raise Conflict("held", "A hold lies on this rendition in the store.")
+        if self._sidecars.locked_until(key) is not None:
             raise Conflict("locked", "This rendition is locked like an original: it was disclosed.")
         try:
             path.unlink(missing_ok=True)
@@ -216,33 +223,28 @@ class FilesystemStore:
         except OSError as error:
             raise storage_error(error) from error
 
-    def _lock(self, key: str, until: datetime) -> None:
-        directory = self._locks / key
-        make_directories(directory)
-        sidecar = directory / f"{to_micros(until):020d}"
-        with suppress(FileExistsError):
-            os.close(os.open(sidecar, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
-        sync_directory(directory)
-
     def _extend_lock(self, key: str, until: datetime) -> ObjectStat:
         found = self._stat(key)
         if found.locked_until is None or found.locked_until < until:
             try:
-                self._lock(key, until)
+                self._sidecars.lock(key, until)
             except OSError as error:
                 raise storage_error(error) from error
         return self._stat(key)
+
+    def _set_hold(self, key: str, held: bool) -> None:
+        self._stat(key)
+        try:
+            self._sidecars.set_hold(key, held=held)
+        except OSError as error:
+            raise storage_error(error) from error
 
     def _stat(self, key: str) -> ObjectStat:
         try:
             size = self._path(key).stat().st_size
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotStored from error
-        try:
-            sidecars = [int(entry.name) for entry in (self._locks / key).iterdir() if entry.name.isdigit()]
-        except FileNotFoundError:
-            sidecars = []
-        return ObjectStat(key, size, "", from_micros(max(sidecars)) if sidecars else None)
+        return ObjectStat(key, size, "", self._sidecars.locked_until(key), self._sidecars.is_held(key))
 
 
 def _require(path: Path, size: int, sha256: str) -> None:

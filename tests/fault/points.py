@@ -24,6 +24,7 @@ _CALLS = (
     "writev",
     "ftruncate",
     "mkdir",
+    "rmdir",
 )
 
 

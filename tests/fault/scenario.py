@@ -202,32 +202,40 @@ async def verify(directory: Path, clip: Path) -> None:
     verify_events(settings.catalogue, set(client.knows.get("served", ())))
 
 
-def verify_events(catalogue: Path, served: set[str]) -> None:
-    """Every emitter counts without a hole; what was served was on record, and every viewing is closed."""
+def verify_counts(catalogue: Path) -> list[Any]:
+    """Every event there is, oldest first; every emitter counts without a hole."""
     from pysqlite3 import dbapi2 as sqlite
 
     connection = sqlite.connect(catalogue)
     try:
-        events = [parse_event(bytes(row[0])) for row in connection.execute("SELECT data FROM events")]
+        rows = connection.execute("SELECT data FROM events ORDER BY at, id").fetchall()
+        events = [parse_event(bytes(row[0])) for row in rows]
         counters = dict(connection.execute("SELECT id, next_n FROM emitters").fetchall())
         bodies = connection.execute("SELECT count(*) FROM event_bodies").fetchone()[0]
         queued = connection.execute("SELECT count(*) FROM event_queue").fetchone()[0]
     finally:
         connection.close()
     assert bodies == queued == len(events)
-    numbers: dict[str, list[int]] = defaultdict(list)
+    numbers: dict[Any, list[Any]] = defaultdict(list)
+    for event in events:
+        numbers[event["emitter"]].append(event["n"])
+    assert {emitter: sorted(found) for emitter, found in numbers.items()} == {
+        emitter: list(range(count)) for emitter, count in counters.items()
+    }
+    return events
+
+
+def verify_events(catalogue: Path, served: set[str]) -> None:
+    """What was served was on record, every viewing is closed, and nothing was ingested twice."""
+    events = verify_counts(catalogue)
     viewings: dict[str, set[str]] = defaultdict(set)
     ingested = []
     for event in events:
-        numbers[event["emitter"]].append(event["n"])
         for subject in event["subjects"]:
             if subject["kind"] == "viewing":
                 viewings[event["type"]].add(subject["id"])
         if event["type"] == "item.ingested":
             ingested.append(event["id"])
-    assert {emitter: sorted(found) for emitter, found in numbers.items()} == {
-        emitter: list(range(count)) for emitter, count in counters.items()
-    }
     assert len(ingested) == 1, ingested
     assert served <= viewings["viewing.opened"]
     assert viewings["viewing.opened"] == viewings["viewing.closed"]

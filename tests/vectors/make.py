@@ -8,9 +8,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from evidence.canonical import canonical
+from evidence.certificates import encode_certificate
+from evidence.disposal import (
+    Approval,
+    CopyOut,
+    Fate,
+    Outcome,
+    Proposal,
+    Tombstone,
+    TrustedTime,
+    time_statement,
+)
 from evidence.events import EventDraft, EventType, Subject, event_digest, seal
+from evidence.ids import derived_id
 from evidence.items import Category, Intent, Item, Submission
-from evidence.keys import original_key
+from evidence.keys import certificate_key, manifest_key, original_key
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.manifests import encode_manifest
 from evidence.receipts import encode_receipt
@@ -23,6 +36,9 @@ EVENT = "0193a000-0000-7000-8000-000000000003"
 RECEIPT = "0193a000-0000-7000-8000-000000000004"
 AGENT = "6f6c3b1e-1111-4222-8333-444455556666"
 EMITTER = "11112222-3333-4444-8555-666677778888"
+PROPOSAL = "0193a000-0000-7000-8000-000000000005"
+OTHER = "0193a000-0000-7000-8000-000000000006"
+ANOTHER = "22223333-4444-4555-8666-777788889999"
 SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 SALT = bytes(range(32))
 
@@ -92,7 +108,46 @@ def vectors() -> dict[str, Any]:
         issued_at=AT,
         time_source="server clock, synchronised",
     )
+    proposal = Proposal(
+        PROPOSAL,
+        "市容执法一大队",
+        "保存期满",
+        AGENT,
+        AT,
+        (ITEM, OTHER),
+        SALT,
+        approvals=(Approval(EMITTER, AT + timedelta(days=1)), Approval(ANOTHER, AT + timedelta(days=2))),
+    )
+    gone = Tombstone(
+        ITEM,
+        SHA256,
+        5,
+        3,
+        (f"renditions/{ITEM}/{RECEIPT}/playable.mp4", item.key, manifest_key(item.key)),
+        AT + timedelta(days=3),
+        RECEIPT,
+        EVENT,
+        event_digest(event.data),
+    )
+    time = TrustedTime(RECEIPT, b"token", "https://time.example/tsa", AT + timedelta(days=3))
+    certificate = encode_certificate(
+        proposal,
+        [Outcome(ITEM, gone), Outcome(OTHER, spared=Fate.HELD)],
+        [time],
+        {ITEM: [CopyOut(EVENT, AGENT, "original", 5), CopyOut(UPLOAD, AGENT, "list", None)]},
+        certificate_id=derived_id(PROPOSAL, "certificate"),
+        checked_at=AT + timedelta(days=3, seconds=1),
+        issued_at=AT + timedelta(days=3, seconds=2),
+        time_source="server clock, synchronised",
+    )
     return {
+        "disposal_certificate": {
+            "payload": certificate.decode(),
+            "detail": canonical(proposal.detail).decode(),
+            "salt": SALT.hex(),
+            "time_statement": time_statement(PROPOSAL, proposal.items).decode(),
+            "key": certificate_key(PROPOSAL),
+        },
         "event": {
             "data": event.data.decode(),
             "salt": SALT.hex(),

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.offices import Office, opened_office
 from tests.serving import fixtures
+from tests.time_authority import TimeAuthority, time_authority
 
 pytest_configure = fixtures.register
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeAuthority]:
+    """A time authority, for the whole run; whoever spoils its answers puts that right."""
+    with time_authority(tmp_path_factory.mktemp("time") / "authority") as running:
+        yield running
+
+
+@pytest.fixture
+def office(tmp_path: Path, authority: TimeAuthority) -> Iterator[Office]:
+    """An office of its own."""
+    with opened_office(tmp_path / "data", authority) as running:
+        yield running

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evidence.agents import Role
+from evidence.keys import manifest_key
 from evidence.retention import ROLLING_LOCK
 from evidence.timekeeping import from_micros, from_text, to_micros
 from tests.integration.api.test_cases import number, opened, photo
@@ -57,6 +58,14 @@ def locked(server: Inside, item: str) -> datetime:
     until = server.do(store.stat(key)).locked_until
     assert until is not None
     return until
+
+
+def held(server: Inside, item: str) -> bool:
+    """Whether the store itself holds the original and its manifest."""
+    key = server.do(server.services.catalogue.read(lambda tx: tx.items.get(item))).key  # type: ignore[union-attr]
+    found = [server.do(server.services.store.stat(one)).held for one in (key, manifest_key(key))]
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_without_a_schedule_everything_is_kept_without_end(server: Inside) -> None:
@@ -149,13 +158,18 @@ def test_a_hold_is_on_all_that_is_was_or_comes_to_be_linked(server: Inside) -> N
     months = supervisor.get("/forecast").json()["months"]
     assert sum(month["held"] for month in months) == sum(month["items"] for month in months) == 3
     server.do(server.services.sweep.run())
-    assert all(locked(server, item) > datetime.now(UTC) + timedelta(days=390) for item in items)
+    until = [from_text(shown(server, item)["keep_until"]) for item in items]
+    # The store holds them by itself, so that no lock has to outlast the hold.
+    assert [held(server, item) for item in items] == [True, True, True]
+    assert [locked(server, item) for item in items] == until
     lifting = f"/holds/{hold.json()['id']}/lifting"
     assert server.client(Role.REVIEWER).post(lifting, {"reason": "r"}).status == 404
     own = legal.post(f"/items/{items[0]}/holds", wanted).json()["id"]
     assert legal.post(lifting, {"reason": "判决生效"}).status == 204
     assert legal.post(lifting, {"reason": "判决生效"}).code == "already-lifted"
     assert [shown(server, item)["held"] for item in items] == [True, False, False]
+    server.do(server.services.sweep.run())
+    assert [held(server, item) for item in items] == [True, False, False]
     (listed,) = legal.get(f"/items/{items[0]}/holds").json()["holds"]
     assert (listed["id"], listed["lifted_at"]) == (own, None)
     (listed,) = legal.get(f"/cases/{case}/holds").json()["holds"]

@@ -67,6 +67,7 @@ class Scene:
             self.change("UPDATE notes SET agent_id = ? WHERE id = ?", me, things["note"])
             for table, name in (("marks", "mark"), ("reviews", "review"), ("playbacks", "playback")):
                 self.change(f"UPDATE {table} SET agent_id = ? WHERE id = ?", me, things[name])
+            self.change("UPDATE disposals SET proposed_by = ? WHERE id = ?", me, things["disposal"])
         self.restore()
 
     def restore(self) -> None:
@@ -78,6 +79,7 @@ class Scene:
         self.change("DELETE FROM excuses")
         self.change("UPDATE shares SET withdrawn_at = NULL")
         self.change("UPDATE holds SET lifted_at = NULL, lifted_by = NULL, lifted_for = NULL")
+        self.change("UPDATE disposals SET state = 'proposed', refused_by = NULL, approvals = '[]'")
         self.change("UPDATE schedules SET approved_by = '[]', in_force_at = NULL")
         self.change("UPDATE links SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL")
 
@@ -124,6 +126,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 "case": case,
                 "link": link["id"],
                 "share": share.json().get("id", "none"),
+                "disposal": item[:-4] + "0000",
                 "upload": upload.rpartition("/")[2],
                 "track": "2",
                 "at_us": "0",
@@ -147,6 +150,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                     "INSERT INTO parts VALUES (?, ?, ?, 0, 12000000, '{}', 1, NULL)",
                     f"{situation}-{part}", item, part,
                 )  # fmt: skip
+            found.change(
+                "INSERT INTO disposals (id, unit, reason, salt, proposed_by, proposed_at, state, approvals)"
+                " SELECT ?, unit, 'r', zeroblob(32), agent_id, 0, 'proposed', '[]' FROM items WHERE id = ?",
+                things[situation]["disposal"], item,
+            )  # fmt: skip
+            found.change("INSERT INTO disposal_items VALUES (?, ?, NULL, NULL)", item[:-4] + "0000", item)
         sealing = {"restriction": "sealed", "named": [named], "reason": "r"}
         closed = things["sealed"]
         supervisor = server.client(Role.SUPERVISOR)
@@ -198,6 +207,8 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/items/{item}/reviews": {"outcome": "in-order"},
         "/reviews/{review}/withdrawal": {"reason": "r"},
         "/samples": _FRAME,
+        "/disposals": {"items": [things["item"]], "reason": "r", "preview": True},
+        "/disposals/{disposal}/refusal": {"reason": "r"},
         "/schedules": {"rules": [{"days": 9, "basis": "b"}], "reason": "r"},
     }.get(path, {})
 

@@ -14,7 +14,7 @@ from custos import disk, doctor
 from custos.clock import Synchronisation
 from custos.disk import Mount, examine_filesystem, mount_of
 from custos.findings import Finding, rendered
-from custos.settings import IngestSettings, MediaSettings, Settings
+from custos.settings import DisposalSettings, IngestSettings, MediaSettings, Settings
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
 22 21 0:21 / /proc rw - proc proc rw
@@ -213,14 +213,31 @@ def test_a_clock_that_nobody_sets_is_a_warning(state: Synchronisation) -> None:
     assert doctor.examine_clock(state).level == expected
 
 
+def test_without_trusted_time_nothing_can_be_disposed_of(tmp_path: Path) -> None:
+    root = tmp_path / "root.pem"
+    disposal = DisposalSettings(time_authorities={"https://tsa.example": str(root)})
+    settings = Settings(data=tmp_path, disposal=disposal)
+    assert doctor.examine_trusted_time(Settings(data=tmp_path)).level == "warning"
+    assert doctor.examine_trusted_time(settings).level == "problem"
+    root.write_bytes(b"")
+    assert doctor.examine_trusted_time(settings).level == "ok"
+
+
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, ingest=IngestSettings(reserve_bytes=0))
     findings = doctor.examine(settings, sqlite_version="3.53.0", sandbox=(True, "Shut in."))
     codes = [finding.code for finding in findings]
     assert len(codes) == len(set(codes))
-    assert {"data-directory", "filesystem", "protection", "free-space", "sandbox", "sqlite", "clock"} <= {
-        *codes
-    }
+    assert {
+        "data-directory",
+        "filesystem",
+        "protection",
+        "free-space",
+        "sandbox",
+        "sqlite",
+        "clock",
+        "trusted-time",
+    } <= {*codes}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,3 +26,13 @@ def test_the_vectors_hold_by_the_words_of_the_formats_alone() -> None:
         parse_manifest(kept["manifest"]["data"].encode())["item"]
         == json.loads(kept["receipt"]["payload"])["item"]
     )
+    disposal = kept["disposal_certificate"]
+    committed = hashlib.sha256(bytes.fromhex(disposal["salt"]) + disposal["detail"].encode()).hexdigest()
+    certificate = json.loads(disposal["payload"])
+    assert certificate["detail"] == committed
+    named = sorted(one["id"] for one in (*certificate["items"], *certificate["spared"]))
+    assert json.loads(disposal["time_statement"]) == {
+        "v": "custos/disposal-time/1",
+        "proposal": certificate["proposal"],
+        "items": named,
+    }

@@ -1,0 +1,132 @@
+"""Time that somebody else vouches for: RFC 3161 tokens, asked for with a nonce and checked against a root.
+
+One authority that answers rightly suffices: the first one configured that does is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http.client import HTTPException
+from pathlib import Path
+
+from cryptography.x509 import Certificate, ObjectIdentifier, load_pem_x509_certificates
+from rfc3161_client import (
+    HashAlgorithm,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from evidence.disposal import TrustedTime
+from evidence.errors import Invalid, Unavailable
+from evidence.ids import new_id
+
+_log = logging.getLogger(__name__)
+_SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+_SECONDS = 20.0
+_LARGEST_TOKEN = 64 * 1024
+
+
+class NotTrusted(Exception):
+    """The token does not prove the time that it states; the text says why."""
+
+
+class TimeAuthorities:
+    """`evidence.ports.disposal.TrustedClock` over the authorities of the settings, in their order."""
+
+    def __init__(self, roots: Mapping[str, bytes]) -> None:
+        """`roots`: PEM certificates by the authority's address."""
+        self._roots = dict(roots)
+
+    async def stamp(self, statement: bytes) -> TrustedTime:
+        """See the port."""
+        if not self._roots:
+            raise none_configured()
+        for url, root in self._roots.items():
+            try:
+                return await asyncio.to_thread(_asked, url, root, statement)
+            except (NotTrusted, OSError, HTTPException) as error:
+                _log.warning("the time authority %s gave no time that can be trusted: %s", url, error)
+        raise Unavailable(
+            "no-trusted-time",
+            "No configured time authority gave a time that can be trusted; the log says what each did. "
+            "Nothing was disposed of. Try again later.",
+        )
+
+
+def none_configured() -> Unavailable:
+    """What is said where no authority is configured."""
+    return Unavailable(
+        "no-trusted-time",
+        "No time authority is configured, and nothing is disposed of by this machine's own clock. Set "
+        "`disposal.time_authorities`.",
+    )
+
+
+def read_roots(files: Mapping[str, str]) -> Mapping[str, bytes]:
+    """The PEM files by address; raises Invalid("no-such-file"), Invalid("bad-root")."""
+    found = {}
+    for url, name in files.items():
+        try:
+            found[url] = Path(name).read_bytes()
+        except OSError as error:
+            raise Invalid("no-such-file", f"{name} cannot be read: {error.strerror}.") from error
+        _certificates(found[url])
+    return found
+
+
+def token_time(token: bytes, statement: bytes, root: bytes) -> datetime:
+    """The time at which an authority below `root` (PEM) signed `statement`; raises NotTrusted.
+
+    Holds for as long as the root is trusted: certificates are judged as of the token's own time.
+    """
+    return _checked(_decoded(token), statement, root, None)
+
+
+def _certificates(root: bytes) -> list[Certificate]:
+    try:
+        return load_pem_x509_certificates(root)
+    except ValueError as error:
+        raise Invalid("bad-root", "A root certificate of a time authority is not PEM.") from error
+
+
+def _asked(url: str, root: bytes, statement: bytes) -> TrustedTime:
+    asked = TimestampRequestBuilder().data(statement).hash_algorithm(HashAlgorithm.SHA256).build()
+    if not url.startswith(("http://", "https://")):
+        raise NotTrusted("its address is not one of HTTP")
+    request = urllib.request.Request(  # noqa: S310  the scheme was looked at
+        url, asked.as_bytes(), {"Content-Type": "application/timestamp-query"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310  as above
+        token = answer.read(_LARGEST_TOKEN + 1)
+    if len(token) > _LARGEST_TOKEN:
+        raise NotTrusted("its answer is too long")
+    assert asked.nonce is not None
+    at = _checked(_decoded(token), statement, root, asked.nonce)
+    return TrustedTime(new_id(at), token, url, at)
+
+
+def _decoded(token: bytes) -> TimeStampResponse:
+    try:
+        return decode_timestamp_response(token)
+    except ValueError as error:
+        raise NotTrusted("its answer is no RFC 3161 response") from error
+
+
+def _checked(response: TimeStampResponse, statement: bytes, root: bytes, nonce: int | None) -> datetime:
+    builder = VerifierBuilder(roots=_certificates(root), nonce=nonce)
+    try:
+        builder.build().verify(response, hashlib.sha256(statement).digest())
+        if response.tst_info.message_imprint.hash_algorithm != _SHA256:
+            raise NotTrusted("it signed another digest than SHA-256")
+        return response.tst_info.gen_time.astimezone(UTC)
+    except (VerificationError, ValueError) as error:
+        raise NotTrusted(str(error)) from error

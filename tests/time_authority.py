@@ -1,0 +1,107 @@
+"""A real time authority (RFC 3161) on loopback: `openssl ts` behind HTTP, with a root made at test time."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+_CONFIG = """
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign
+[signer]
+basicConstraints = CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = critical,timeStamping
+[tsa]
+default_tsa = authority
+[authority]
+serial = {directory}/serial
+signer_cert = {directory}/signer.pem
+signer_key = {directory}/signer.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256
+ess_cert_id_alg = sha256
+"""
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+class TimeAuthority:
+    """What the tests tell it to be. `spoil` may change an answer before it is sent."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        self._directory = directory
+        self.root = directory / "root.pem"
+        self.url = ""
+        self.asked = 0
+        self.spoil: Callable[[bytes], bytes] = bytes
+        config = str(directory / "openssl.cnf")
+        (directory / "openssl.cnf").write_text(_CONFIG.format(directory=directory))
+        (directory / "serial").write_text("01\n")
+        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config)
+        _openssl(
+            "req", "-x509", *new_key, "-subj", "/CN=Root of the tests", "-days", "30", "-extensions", "root",
+            "-keyout", str(directory / "root.key"), "-out", str(self.root),
+        )  # fmt: skip
+        _openssl(
+            "req", *new_key, "-subj", "/CN=Time of the tests", "-keyout", str(directory / "signer.key"),
+            "-out", str(directory / "signer.csr"),
+        )  # fmt: skip
+        _openssl(
+            "x509", "-req", "-in", str(directory / "signer.csr"), "-CA", str(self.root), "-CAkey",
+            str(directory / "root.key"), "-CAcreateserial", "-days", "30", "-extfile", config,
+            "-extensions", "signer", "-out", str(directory / "signer.pem"),
+        )  # fmt: skip
+
+    def answer(self, query: bytes) -> bytes:
+        """The response to a query, as openssl makes it."""
+        self.asked += 1
+        asked, answered = (self._directory / f"{self.asked}.{kind}" for kind in ("tsq", "tsr"))
+        asked.write_bytes(query)
+        _openssl(
+            "ts", "-reply", "-config", str(self._directory / "openssl.cnf"), "-section", "authority",
+            "-queryfile", str(asked), "-out", str(answered),
+        )  # fmt: skip
+        return self.spoil(answered.read_bytes())
+
+
+@contextmanager
+def time_authority(directory: Path) -> Iterator[TimeAuthority]:
+    """One that answers for the length of the block."""
+    authority = TimeAuthority(directory)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            query = self.rfile.read(int(self.headers["Content-Length"]))
+            body = authority.answer(query)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: what is asked is counted."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    authority.url = f"http://127.0.0.1:{server.server_address[1]}/tsa"
+    try:
+        yield authority
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
