@@ -86,14 +86,24 @@ class Office:
 
 
 @contextmanager
-def opened_office(data: Path, authority: TimeAuthority) -> Iterator[Office]:
-    """One of its own: what it disposes of is gone for everybody."""
+def opened_office(data: Path, authority: TimeAuthority, moving: bytes | None = None) -> Iterator[Office]:
+    """One of its own: what it disposes of is gone for everybody.
+
+    With `moving`, a clip, three segments of one recording came in, else three pictures.
+    """
     authority.spoil = bytes
     with Shift.installed(), served_inside(data) as server:
         Shift.forward = -LONG_AGO
         in_force(server, HALF_A_YEAR)
         sender = server.another(Role.OFFICER)
-        items = [sender.kept(photo(), f"{n}.png", device="CAM-1") for n in range(3)]
+        items = [
+            sender.kept(photo(), f"{n}.png", device="CAM-1")
+            if moving is None
+            else sender.kept(
+                moving + bytes([n]), f"{n}.mp4", device="CAM-1", recording="R", segment=str(n + 1)
+            )
+            for n in range(3)
+        ]
         for item in items:
             sender.settled(item)
         server.do(server.services.sweep.run())

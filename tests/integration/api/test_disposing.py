@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -25,9 +26,10 @@ from evidence.jobs import JobState, Stage
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
 from tests.integration.api.test_cases import photo
-from tests.offices import LONG_AGO, Office
+from tests.offices import LONG_AGO, Office, opened_office
 from tests.serving.client import statement
-from tests.time_authority import time_authority
+from tests.serving.waiting import eventually
+from tests.time_authority import TimeAuthority, time_authority
 
 
 def test_the_store_is_told_of_a_hold_and_refuses_by_itself(office: Office) -> None:
@@ -313,3 +315,42 @@ def test_the_certificate_is_proven_offline(
     ):
         status, words = verified(sign(canonical({**said, **wrong})))
         assert (status, reason in words) == (1, True), (wrong, words)
+
+
+def test_with_an_item_go_its_marks_its_clips_and_the_words_of_its_reviews(
+    tmp_path: Path, clip: Path, authority: TimeAuthority
+) -> None:
+    with opened_office(tmp_path / "data", authority, moving=clip.read_bytes()) as office:
+        server, (first, second, _) = office.server, office.items
+        reviewer, supervisor = server.client(Role.REVIEWER), server.client(Role.SUPERVISOR)
+        found = reviewer.get(f"/items/{first}/recording").json()
+        recording, joint = found["id"], found["segments"][1]["offset_ms"]
+        span = {"from_ms": joint - 500, "to_ms": joint + 500}
+        assert reviewer.post(f"/recordings/{recording}/marks", span | {"label": "毒品交易"}).status == 201
+        assert (
+            reviewer.post(f"/items/{first}/marks", {"from_ms": 0, "to_ms": 0, "label": "其他"}).status == 201
+        )
+        note = {"outcome": "flawed", "findings": ["too dark"], "note": "毒品"}
+        assert reviewer.post(f"/items/{second}/reviews", note).status == 201
+        cut = supervisor.post(f"/recordings/{recording}/clips", span | {"reason": "r"}).json()["id"]
+        own = supervisor.post(f"/items/{first}/clips", {"from_ms": 0, "to_ms": 1000, "reason": "r"}).json()[
+            "id"
+        ]
+        for one in (cut, own):
+            eventually(lambda one=one: supervisor.get(f"/clips/{one}").json()["made"], "the clip is made")
+        assert [
+            one["id"] for one in supervisor.get(f"/search?text={quote('毒品交易')}").json()["items"]
+        ] != []
+        before = office.files()
+        assert office.run(office.approved(second)).disposed == 1
+        gone = [one for one in before if one not in office.files()]
+        # The clip over both lay with the first.
+        assert [one for one in gone if second not in one and f"renditions/{first}" in one]
+        assert supervisor.get(f"/clips/{cut}").status == 404
+        assert supervisor.get(f"/clips/{own}/clip.mp4").status == 200
+        assert [one["label"] for one in reviewer.get(f"/items/{first}/marks").json()["marks"]] == ["其他"]
+        server.do(server.services.sweep.run())
+        assert supervisor.get(f"/search?text={quote('毒品交易')}").json()["items"] == []
+        assert "毒品" not in str(office.row("SELECT findings, note FROM reviews"))
+        assert supervisor.get("/figures?by=kind").json()["total"]["reviewed"] == 1
+        assert not server.do(server.services.catalogue.read(lambda tx: tx.figures.difference()))
