@@ -1,5 +1,6 @@
 import { showCases, showInbox } from "./cases.js";
 import { offerFigures } from "./figures.js";
+import { offerReviewing } from "./reviewing.js";
 import { strings } from "./strings.js";
 import { offerTagging } from "./tagging.js";
 
@@ -127,6 +128,7 @@ async function exportList() {
 }
 
 function stop() {
+  reviewing.end();
   player?.destroy();
   player = null;
   $("player").hidden = true;
@@ -153,6 +155,11 @@ function play(item, below = "") {
   if (!item.playable && !below) return;
   // What grows is not live: it is watched from its beginning.
   start(item, `/items/${item.id}/${below}playlist.m3u8`, growing ? 0 : -1);
+  // Another track has the time of the first; what is still growing, or was recovered, is not reviewed.
+  if (item.playable && below !== "recovered/") {
+    const segment = { item: item.id, plays_at_ms: 0, offset_ms: 0, duration_ms: item.duration_ms };
+    reviewing.begin(`/items/${item.id}`, { item: item.id }, [segment]).catch(fail);
+  }
 }
 
 function start(item, source, startPosition) {
@@ -176,6 +183,8 @@ function playRecording(item, recording, from) {
   $("still").hidden = true;
   $("preview").hidden = true;
   start(item, `/recordings/${recording.id}/playlist.m3u8`, from / 1000);
+  const segments = recording.segments.filter(({ left_out }) => !left_out);
+  reviewing.begin(`/recordings/${recording.id}`, { recording: recording.id }, segments).catch(fail);
 }
 
 function segmentLine(item, recording, segment) {
@@ -252,12 +261,14 @@ async function show(id) {
   $("stills").replaceChildren(...item.renditions.filter(({ kind }) => kind.startsWith("still-")).map(still(id)));
   if (showCases(page, item)) stop();
   else play(item);
-  await Promise.all([offerRecording(item), history(id), inbox()]);
+  await Promise.all([offerRecording(item), reviewing.showReviews(item), history(id), inbox()]);
 }
 
 // Stations have none.
 const inbox = () => showInbox(page).catch((error) => { if (error.code !== "not-found") throw error; });
-const page = { $, ask, send, element, text, say, fail, show, play, inbox };
+const isShown = (id) => shown?.id === id;
+const page = { $, ask, send, element, text, say, clock, fail, show, play, inbox, isShown };
+const reviewing = offerReviewing(page);
 const untick = offerTagging(page);
 const figures = offerFigures(page);
 

@@ -1,6 +1,6 @@
 // Figures of whoever asks: an officer's own, a supervisor's unit with all below it.
 
-const COLUMNS = ["items", "recordings", "tagged", "late", "held", "holes", "missing_numbers"];
+const COLUMNS = ["items", "recordings", "tagged", "late", "held", "reviewed", "holes", "missing_numbers"];
 
 export function offerFigures(page) {
   const { $, ask, element, text } = page;

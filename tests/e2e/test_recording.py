@@ -96,6 +96,26 @@ def _went_on(said: dict[str, Any]) -> None:
     assert said["last"] == pytest.approx(2 * SECONDS, abs=0.3)
 
 
+def _reviewed(server: Inside, said: dict[str, Any], kept: Sequence[tuple[str, str]]) -> None:
+    """The mark lies in the last segment's own time; the player's word is what was on screen."""
+    assert said["message"] == ""
+    (mark,) = said["marks"]
+    assert mark.startswith("00:00:09 冲突 赵敏")
+    reviewer = server.client(Role.REVIEWER)
+    (found,) = reviewer.get(f"/items/{kept[2][0]}/marks").json()["marks"]
+    (span,) = found["spans"]
+    assert span["item"] == kept[2][0]
+    assert 800 < span["from_ms"] == span["to_ms"] < 1100
+    (review,) = said["reviews"]
+    assert review.startswith("flawed · 赵敏 · watched")
+    assert review.endswith("过暗")
+    for item, _ in kept:
+        (by,) = reviewer.get(f"/items/{item}/watched").json()["people"]
+        assert by["name"] == "赵敏"
+        assert by["covered_permille"] > 800
+    assert int(review.split("watched ")[1].split(" ")[0]) > 80
+
+
 def test_a_camera_plays_on_over_a_gap(server: Inside, tmp_path: Path) -> None:
     kept = _kept(server, tmp_path, ".mp4", COLOURS)
     already = len(server.events("viewing.opened"))
@@ -118,6 +138,7 @@ def test_a_camera_plays_on_over_a_gap(server: Inside, tmp_path: Path) -> None:
         if subject["kind"] == "item"
     }
     assert {item for item, _ in kept} <= viewed
+    _reviewed(server, said, kept)
 
 
 def test_a_voice_recorder_does_so_too(server: Inside, tmp_path: Path) -> None:

@@ -49,7 +49,22 @@ try {
   await page.locator("#segments button").last().click();
   await page.waitForFunction(() => document.getElementById("player").readyState >= 2);
   const last = await page.locator("#player").evaluate((video) => video.currentTime);
-  console.log(JSON.stringify({ ...found, lines, facts, stillHidden, last, errors }));
+  await page.locator("#player").evaluate((video) => new Promise((done) => {
+    video.addEventListener("seeked", done, { once: true });
+    video.pause();
+    video.currentTime = 9;
+  }));
+  await page.locator("#mark-label").fill("冲突");
+  await page.locator("#marking button[data-text=mark]").click();
+  await page.locator("#marks li", { hasText: "冲突" }).waitFor();
+  const marks = await page.locator("#marks li").allTextContents();
+  await page.locator("#review select").selectOption("flawed");
+  await page.locator("#review input").fill("过暗");
+  await page.locator("#review button").click();
+  await page.locator("#reviews li").waitFor();
+  const reviews = await page.locator("#reviews li").allTextContents();
+  const message = await page.locator("#message").textContent();
+  console.log(JSON.stringify({ ...found, lines, facts, stillHidden, last, marks, reviews, message, errors }));
 } catch (error) {
   console.log(JSON.stringify({ broken: String(error), errors }));
 } finally {
