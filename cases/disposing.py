@@ -284,13 +284,18 @@ def _in_order(item: Item, keys: Sequence[str] | set[str]) -> list[str]:
 
 
 def _copies(entries: Sequence[HistoryEntry]) -> list[CopyOut]:
-    """Bytes of the original that were sent, and exported lists with a row about the item."""
+    """Bytes of the original or of a clip that were sent, and exported lists with a row about the item."""
     found = []
+    clips = set[str]()
     for entry in entries:
         event = json.loads(entry.data)
         said = {} if entry.detail is None else json.loads(entry.detail)
+        kind = {"original": "original", **dict.fromkeys(clips, "clip")}.get(said.get("content", "original"))
         if event["type"] == EventType.LIST_EXPORTED:
             found.append(CopyOut(event["id"], event["agent"], "list", None))
-        elif event["type"] == EventType.VIEWING_CLOSED and said.get("content", "original") == "original":
-            found.append(CopyOut(event["id"], event["agent"], "original", said.get("bytes")))
+        elif event["type"] == EventType.VIEWING_CLOSED and kind is not None:
+            found.append(CopyOut(event["id"], event["agent"], kind, said.get("bytes")))
+        elif any(subject["kind"] == "clip" for subject in event["subjects"]):
+            # That it was asked for, or made: only then has it a rendition.
+            clips.add(str(said.get("rendition")))
     return found

@@ -204,8 +204,8 @@ class Tombstone:
 class CopyOut:
     """Something that left and that no disposal reaches.
 
-    `kind`: "original" (bytes of it were sent) or "list" (a row about it in an exported list). `bytes` None:
-    not known, or no bytes of the original.
+    `kind`: "original" or "clip" (bytes of it were sent), or "list" (a row about it in an exported list).
+    `bytes` None: not known, or none were sent.
     """
 
     event: str

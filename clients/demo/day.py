@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from clients.demo import day_figures, day_work, keeping
+from clients.demo import day_figures, day_log, day_review, day_work, keeping
 from clients.demo.concurrently import all_of
 from clients.demo.console import Console, table
 from clients.demo.county import Day, plan
@@ -59,14 +59,17 @@ class CountyDay:
             await day_work.officers_tag(office)
             await day_work.squad_leader_decides(office)
             await keeping.hold(office)
+            await day_review.review(office)
             await day_figures.compare(office, "the supervisor's figures")
             await keeping.seal(office)
             await day_figures.compare(office, "the figures without what is sealed")
             await day_figures.overdue(office)
             await day_work.search(office)
             await day_work.case_file(office)
+            await day_review.sample(office)
             await keeping.second_schedule(office)
             await day_figures.recount(office)
+            await day_log.check(office)
             self._sign_in_words(office)
         self._run.tally()
         await self._run.gone_through()

@@ -16,7 +16,7 @@ _BY: Mapping[str, Callable[[Segment], str]] = {
     "category": lambda one: one.task.category,
     "kind": lambda one: one.kind,
 }
-_SHOWN = ("items", "recordings", "tagged", "late", "held", "holes", "missing_numbers")
+_SHOWN = ("items", "recordings", "tagged", "late", "held", "reviewed", "holes", "missing_numbers")
 
 
 async def compare(office: Office, what: str) -> None:
@@ -56,6 +56,7 @@ def _wanted(office: Office, segments: Sequence[Segment], sizes: Mapping[str, int
         "timed": expected.timed,
         "late": expected.late,
         "held": sum(one.key in office.held for one in segments),
+        "reviewed": sum(one.key in office.reviewed for one in segments),
         "bytes": sum(sizes[one.key] for one in segments),
         "duration_ms": int(moving * SEGMENT.total_seconds() * 1000),
         # No gap belongs to an officer, a category or a kind.

@@ -45,6 +45,7 @@ class Office:
     #: Of what is sealed, and counted nowhere.
     sealed: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
+    reviewed: set[str] = field(default_factory=set)
 
     def items_of(self, segments: Iterable[Segment]) -> list[str]:
         """Their items."""

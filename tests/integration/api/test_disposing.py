@@ -341,8 +341,14 @@ def test_with_an_item_go_its_marks_its_clips_and_the_words_of_its_reviews(
         assert [
             one["id"] for one in supervisor.get(f"/search?text={quote('毒品交易')}").json()["items"]
         ] != []
+        sent = len(supervisor.get(f"/clips/{cut}/clip.mp4").body)
+        server.do(server.services.desk.close_ended(everything=True))
         before = office.files()
-        assert office.run(office.approved(second)).disposed == 1
+        carried = office.run(office.approved(second))
+        assert carried.disposed == 1
+        assert carried.proposal.certificate is not None
+        (told,) = statement(carried.proposal.certificate)["items"]
+        assert [(one["kind"], one["bytes"]) for one in told["copies"]] == [("clip", sent)]
         gone = [one for one in before if one not in office.files()]
         # The clip over both lay with the first.
         assert [one for one in gone if second not in one and f"renditions/{first}" in one]

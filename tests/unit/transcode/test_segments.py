@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from evidence.gaps import day_gaps
 from evidence.ids import new_id
 from evidence.items import Item, Submission
-from evidence.recordings import Clock, Origin, Segment, Start
+from evidence.recordings import Clock, Origin, Segment, Start, grouped
 from evidence.timekeeping import TimeStatement
+from evidence.timeline import time_line
 from transcode.facts import read_facts
 from transcode.segments import segment_of
 
@@ -83,3 +85,36 @@ def test_only_what_runs_is_a_segment() -> None:
     assert segment_of(photo, {"facts": {}, "duration_ms": None}) is None
     assert said_of(an_item("a.mp4"), duration_ms=None).length_us is None
     assert said_of(an_item("a.mp4"), duration_ms=10**15).length_us is None
+
+
+def summer(*clocks: tuple[str, str | None]) -> list[Segment]:
+    """Segments of five minutes of one camera, in the night in which summer time ends in Central Europe."""
+    found = []
+    for number, (value, zone) in enumerate(clocks):
+        times = (TimeStatement("device clock", value, zone),)
+        found.append(said_of(an_item(f"{number}.mp4", device="CAM", times=times)))
+    return found
+
+
+def test_a_recording_over_the_end_of_summer_time_is_one_where_the_clock_says_its_offset() -> None:
+    segments = summer(("2026-10-25T02:55:00+02:00", "+02:00"), ("2026-10-25T02:00:00+01:00", "+01:00"))
+    assert len(grouped(segments)) == 1
+    line = time_line(segments)
+    assert [one.offset_us for one in line.placed] == [0, 300_000_000]
+    assert (line.holes, line.overlaps) == ((), ())
+
+
+def test_where_the_clock_says_no_offset_nothing_is_guessed() -> None:
+    # The hour from two to three is shown twice: these may be an hour apart, or follow each other.
+    segments = summer(("2026-10-25T02:55:00", None), ("2026-10-25T02:00:00", None))
+    assert len(grouped(segments)) == 2
+    spring = summer(("2026-03-29T01:55:00", None), ("2026-03-29T03:00:00", None))
+    assert len(grouped(spring)) == 2
+    (hole,) = day_gaps(spring).holes
+    assert hole.to_us - hole.from_us == HOUR
+
+
+def test_what_is_a_year_off_is_of_the_day_that_its_clock_shows() -> None:
+    wrong, right = summer(("2025-11-21T18:00:00+08:00", "+08:00"), ("2026-11-21T18:05:00+08:00", "+08:00"))
+    assert len(grouped([wrong, right])) == 2
+    assert right.starts[0].at_us - wrong.starts[0].at_us == 365 * 24 * HOUR + 300_000_000
