@@ -33,6 +33,11 @@ async def test_a_county_bureaus_day_comes_to_what_was_planned(tmp_path: Path) ->
         "it is in the lists of those named, and in no other",
         "none of 204 locks became shorter",
         "every figure is what a recount gives",
+        "with each review stands how much was watched: 100 % and 50 %",
+        "the seed on record draws the same again",
+        "shares no code with the log, says so",
+        "one byte of one event. NOT VERIFIED: leaf",
+        "an event left out of a proof. NOT VERIFIED: event 3",
         ", 0 failed",
         "Custos stopped cleanly",
     ):
