@@ -12,6 +12,7 @@ from api.routing import NUMBER, Answer, Handler, Parameter, Route
 from custody.proofs import as_json
 from evidence.canonical import canonical
 from evidence.errors import Invalid
+from evidence.timekeeping import to_text
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -22,6 +23,22 @@ class ConsistencyOut(BaseModel):
     old: int
     new: int
     proof: list[str]
+
+
+class StampOut(BaseModel):
+    """A checkpoint and the token (RFC 3161, in base64) that an authority signed over its bytes."""
+
+    size: int
+    at: str
+    authority: str
+    checkpoint: str
+    token: str
+
+
+class StampList(BaseModel):
+    """The latest stamps, the largest trees first."""
+
+    stamps: list[StampOut]
 
 
 class ProvenEventOut(BaseModel):
@@ -70,6 +87,22 @@ async def consistency(request: web.Request) -> web.Response:
     return web.Response(text=found.model_dump_json(), content_type="application/json")
 
 
+async def stamps(request: web.Request) -> web.Response:
+    """Checkpoints that time authorities have signed."""
+    found = [
+        StampOut(
+            size=one.size,
+            at=to_text(one.at),
+            authority=one.authority,
+            checkpoint=one.checkpoint,
+            token=base64.b64encode(one.token).decode(),
+        )
+        for one in await services(request).proofs.stamps()
+    ]
+    listed = StampList(stamps=found)
+    return web.Response(text=listed.model_dump_json(), content_type="application/json")
+
+
 async def item_proofs(request: web.Request) -> web.Response:
     """Proofs that an item's events are in the log."""
     agent = await agent_of(request)
@@ -108,5 +141,6 @@ LOG_ROUTES: tuple[Route, ...] = (
         Parameter("old", "query", True, NUMBER),
         Parameter("new", "query", True, NUMBER),
     ),
+    _open("/log/stamps", stamps, Answer(StampList)),
     Route("GET", "/items/{item}/proofs", item_proofs, {200: Answer(ItemProofOut)}, tag="log"),
 )

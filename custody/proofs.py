@@ -18,10 +18,11 @@ from evidence.events import EventDraft, EventType, Subject
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.log import LogHead
+from evidence.ports.log import LogHead, Stamp
 
 #: Events of one item that are proven at once, the latest.
 MOST_PROOFS = 1_000
+MOST_STAMPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class Proofs:
         if not 0 <= old <= new <= head.published:
             raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
         return await self._catalogue.read(lambda tx: _hashes(tx, consistency_spans(old, new), new))
+
+    async def stamps(self) -> Sequence[Stamp]:
+        """The latest checkpoints that a time authority has signed, for anybody; raises Denied."""
+        await self._head()
+        return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS))
 
     async def of_item(self, agent: Agent, item_id: str) -> ItemProof:
         """Proofs for the item's events, the latest thousand; itself an event. Raises Denied."""

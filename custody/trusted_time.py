@@ -58,7 +58,7 @@ class TimeAuthorities:
         raise Unavailable(
             "no-trusted-time",
             "No configured time authority gave a time that can be trusted; the log says what each did. "
-            "Nothing was disposed of. Try again later.",
+            "Try again later.",
         )
 
 
@@ -67,7 +67,7 @@ def none_configured() -> Unavailable:
     return Unavailable(
         "no-trusted-time",
         "No time authority is configured, and nothing is disposed of by this machine's own clock. Set "
-        "`disposal.time_authorities`.",
+        "`custody.time_authorities`.",
     )
 
 

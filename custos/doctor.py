@@ -132,20 +132,20 @@ def examine_clock(state: Synchronisation) -> Finding:
 
 def examine_trusted_time(settings: Settings) -> Finding:
     """Whether a disposal could be carried out; that nothing can go is a state to be in, and said."""
-    authorities = settings.disposal.time_authorities
+    authorities = settings.custody.time_authorities
     if not authorities:
         return Finding(
             "warning",
             "trusted-time",
             "No time authority is configured: disposals can be proposed and approved, and none is carried "
-            "out. Set `disposal.time_authorities` once recordings are to be disposed of.",
+            "out. Set `custody.time_authorities` once recordings are to be disposed of.",
         )
     missing = [url for url, root in authorities.items() if not Path(root).is_file()]
     if missing:
         return Finding(
             "problem",
             "trusted-time",
-            f"The root certificates of {', '.join(missing)} are not where `disposal.time_authorities` says: "
+            f"The root certificates of {', '.join(missing)} are not where `custody.time_authorities` says: "
             "its time cannot be checked, and no disposal is carried out by it.",
         )
     return Finding(

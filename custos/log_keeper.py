@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 
 from custody.sequencer import LogStopped, Sequencer
 from custody.signing import open_signer
+from custody.stamping import Stamper
+from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
 from custos.settings import Settings
 from evidence.dispatch import zone_of
@@ -22,20 +24,34 @@ _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.5
 _TROUBLE_SECONDS = 2.0
 _STOPPED_SECONDS = 15.0
+_STAMP_SECONDS = 5.0
 #: A run that added so many leaves has probably left some waiting.
 _BUSY = 1_000
 
 
 @asynccontextmanager
-async def open_sequencer(settings: Settings) -> AsyncIterator[Sequencer]:
-    """The sequencer over this installation's data, and nothing else. Raises Unavailable, Invalid."""
+async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, Stamper]]:
+    """The sequencer over this installation's data, and who stamps its log. Raises Unavailable, Invalid."""
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
     signer = await asyncio.to_thread(open_signer, settings.keys)
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
         files = LogFiles(settings.store, store)
-        yield Sequencer(catalogue, files, signer, clock, settings.custody.origin)
+        sequencer = Sequencer(catalogue, files, signer, clock, settings.custody.origin)
+        roots = await asyncio.to_thread(read_roots, settings.custody.time_authorities)
+        yield sequencer, Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
+
+
+async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:
+    """Stamp until `stop` is set: apart from the sequencer, which no authority may keep waiting."""
+    while not stop.is_set():
+        try:
+            await stamper.run()
+        except CustosError as error:
+            _log.warning("the log was not stamped, and is tried again: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
 
 
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
@@ -62,6 +78,6 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sequencer(settings) as sequencer:
+    async with open_sequencer(settings) as (sequencer, stamper):
         announce()
-        await keep_log(sequencer, stop)
+        await asyncio.gather(keep_log(sequencer, stop), stamp_log(stamper, stop))

@@ -185,7 +185,7 @@ class ProtectionSettings(_Section):
 
 
 class CustodySettings(_Section):
-    """The custody log."""
+    """The custody log, and whose time is trusted."""
 
     origin: str | None = _setting(
         None,
@@ -194,16 +194,11 @@ class CustodySettings(_Section):
         "a name without spaces or plus signs, such as evidence.example.gov.cn/log",
         pattern=r"^[^\s+]{1,200}$",
     )
-
-
-class DisposalSettings(_Section):
-    """Disposal 销毁."""
-
     time_authorities: dict[str, str] = _setting(
         {},
         "Time authorities (RFC 3161) by their addresses, each with the file of its root certificates; in a "
-        "file a table, in the environment a JSON object. The first that answers rightly is taken. Without "
-        "one nothing is disposed of.",
+        "file a table, in the environment a JSON object. The first that answers rightly is taken. The log's "
+        "checkpoints are stamped by it; without one nothing is disposed of.",
         "PEM files by the authority's address",
     )
 
@@ -241,7 +236,6 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
     custody: CustodySettings = CustodySettings()
-    disposal: DisposalSettings = DisposalSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data", mode="after")

@@ -9,11 +9,21 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from clients.verifier.receipt import NotVerified
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was checked, what that proves, and what it does not."""
+
+    title: str
+    proved: str
+    not_checked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +131,22 @@ def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:
     if last:
         raise NotVerified("the proof is shorter than the tree is high")
     return made
+
+
+def read(directory: Path, name: str) -> bytes:
+    """The bytes of a file of the log; raises NotVerified where it is missing."""
+    try:
+        return (directory / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotVerified(f"{name} is missing") from error
+
+
+def tree_root(hashes: list[bytes]) -> bytes:
+    """MTH of these leaves' hashes (RFC 6962 §2.1): pairs are joined, an odd one out moves up."""
+    if not hashes:
+        return sha256()
+    level = hashes
+    while len(level) > 1:
+        above = [sha256(b"\x01", level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        level = above + level[len(above) * 2 :]
+    return level[0]

@@ -9,8 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from clients.verifier.heads import Head, PinnedKey, decoded, root_from, sha256, verified_head
-from clients.verifier.log import Step
+from clients.verifier.heads import Head, PinnedKey, Step, decoded, root_from, sha256, verified_head
 from clients.verifier.receipt import NotVerified
 
 #: Events that a document holds at most, the latest: only then may earlier ones be left out.

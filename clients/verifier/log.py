@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clients.verifier.heads import Head, PinnedKey, sha256, verified_head
+from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verified_head
 from clients.verifier.receipt import NotVerified
+from clients.verifier.stamps import verify_stamps
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was checked, what that proves, and what it does not."""
-
-    title: str
-    proved: str
-    not_checked: str = ""
 
 
 @dataclass(slots=True)
@@ -104,20 +96,16 @@ def tile_name(level: str, number: int, width: int) -> str:
     return f"tile/{level}/{name}" + ("" if width == _WIDTH else f".p/{width}")
 
 
-def read(directory: Path, name: str) -> bytes:
-    """The bytes of a file of the log; raises NotVerified where it is missing."""
-    try:
-        return (directory / name).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotVerified(f"{name} is missing") from error
-
-
 def verify_log(
-    directory: Path, key: PinnedKey, progress: Callable[[int, int], None] = lambda _done, _of: None
+    directory: Path,
+    key: PinnedKey,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    roots: Sequence[bytes] = (),
 ) -> LogReport:
     """Check every leaf, tile and chain of the log in `directory` against the head that `key` has signed.
 
-    `progress` hears of leaves done. Raises NotVerified with the first thing that is wrong, and where.
+    `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that are
+    trusted. Raises NotVerified with the first thing that is wrong, and where.
     """
     head = verified_head(_text(read(directory, "checkpoint")), key)
     report = LogReport(head)
@@ -130,7 +118,7 @@ def verify_log(
     )
     reader = _Reader(directory, head)
     leaves = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in _leaves(reader)]
-    if _root(leaves) != head.root:
+    if tree_root(leaves) != head.root:
         raise NotVerified(_what_is_wrong(directory, leaves))
     report.steps.append(Step("leaves", f"{head.size} leaves lead to the root that was signed"))
     levels = _levels(leaves)
@@ -159,6 +147,7 @@ def verify_log(
             "events after an emitter's last one",
         )
     )
+    report.steps.append(verify_stamps(directory, key, leaves, roots))
     return report
 
 
@@ -185,24 +174,13 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
     while levels and len(levels[-1]) >= _WIDTH:
         below = levels[-1]
         full = len(below) // _WIDTH
-        levels.append([_root(below[at * _WIDTH : (at + 1) * _WIDTH]) for at in range(full)])
+        levels.append([tree_root(below[at * _WIDTH : (at + 1) * _WIDTH]) for at in range(full)])
     return levels
 
 
 def _leaves(reader: _Reader) -> Iterator[bytes]:
     for number in range(-(-reader.head.size // _WIDTH)):
         yield from reader.bundle(number)
-
-
-def _root(hashes: list[bytes]) -> bytes:
-    """MTH of these leaves' hashes (RFC 6962 §2.1): pairs are joined, an odd one out moves up."""
-    if not hashes:
-        return sha256()
-    level = hashes
-    while len(level) > 1:
-        above = [sha256(b"\x01", level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
-        level = above + level[len(above) * 2 :]
-    return level[0]
 
 
 def _text(data: bytes) -> str:

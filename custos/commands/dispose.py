@@ -52,7 +52,7 @@ def run_waiting(arguments: argparse.Namespace) -> int:
     from custody.trusted_time import none_configured
 
     settings = load_settings(arguments.config)
-    if not settings.disposal.time_authorities:
+    if not settings.custody.time_authorities:
         raise none_configured()
     wanted = arguments.proposal
     if wanted is not None and not is_id(wanted):
@@ -88,7 +88,7 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
         services.store,
         FilesystemDisposer(settings.store),
         services.index,
-        TimeAuthorities(read_roots(settings.disposal.time_authorities)),
+        TimeAuthorities(read_roots(settings.custody.time_authorities)),
         services.signer,
         SystemClock(),
     )

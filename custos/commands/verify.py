@@ -78,7 +78,7 @@ def verify_disposal(arguments: argparse.Namespace) -> int:
     if key is None or roots is None:
         settings = load_settings(arguments.config)
         key = key or settings.keys / PUBLIC_KEY
-        roots = roots or [Path(name) for name in settings.disposal.time_authorities.values()]
+        roots = roots or [Path(name) for name in settings.custody.time_authorities.values()]
     try:
         pems = [root.read_bytes() for root in roots]
         said = verify_certificate(arguments.certificate.read_text(), key.read_bytes(), pems).statement

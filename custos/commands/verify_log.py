@@ -14,8 +14,7 @@ from evidence.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clients.verifier.heads import PinnedKey
-    from clients.verifier.log import Step
+    from clients.verifier.heads import PinnedKey, Step
 
 _PUBLIC_KEY = "signing-key.pub.pem"
 _LOG = Path("objects") / "log"
@@ -25,6 +24,12 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the two to `custos verify`."""
     log = kinds.add_parser("log", help="check every leaf, tile and chain of the custody log")
     log.add_argument("store", type=Path, nargs="?", help="a store, or a copy of one (default: this one's)")
+    log.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        help="root certificates of a time authority, in PEM (default: those of this installation)",
+    )
     proofs = kinds.add_parser("proofs", help="check what is proven of one item (GET /items/{item}/proofs)")
     proofs.add_argument("document", type=Path)
     for parser, run in ((log, verify_log), (proofs, verify_proofs)):
@@ -44,7 +49,10 @@ def verify_log(arguments: argparse.Namespace) -> int:
     store = arguments.store or load_settings(arguments.config).store
     directory = store / _LOG if (store / _LOG).is_dir() else store
     try:
-        report = check(directory, _key(arguments, directory), _progress)
+        roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
+        report = check(directory, _key(arguments, directory), _progress, roots)
+    except OSError as error:
+        raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
         return _refuse(str(error), as_json=arguments.json)
     finally:
@@ -89,6 +97,10 @@ def _key(arguments: argparse.Namespace, directory: Path | None) -> PinnedKey:
     if not isinstance(public, Ed25519PublicKey):
         raise Invalid("no-key", "This installation's key is no Ed25519 key; name the log's with --key.")
     return pinned(pin_of(origin, public.public_bytes_raw()))
+
+
+def _own_roots(arguments: argparse.Namespace) -> list[Path]:
+    return [Path(name) for name in load_settings(arguments.config).custody.time_authorities.values()]
 
 
 def _progress(done: int, of: int) -> None:

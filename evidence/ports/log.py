@@ -56,6 +56,18 @@ class Sequenced:
     peaks: Sequence[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked."""
+
+    size: int
+    at: datetime
+    asked_at: datetime
+    authority: str
+    token: bytes
+    checkpoint: str
+
+
 class CustodyLog(Protocol):
     """The log's rows. Leaves count from 0 without a hole and never change."""
 
@@ -81,6 +93,15 @@ class CustodyLog(Protocol):
 
     def publish(self, published: int, checkpoint: str) -> None:
         """Note what was published last."""
+        ...
+
+    def add_stamp(self, stamp: Stamp) -> None:
+        """Keep it; repeatable."""
+        ...
+
+    def last_stamp(self) -> Stamp | None: ...
+    def stamps(self, limit: int) -> Sequence[Stamp]:
+        """The largest trees first."""
         ...
 
     def entries(self, begin: int, end: int) -> Sequence[bytes]:

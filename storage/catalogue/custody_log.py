@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import LogHead, Queued, Sequenced
-from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_subjects
+from evidence.ports.log import LogHead, Queued, Sequenced, Stamp
+from evidence.timekeeping import from_micros, to_micros
+from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_stamps, log_subjects
 from storage.catalogue.tables import event_queue, events
 
 _ONLY = 1
@@ -104,6 +105,41 @@ class SqlCustodyLog:
             .where(log_heads.c.id == _ONLY)
             .values(published=published, checkpoint=checkpoint)
         )
+
+    def add_stamp(self, stamp: Stamp) -> None:
+        """Keep it."""
+        self._connection.execute(delete(log_stamps).where(log_stamps.c.size == stamp.size))
+        self._connection.execute(
+            insert(log_stamps).values(
+                size=stamp.size,
+                at=to_micros(stamp.at),
+                asked_at=to_micros(stamp.asked_at),
+                authority=stamp.authority,
+                token=stamp.token,
+                checkpoint=stamp.checkpoint,
+            )
+        )
+
+    def last_stamp(self) -> Stamp | None:
+        """The one of the largest tree."""
+        return next(iter(self.stamps(1)), None)
+
+    def stamps(self, limit: int) -> Sequence[Stamp]:
+        """The largest trees first."""
+        rows = self._connection.execute(
+            select(log_stamps).order_by(log_stamps.c.size.desc()).limit(limit)
+        ).mappings()
+        return [
+            Stamp(
+                row["size"],
+                from_micros(row["at"]),
+                from_micros(row["asked_at"]),
+                row["authority"],
+                row["token"],
+                row["checkpoint"],
+            )
+            for row in rows
+        ]
 
     def entries(self, begin: int, end: int) -> Sequence[bytes]:
         """The leaves' bytes."""

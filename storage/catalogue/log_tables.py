@@ -52,4 +52,16 @@ log_subjects = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
-__all__ = ["log_heads", "log_leaves", "log_nodes", "log_subjects", "metadata"]
+#: Checkpoints that a time authority has signed.
+log_stamps = Table(
+    "log_stamps",
+    metadata,
+    Column("size", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+)
+
+__all__ = ["log_heads", "log_leaves", "log_nodes", "log_stamps", "log_subjects", "metadata"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,16 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey
 from custody.proofs import _proven, as_json
+from custody.stamping import Stamper
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
 from custody.tree import root_of
+from custody.trusted_time import TimeAuthorities, read_roots
 from evidence.canonical import canonical, parse_canonical
+from evidence.errors import Unavailable
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
-from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
+from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
+from tests.time_authority import TimeAuthority, time_authority
 
 ITEMS = [new_id(NOW) for _ in range(3)]
 
@@ -47,7 +53,7 @@ async def test_a_whole_log_is_proven_step_by_step(place: Place) -> None:
     report = verify_log(log_of(place), key_of(place))
     assert report.head.size == 21
     assert [step.title for step in report.steps] == [
-        "signature of the head", "leaves", "tiles", "chains", "emitters",
+        "signature of the head", "leaves", "tiles", "chains", "emitters", "stamps",
     ]  # fmt: skip
     # One item, and the emitter itself.
     assert (report.subjects, report.emitters) == (2, 1)
@@ -206,3 +212,87 @@ async def test_whatever_is_changed_in_a_proof_is_found(place: Place) -> None:
         document["events"][4]["proof"] = proof[:at] + chr(ord(proof[at]) ^ 1) + proof[at + 1 :]
         with pytest.raises(NotVerified):
             verify_item_proof(document, key)
+
+
+class Later(Still):
+    """A clock that was put on."""
+
+    def __init__(self, minutes: int) -> None:
+        self._ahead = timedelta(minutes=minutes)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+def stamper(place: Place, authority: TimeAuthority, minutes: int = 0) -> Stamper:
+    roots = read_roots({authority.url: str(authority.root)})
+    return Stamper(place.catalogue, place.store, TimeAuthorities(roots), Later(minutes))
+
+
+async def test_checkpoints_are_stamped_by_a_time_authority_once_a_minute(
+    place: Place, tmp_path: Path
+) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        root = authority.root.read_bytes()
+        report = verify_log(log_of(place), key_of(place), roots=[root])
+        assert report.steps[-1].proved == "nothing, as there are none"
+        first = await stamper(place, authority).run()
+        assert first is not None
+        assert first.size == 21
+        # Nothing happened since; and then something did, within the minute.
+        assert await stamper(place, authority, 5).run() is None
+        await place.happen(3)
+        await place.sequencer().run()
+        assert await stamper(place, authority).run() is None
+        second = await stamper(place, authority, 5).run()
+        assert second is not None
+        report = verify_log(log_of(place), key_of(place), roots=[root])
+        assert report.steps[-1].proved.startswith(
+            "the trees of 2 stamped checkpoints are beginnings of this one"
+        )
+        assert "2 tokens" in report.steps[-1].proved
+        assert (
+            "name a time authority's root" in verify_log(log_of(place), key_of(place)).steps[-1].not_checked
+        )
+        kept = await place.catalogue.read(lambda tx: tx.log.stamps(5))
+        assert [one.size for one in kept] == [24, 21]
+        stamps = log_of(place) / "stamps"
+        (token,) = stamps.glob("21.*.tsr")
+        done = subprocess.run(
+            ["openssl", "ts", "-verify", "-data", str(stamps / "21.checkpoint"), "-in", str(token), "-CAfile",
+             str(authority.root)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "Verification: OK" in done.stdout + done.stderr
+        for name in (token.name, "21.checkpoint"):
+            data = (stamps / name).read_bytes()
+            (stamps / name).chmod(0o644)
+            for at in range(0, len(data), 5):
+                (stamps / name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+                with pytest.raises(NotVerified):
+                    verify_log(log_of(place), key_of(place), roots=[root])
+            (stamps / name).write_bytes(data)
+        with time_authority(tmp_path / "other") as other, pytest.raises(NotVerified, match="does not prove"):
+            verify_log(log_of(place), key_of(place), roots=[other.root.read_bytes()])
+        # Another tree of that size, stamped before: whoever forks the log cannot take that back.
+        text = str(Checkpoint(ORIGIN, 21, bytes(32)))
+        (stamps / "21.checkpoint").write_text(str(Note(text, (place.signer.sign_note(text, ORIGIN),))))
+        with pytest.raises(NotVerified, match="the log was forked"):
+            verify_log(log_of(place), key_of(place))
+
+
+async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Place, tmp_path: Path) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        await stamper(place, authority).run()
+        await place.happen(1)
+        await place.sequencer().run()
+        authority.spoil = lambda answer: answer[:-1]
+        with pytest.raises(Unavailable) as error:
+            await stamper(place, authority, 5).run()
+        assert error.value.code == "no-trusted-time"
+        assert await place.catalogue.read(lambda tx: tx.oversight.alarms()) == []
+        with pytest.raises(Unavailable):
+            await stamper(place, authority, 2 * 24 * 60).run()
+        (alarm,) = await place.catalogue.read(lambda tx: tx.oversight.alarms())
+        assert alarm.kind == "log-not-stamped"
+    assert await Stamper(place.catalogue, place.store, None, Still()).run() is None

@@ -234,7 +234,7 @@ def test_the_command(
     assert (status, "[no-trusted-time]" in words) == (2, True)
     assert len(office.files()) == len(before)
     authorities = {office.authority.url: str(office.authority.root)}
-    monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps(authorities))
+    monkeypatch.setenv("CUSTOS_CUSTODY__TIME_AUTHORITIES", json.dumps(authorities))
     with only_disposer(server.data, server.data / "run"):
         status, words = custos("run")
         assert (status, "[already-running]" in words) == (2, True)
@@ -258,7 +258,7 @@ def test_the_command(
     assert custos("run")[0] == 0
     assert custos("run") == (0, "No approved disposal waits.\n")
     assert office.files() == [one for one in office.files() if office.items[2] in one]
-    monkeypatch.setenv("CUSTOS_DISPOSAL__TIME_AUTHORITIES", json.dumps({"http://x": "/nowhere.pem"}))
+    monkeypatch.setenv("CUSTOS_CUSTODY__TIME_AUTHORITIES", json.dumps({"http://x": "/nowhere.pem"}))
     status, words = custos("run")
     assert (status, "[no-such-file]" in words) == (2, True)
 

@@ -14,7 +14,7 @@ from custos import disk, doctor
 from custos.clock import Synchronisation
 from custos.disk import Mount, examine_filesystem, mount_of
 from custos.findings import Finding, rendered
-from custos.settings import DisposalSettings, IngestSettings, MediaSettings, Settings
+from custos.settings import CustodySettings, IngestSettings, MediaSettings, Settings
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
 22 21 0:21 / /proc rw - proc proc rw
@@ -215,8 +215,8 @@ def test_a_clock_that_nobody_sets_is_a_warning(state: Synchronisation) -> None:
 
 def test_without_trusted_time_nothing_can_be_disposed_of(tmp_path: Path) -> None:
     root = tmp_path / "root.pem"
-    disposal = DisposalSettings(time_authorities={"https://tsa.example": str(root)})
-    settings = Settings(data=tmp_path, disposal=disposal)
+    custody = CustodySettings(time_authorities={"https://tsa.example": str(root)})
+    settings = Settings(data=tmp_path, custody=custody)
     assert doctor.examine_trusted_time(Settings(data=tmp_path)).level == "warning"
     assert doctor.examine_trusted_time(settings).level == "problem"
     root.write_bytes(b"")

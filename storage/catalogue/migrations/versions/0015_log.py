@@ -48,6 +48,16 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_log_subjects")),
     )
+    op.create_table(
+        "log_stamps",
+        sa.Column("size", number, autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("authority", sa.Text(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("checkpoint", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_log_stamps")),
+    )
     for table in ("log_leaves", "log_nodes"):
         for change in ("UPDATE", "DELETE"):
             op.execute(

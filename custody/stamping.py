@@ -1,0 +1,77 @@
+"""Checkpoints stamped by time authorities (RFC 3161): that a tree stood at a time is then not only our word.
+
+A stamp is over the bytes of the signed checkpoint. Checkpoint and token are kept beside each other in the
+store, locked like what is full, before the row that names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from custody.sequencer import LOG_LOCK
+from evidence.alarms import raise_alarm
+from evidence.errors import CustosError
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.disposal import TrustedClock
+from evidence.ports.log import LogStore, Stamp
+
+#: Of a token's SHA-256 in its name: a token has bytes that no signature covers.
+DIGEST_DIGITS = 32
+#: So long after the last stamp the next one is asked for, if anything happened.
+STAMPED_EVERY = timedelta(seconds=60)
+#: A log that has not been stamped for so long although something happened is an alarm.
+_ALARM_AFTER = timedelta(days=1)
+
+
+class Stamper:
+    """The use case of stamping; `trusted` is None where no authority is configured."""
+
+    def __init__(
+        self, catalogue: Catalogue, store: LogStore, trusted: TrustedClock | None, clock: Clock
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._trusted = trusted
+        self._clock = clock
+
+    async def run(self) -> Stamp | None:
+        """Stamp the head if it is due; the stamp, durable in store and catalogue, None if none was due.
+
+        Raises Unavailable("no-trusted-time") where no authority answers; the next run asks again.
+        """
+        if self._trusted is None:
+            return None
+        now = self._clock.now()
+        head, last = await self._catalogue.read(lambda tx: (tx.log.head(), tx.log.last_stamp()))
+        if head is None or not head.published or (last is not None and last.size == head.published):
+            return None
+        if last is not None and now - last.asked_at < STAMPED_EVERY:
+            return None
+        checkpoint = head.checkpoint.encode()
+        try:
+            time = await self._trusted.stamp(checkpoint)
+        except CustosError:
+            if last is not None and now - last.asked_at > _ALARM_AFTER:
+                await self._catalogue.write(self._raise)
+            raise
+        locked_until = now + LOG_LOCK
+        await self._store.put(f"stamps/{head.published}.checkpoint", checkpoint, locked_until)
+        digest = hashlib.sha256(time.token).hexdigest()[:DIGEST_DIGITS]
+        await self._store.put(f"stamps/{head.published}.{digest}.tsr", time.token, locked_until)
+        stamp = Stamp(head.published, time.at, now, time.authority, time.token, head.checkpoint)
+        await self._catalogue.write(lambda tx: tx.log.add_stamp(stamp))
+        return stamp
+
+    def _raise(self, tx: Transaction) -> None:
+        raise_alarm(
+            tx,
+            Alarm(
+                "log-not-stamped",
+                "log",
+                "No time authority has stamped the custody log for a day. Look at the server's log, and at "
+                "`custody.time_authorities`.",
+                self._clock.now(),
+            ),
+        )
