@@ -26,7 +26,7 @@ from evidence.agents import Role
 from evidence.jobs import Job, JobState, Stage
 from tests.serving.client import Client
 from tests.serving.settings import settings_for
-from tests.serving.waiting import PATIENCE_SECONDS
+from tests.serving.waiting import PATIENCE_SECONDS, eventually
 
 T = TypeVar("T")
 
@@ -76,6 +76,16 @@ class Inside:
         """Run a coroutine on the server's loop."""
         waiting: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return waiting.result(PATIENCE_SECONDS)
+
+    def close_viewings(self) -> None:
+        """Close every viewing once no transfer is under way: a client has its last byte before that."""
+        desk = self.services.desk
+
+        def quiet() -> bool:
+            return not any(one.users for one in list(desk._open.values()))
+
+        eventually(quiet, "no transfer is under way")
+        self.do(desk.close_ended(everything=True))
 
     def client(self, role: Role, unit: str = "north") -> Client:
         """Somebody of that role and unit, the same one each time."""

@@ -342,7 +342,7 @@ def test_with_an_item_go_its_marks_its_clips_and_the_words_of_its_reviews(
             one["id"] for one in supervisor.get(f"/search?text={quote('毒品交易')}").json()["items"]
         ] != []
         sent = len(supervisor.get(f"/clips/{cut}/clip.mp4").body)
-        server.do(server.services.desk.close_ended(everything=True))
+        server.close_viewings()
         before = office.files()
         carried = office.run(office.approved(second))
         assert carried.disposed == 1

@@ -135,7 +135,7 @@ def test_the_segments_of_a_recording_share_one_viewing(inside: Inside, reviewer:
         part = reviewer.get(f"/items/{recording}/playable.mp4", Range=f"bytes={start}-{end - 1}")
         assert (part.status, len(part.body)) == (206, end - start)
     assert [event["type"] for event in viewings(reviewer, recording)] == ["viewing.opened"]
-    inside.do(inside.services.desk.close_ended(everything=True))
+    inside.close_viewings()
     opening, closing = closed(reviewer, recording)
     whole = reviewer.ask("HEAD", f"/items/{recording}/playable.mp4").headers["Content-Length"]
     assert (opening["detail"]["from"], opening["detail"]["to"]) == (0, int(whole))

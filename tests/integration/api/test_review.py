@@ -264,7 +264,7 @@ def test_a_player_tells_of_what_it_plays_and_no_more(bureau: Inside, camera: byt
     assert (person["covered_permille"], person["items"][0]["sent_permille"]) == (1000, 0)
     # What was sent is the server's own word, and stands beside.
     assert reviewer.get(f"/items/{first}/playable.mp4").status == 200
-    bureau.do(bureau.services.desk.close_ended(everything=True))
+    bureau.close_viewings()
     (person,) = reviewer.get(f"/items/{first}/watched").json()["people"]
     assert person["items"][0]["sent_permille"] == 1000
     assert bureau.client(Role.AUDITOR).get(f"/items/{first}/watched").status == 200
@@ -478,7 +478,7 @@ def test_reading_a_clip_is_on_record_of_every_source_also_after_a_crash(
     stretch = {"from_ms": 3900, "to_ms": 4100, "reason": "r"}
     clip = reviewer.post(f"/recordings/{recording}/clips", stretch).json()["id"]
     assert reviewer.get(f"/clips/{clip}/clip.mp4").status == 200
-    bureau.do(bureau.services.desk.close_ended(everything=True))
+    bureau.close_viewings()
 
     def about(item: str) -> list[str]:
         kinds = [one["type"] for one in reviewer.history(item)]
