@@ -20,6 +20,7 @@ from api.schemas import (
     ItemPage,
     JobList,
     JobOut,
+    ReceiptProofOut,
     RecoveryWanted,
     Salvage,
     SignIn,
@@ -103,6 +104,13 @@ ROUTES: tuple[Route, ...] = (
         "/uploads/{upload}/receipt",
         tus.receipt,
         {200: Answer(media_type="application/jose")},
+        tag="ingest",
+    ),
+    Route(
+        "GET",
+        "/uploads/{upload}/receipt/proof",
+        tus.receipt_proof,
+        {200: Answer(ReceiptProofOut)},
         tag="ingest",
     ),
     Route(

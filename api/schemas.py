@@ -337,6 +337,15 @@ class JobList(BaseModel):
     jobs: list[JobOut]
 
 
+class ReceiptProofOut(BaseModel):
+    """The leaf of a receipt's event with its proof (c2sp.org/tlog-proof); docs/formats/receipt.md."""
+
+    v: str
+    key: str
+    leaf: str
+    proof: str
+
+
 class UploadOut(BaseModel):
     """Where an upload stands."""
 

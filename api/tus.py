@@ -13,9 +13,10 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from api.context import METRICS, agent_of, body_of, respond, services
-from api.schemas import Salvage, UploadOut
+from api.schemas import ReceiptProofOut, Salvage, UploadOut
 from evidence.errors import CustosError, Denied, Invalid
 from evidence.items import Upload, UploadState
+from evidence.receipts import RECEIPT_PROOF_VERSION, event_of
 from ingest.receiving import CHECKSUM_ALGORITHMS, Checksum
 
 VERSION = "1.0.0"
@@ -160,6 +161,20 @@ async def receipt(request: web.Request) -> web.Response:
     return web.Response(
         text=statement, content_type="application/jose", headers={"Cache-Control": "private, no-store"}
     )
+
+
+async def receipt_proof(request: web.Request) -> web.Response:
+    """That the receipt's event is in the custody log; 404 `not-yet` until it is."""
+    agent = await agent_of(request)
+    statement = await services(request).uploads.receipt(agent, request.match_info["upload"])
+    found = None
+    if statement is not None:
+        found = await services(request).proofs.of_event(event_of(statement))
+    if found is None:
+        raise _NotYet
+    key, proven = found
+    said = ReceiptProofOut(v=RECEIPT_PROOF_VERSION, key=key, leaf=proven.leaf.decode(), proof=proven.proof)
+    return respond(said)
 
 
 class _NotYet(Denied):

@@ -99,6 +99,22 @@ class Proofs:
         await self._head()
         return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS))
 
+    async def of_event(self, event_id: str) -> tuple[str, ProvenEvent] | None:
+        """The log's key, and the leaf of an event with its proof; None while it is not in the log.
+
+        For whoever was given the event's digest: whether they may ask is the caller's to say. What its detail
+        commits to is not told.
+        """
+
+        def prove(tx: Transaction) -> tuple[str, ProvenEvent] | None:
+            head = tx.log.head()
+            place = tx.log.place_of(event_id)
+            if head is None or place is None or place >= head.published:
+                return None
+            return str(self._key(head)), _proof_at(tx, place, head, None, None)
+
+        return await self._catalogue.read(prove)
+
     async def of_item(self, agent: Agent, item_id: str) -> ItemProof:
         """Proofs for the item's events, the latest thousand; itself an event. Raises Denied."""
         now = self._clock.now()
@@ -133,6 +149,14 @@ def _hashes(tx: Transaction, spans: Sequence[Span], size: int) -> list[bytes]:
     return [span_from(span, size, tiles) for span in spans]
 
 
+def _proof_at(
+    tx: Transaction, place: int, head: LogHead, salt: bytes | None, detail: bytes | None
+) -> ProvenEvent:
+    (leaf,) = tx.log.entries(place, place + 1)
+    proof = _hashes(tx, inclusion_spans(place, head.published), head.published)
+    return ProvenEvent(leaf, tlog_proof(place, proof, head.checkpoint), salt, detail)
+
+
 def _proven(tx: Transaction, item_id: str, head: LogHead, key: str) -> ItemProof:
     found: list[ProvenEvent] = []
     waiting = 0
@@ -142,11 +166,9 @@ def _proven(tx: Transaction, item_id: str, head: LogHead, key: str) -> ItemProof
         if place is None or place >= head.published:
             waiting += 1
             continue
-        (leaf,) = tx.log.entries(place, place + 1)
-        proof = _hashes(tx, inclusion_spans(place, head.published), head.published)
         kept = tx.events.get(event_id)
         salt, detail = (None, None) if kept is None else kept[1:]
-        found.append(ProvenEvent(leaf, tlog_proof(place, proof, head.checkpoint), salt, detail))
+        found.append(_proof_at(tx, place, head, salt, detail))
     return ItemProof(item_id, key, head.checkpoint, found, waiting)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -10,6 +12,14 @@ from evidence.items import Item, Submission
 from evidence.timekeeping import to_text
 
 RECEIPT_VERSION = "custos/receipt/1"
+RECEIPT_PROOF_VERSION = "custos/receipt-proof/1"
+
+
+def event_of(receipt: str) -> str:
+    """The event that a receipt of ours (compact JWS) is about; its signature is not looked at."""
+    payload = receipt.split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return str(said["event"])
 
 
 def encode_receipt(

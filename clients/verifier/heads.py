@@ -150,3 +150,16 @@ def tree_root(hashes: list[bytes]) -> bytes:
         above = [sha256(b"\x01", level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
         level = above + level[len(above) * 2 :]
     return level[0]
+
+
+def proof_parts(text: str, where: str) -> tuple[int, list[bytes], str]:
+    """Number, path and signed head of a c2sp.org/tlog-proof; raises NotVerified that names `where`."""
+    top, _, note = text.partition("\n\n")
+    lines = top.split("\n")
+    if lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index "):
+        raise NotVerified(f"{where}: its proof is none")
+    number = lines[1].removeprefix("index ")
+    if not (number.isascii() and number.isdecimal()):
+        raise NotVerified(f"{where}: its proof has no index")
+    path = [decoded(line, f"{where}: a hash of its proof") for line in lines[2:]]
+    return int(number), path, note

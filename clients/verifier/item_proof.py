@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from clients.verifier.heads import Head, PinnedKey, Step, decoded, root_from, sha256, verified_head
+from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.receipt import NotVerified
 
 #: Events that a document holds at most, the latest: only then may earlier ones be left out.
@@ -37,7 +37,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
     for place, one in enumerate(events, 1):
         where = f"event {place} of {len(events)}"
         leaf = one["leaf"].encode()
-        number, path, note = _proof(one["proof"], where)
+        number, path, note = proof_parts(one["proof"], where)
         if note not in heads:
             heads[note] = verified_head(note, key)
         head = heads[note]
@@ -73,16 +73,3 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
         ),
         Step("detail", f"{details} of {len(events)} show their detail, and it is what was committed to"),
     ]
-
-
-def _proof(text: str, where: str) -> tuple[int, list[bytes], str]:
-    """Number, path and signed head of a c2sp.org/tlog-proof."""
-    top, _, note = text.partition("\n\n")
-    lines = top.split("\n")
-    if lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index "):
-        raise NotVerified(f"{where}: its proof is none")
-    number = lines[1].removeprefix("index ")
-    if not (number.isascii() and number.isdecimal()):
-        raise NotVerified(f"{where}: its proof has no index")
-    path = [decoded(line, f"{where}: a hash of its proof") for line in lines[2:]]
-    return int(number), path, note

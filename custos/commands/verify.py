@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from custos.commands import verify_log
 from custos.settings import load_settings
 from evidence.errors import Invalid
+
+if TYPE_CHECKING:
+    from clients.verifier.heads import Head
 
 PUBLIC_KEY = "signing-key.pub.pem"
 
@@ -23,6 +28,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     receipt.add_argument(
         "--key", type=Path, help=f"the public key (default: {PUBLIC_KEY} of this installation)"
     )
+    receipt.add_argument(
+        "--proof", type=Path, help="that its event is in the log (…/receipt/proof), to be checked too"
+    )
+    receipt.add_argument("--log-key", help="the log's key as name+id+key; needed with --proof")
     receipt.set_defaults(run=verify_receipt)
     certificate = kinds.add_parser("certificate", help="check the certificate of a disposal")
     certificate.add_argument("certificate", type=Path)
@@ -38,6 +47,21 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     certificate.set_defaults(run=verify_disposal)
 
 
+def _in_the_log(arguments: argparse.Namespace, statement: dict[str, Any]) -> Head | None:
+    if arguments.proof is None:
+        return None
+    from clients.verifier.heads import pinned
+    from clients.verifier.receipt_proof import verify_receipt_proof
+
+    if not arguments.log_key:
+        raise Invalid("no-key", "Name the log's key with --log-key; the one in the proof proves nothing.")
+    try:
+        document = json.loads(arguments.proof.read_bytes())
+    except ValueError as error:
+        raise Invalid("bad-proofs", "The proof is not JSON.") from error
+    return verify_receipt_proof(statement, document, pinned(arguments.log_key))
+
+
 def verify_receipt(arguments: argparse.Namespace) -> int:
     """Print what is proven, status 0; or why it is not, status 1."""
     from clients.verifier.receipt import NotVerified
@@ -48,6 +72,7 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
         public_pem = key.read_bytes()
         statement = arguments.receipt.read_text()
         found = check(arguments.file, statement, public_pem)
+        head = _in_the_log(arguments, found.statement)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -66,6 +91,8 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     print("  read back   " + ("yes" if found.read_back else "not yet: do not free the card on this receipt"))
     if said["salvaged"]:
         print(f"  SALVAGED    {said['salvaged']}")
+    if head is not None:
+        print(f"  in the log  among the {head.size} leaves of {head.origin}")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
     return 0
 

@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
+from clients.verifier.heads import pinned
+from clients.verifier.receipt import NotVerified
+from clients.verifier.receipt_proof import verify_receipt_proof
 from custody.notes import parse_checkpoint, parse_key, parse_note, parse_tlog_proof, require_signed
 from custody.tree import require_consistent, root_by_inclusion
+from custos.cli import main
 from evidence.agents import Role
 from evidence.leaf import leaf_hash
-from tests.serving.client import Client
+from tests.serving.client import Client, statement
 from tests.serving.inside import Inside, served_inside
+from tests.serving.waiting import eventually
 
 
 @pytest.fixture
@@ -71,6 +76,56 @@ def test_every_event_of_an_item_is_proven_to_whoever_may_see_them(server: Inside
     sequenced(server)
     # Only the event of this very answer is not in the log yet.
     assert proven(server, supervisor, item)["waiting"] == 1
+
+
+def test_whoever_holds_a_receipt_gets_its_place_in_the_log(
+    server: Inside, clip: Path, tmp_path: Path
+) -> None:
+    officer = server.client(Role.OFFICER)
+    upload = officer.send(clip.read_bytes() + b"3", "a.mp4")
+
+    def issued() -> str | None:
+        answer = officer.get(f"{upload}/receipt")
+        return answer.body.decode() if answer.status == 200 else None
+
+    receipt = eventually(issued, "there is a receipt")
+    early = officer.get(f"{upload}/receipt/proof")
+    assert (early.status, early.code) == (404, "not-yet")
+    sequenced(server)
+    document = officer.get(f"{upload}/receipt/proof").json()
+    key = Client(server.url).get("/log/key").body.decode().strip()
+    assert document["key"] == key
+    said = statement(receipt)
+    assert verify_receipt_proof(said, document, pinned(key)).size > 5
+    for change, words in (
+        (("leaf", document["leaf"].replace("item.ingested", "item.ingestee")), "not that of the event"),
+        (("leaf", document["leaf"].replace('"seq":0', '"seq":1')), "not in the signed tree"),
+        (("proof", document["proof"].replace("index ", "index 1")), "proof|outside|tree"),
+        (("v", "custos/receipt-proof/2"), "version 1"),
+        (("leaf", "{}"), "not one of version 1"),
+    ):
+        with pytest.raises(NotVerified, match=words):
+            verify_receipt_proof(said, {**document, change[0]: change[1]}, pinned(key))
+    with pytest.raises(NotVerified, match="not that of the event"):
+        verify_receipt_proof({**said, "event_digest": "0" * 64}, document, pinned(key))
+    for name, data in (
+        ("a.mp4", clip.read_bytes() + b"3"), ("r.jws", receipt.encode()),
+        ("p.json", json.dumps(document).encode()),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+    public = server.data / "keys" / "signing-key.pub.pem"
+    arguments = [
+        "verify",
+        "receipt",
+        *(str(tmp_path / name) for name in ("a.mp4", "r.jws")),
+        "--key",
+        str(public),
+    ]
+    proof = ["--proof", str(tmp_path / "p.json")]
+    assert main([*arguments, *proof, "--log-key", key]) == 0
+    assert main([*arguments, *proof]) == 2
+    (tmp_path / "p.json").write_text(json.dumps({**document, "leaf": "{}"}))
+    assert main([*arguments, *proof, "--log-key", key]) == 1
 
 
 def test_a_larger_tree_begins_with_a_smaller_one(server: Inside) -> None:
