@@ -1,7 +1,7 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
-`python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events copies search. All load
-stays on loopback.
+`python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events log copies search. All
+load stays on loopback.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import copies, events, ingest, media, playing, search, serving_out
+from tests.benchmarks import copies, events, ingest, log, media, playing, search, serving_out
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import ROOT
 
@@ -22,6 +22,7 @@ SUITES = {
     "media": media.measure,
     "serving": serving_out.measure,
     "events": events.measure,
+    "log": log.measure,
     "copies": copies.measure,
     "search": search.measure,
 }
