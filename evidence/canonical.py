@@ -60,12 +60,33 @@ def canonical(value: Json) -> bytes:
     return _text(value).encode("utf-8")
 
 
+def _whole(text: str) -> int:
+    value = int(text)
+    if not -_MAX_INT <= value <= _MAX_INT:
+        raise ValueError("integer outside ±(2**53 − 1)")
+    return value
+
+
+def _no_float(text: str) -> Json:
+    raise ValueError(f"{text} is no integer")
+
+
+_decode = json.JSONDecoder(parse_int=_whole, parse_float=_no_float, parse_constant=_no_float).decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def parse_canonical(data: bytes) -> dict[str, Json]:
     """The object whose canonical bytes are exactly `data`; ValueError if they are not canonical."""
     try:
-        value = json.loads(data)
-        if isinstance(value, dict) and canonical(value) == data:
-            return value
+        text = data.decode()
+        value = _decode(text)
+        if isinstance(value, dict):
+            # Where all is ASCII the order of keys is that of code points, and the standard encoder, twice as
+            # fast, writes what RFC 8785 asks for.
+            if text.isascii() and _encode(value) == text:
+                return value
+            if canonical(value) == data:
+                return value
     except TypeError as error:
         raise ValueError(str(error)) from error
     raise ValueError("not a canonical JSON object")

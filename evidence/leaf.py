@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evidence.canonical import canonical
+from evidence.canonical import quoted
 from evidence.events import parse_event
 
 LEAF_VERSION = "custos/leaf/1"
@@ -50,13 +50,13 @@ def subjects_of(event: bytes) -> list[str]:
 
 def chains_text(chains: Sequence[ChainLink]) -> bytes:
     """The canonical bytes of `chains`, in their order."""
-    return (
-        b"["
-        + b",".join(
-            canonical({"subject": link.subject, "seq": link.seq, "prev": link.prev}) for link in chains
-        )
-        + b"]"
-    )
+    # Written by hand, in canonical order: the general encoder takes most of a step. A test holds them equal.
+    links = [
+        f'{{"prev":{"null" if link.prev is None else quoted(link.prev)},"seq":{link.seq}'
+        f',"subject":{quoted(link.subject)}}}'
+        for link in chains
+    ]
+    return f"[{','.join(links)}]".encode()
 
 
 def leaf_around(event: bytes, chains: bytes) -> bytes:

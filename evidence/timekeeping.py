@@ -33,8 +33,8 @@ def to_text(at: datetime) -> str:
 
 def from_text(text: str) -> datetime:
     """The instant written by `to_text`; ValueError for any other spelling."""
-    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    if to_text(at) != text:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is not UTC or to_text(at) != text:
         raise ValueError(f"not an instant as Custos writes it: {text!r}")
     return at
 

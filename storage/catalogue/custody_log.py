@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from evidence.leaf import leaf_around
 from evidence.ports.log import LogHead, Queued, Sequenced, Stamp
 from evidence.timekeeping import from_micros, to_micros
+from storage.catalogue.log import insert_many
 from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_stamps, log_subjects
 from storage.catalogue.tables import event_queue, events
 
@@ -71,12 +72,11 @@ class SqlCustodyLog:
         )
         if moved.rowcount == 0:
             return False
-        self._connection.execute(
-            insert(log_leaves),
-            [
-                {"number": one.number, "event_id": one.event_id, "chains": one.chains, "hash": one.hash}
-                for one in found.leaves
-            ],
+        insert_many(
+            self._connection,
+            log_leaves,
+            ("number", "event_id", "chains", "hash"),
+            [(one.number, one.event_id, one.chains, one.hash) for one in found.leaves],
         )
         if found.nodes:
             self._connection.execute(
@@ -93,9 +93,11 @@ class SqlCustodyLog:
         for first in range(0, len(named), _IN_ONE):
             some = named[first : first + _IN_ONE]
             self._connection.execute(delete(log_subjects).where(log_subjects.c.subject.in_(some)))
-            self._connection.execute(
-                insert(log_subjects),
-                [{"subject": one, "seq": subjects[one][0], "hash": subjects[one][1]} for one in some],
+            insert_many(
+                self._connection,
+                log_subjects,
+                ("subject", "seq", "hash"),
+                [(one, *subjects[one]) for one in some],
             )
 
     def publish(self, published: int, checkpoint: str) -> None:

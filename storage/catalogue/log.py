@@ -57,34 +57,35 @@ def _insert(table: Table, columns: tuple[str, ...], dialect: str) -> str:
     return str(insert(table).compile(dialect=registry.load(dialect)(), column_keys=list(columns)))
 
 
-def _insert_many(
+def insert_many(
     connection: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[object, ...]]
 ) -> None:
+    """Insert plain tuples; nothing happens for none."""
     if rows:
         connection.exec_driver_sql(_insert(table, columns, connection.dialect.name), rows)
 
 
 def store_events(connection: Connection, emitter: Emitter, sealed: Sequence[SealedEvent]) -> None:
     """Insert sealed events, their bodies and projections, and move the emitter's count on."""
-    _insert_many(
+    insert_many(
         connection,
         events,
         ("id", "data", "at"),
         [(event.id, event.data, to_micros(event.at)) for event in sealed],
     )
-    _insert_many(
+    insert_many(
         connection,
         event_bodies,
         ("event_id", "salt", "detail"),
         [(event.id, event.salt, event.detail) for event in sealed],
     )
-    _insert_many(
+    insert_many(
         connection,
         event_subjects,
         ("subject", "event_id"),
         [(subject.id, event.id) for event in sealed for subject in event.subjects],
     )
-    _insert_many(connection, event_queue, ("event_id",), [(event.id,) for event in sealed])
+    insert_many(connection, event_queue, ("event_id",), [(event.id,) for event in sealed])
     connection.execute(update(emitters).where(emitters.c.id == emitter.id).values(next_n=emitter.n))
 
 

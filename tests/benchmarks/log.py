@@ -52,7 +52,12 @@ async def _beside(settings: Settings) -> tuple[float, float]:
     async with open_catalogue(settings.catalogue, SystemClock(), "benchmark"):
         pass
     reading, writing = os.pipe()
-    environment = {**os.environ, "CUSTOS_DATA": str(settings.data), "CUSTOS_READY_FD": str(writing)}
+    environment = {
+        **os.environ,
+        "CUSTOS_DATA": str(settings.data),
+        "CUSTOS_PROTECTION__IMMUTABLE": "false",
+        "CUSTOS_READY_FD": str(writing),
+    }
     keeper = subprocess.Popen(
         [sys.executable, "-m", "custos", "sequencer"], env=environment, cwd=ROOT, pass_fds=(writing,)
     )
