@@ -77,6 +77,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=
 
 def parse_canonical(data: bytes) -> dict[str, Json]:
     """The object whose canonical bytes are exactly `data`; ValueError if they are not canonical."""
+    if not isinstance(data, bytes):
+        # A database lets anybody who owns it put text where bytes were.
+        raise ValueError("not bytes")  # noqa: TRY004  whatever it is, it is not what was written
     try:
         text = data.decode()
         value = _decode(text)
