@@ -42,10 +42,10 @@ def encode_leaf(event: bytes, chains: Sequence[ChainLink]) -> bytes:
 
 
 def subjects_of(event: bytes) -> list[str]:
-    """The identifiers of an event's subjects, sorted; raises ValueError for what is no event."""
+    """The identifiers of an event's subjects, sorted, each once; raises ValueError for what is no event."""
     subjects = parse_event(event)["subjects"]
     assert isinstance(subjects, list)
-    return sorted(str(subject["id"]) for subject in subjects if isinstance(subject, dict))
+    return sorted({str(subject["id"]) for subject in subjects if isinstance(subject, dict)})
 
 
 def chains_text(chains: Sequence[ChainLink]) -> bytes:

@@ -61,7 +61,7 @@ class _Reader:
         try:
             parsed = json.loads(leaf)
             event, chains = parsed["event"], parsed["chains"]
-            named = sorted(subject["id"] for subject in event["subjects"])
+            named = sorted({subject["id"] for subject in event["subjects"]})
             emitter, count, event_id = event["emitter"], event["n"], event["id"]
             links = [(link["subject"], link["seq"], link["prev"]) for link in chains]
         except (ValueError, KeyError, TypeError) as error:

@@ -304,6 +304,17 @@ async def test_what_names_more_than_an_event_can_is_several(place: Place) -> Non
     assert {one for some in named for one in some} == set(items)
 
 
+async def test_one_identifier_under_two_kinds_is_one_subject(place: Place) -> None:
+    one = new_id(NOW)
+    both = (Subject("item", one), Subject("upload", one))
+    for _ in range(2):
+        await place.catalogue.record(EventDraft(EventType.ITEM_SHOWN, None, NOW, both))
+    await place.sequencer().run()
+    leaves = await place.counted()
+    require_chains(leaves)
+    assert [len(leaf["chains"]) for leaf in leaves] == [1, 1, 1]  # type: ignore[arg-type]
+
+
 async def test_leaves_are_frozen(place: Place) -> None:
     await place.happen(300)
     await place.sequencer().run()
