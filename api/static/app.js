@@ -320,7 +320,10 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 $("sign-out").addEventListener("click", async () => {
+  // What was watched is told while one is still signed in.
+  const told = reviewing.end();
   enter(null);
+  await told;
   try { await ask("/session", { method: "DELETE" }); } catch (error) { fail(error); }
 });
 $("search").addEventListener("submit", (event) => {

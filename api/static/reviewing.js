@@ -21,19 +21,17 @@ export function offerReviewing(page) {
   // Called when something begins to play; `segments` have item, plays_at_ms, offset_ms and duration_ms.
   async function begin(path, asked, segments) {
     await end();
-    const mine = { path, segments, session: null, seen: [], last: null, told: performance.now() };
+    const mine = { path, segments, session: null, opening: Promise.resolve(), seen: [], last: null, told: performance.now() };
     playing = mine;
     from = null;
     $("marking").hidden = false;
     $("range-from").textContent = text("rangeFrom");
-    const opened = await send("/playbacks", asked).catch((error) => {
+    mine.opening = send("/playbacks", asked).then(({ id }) => { mine.session = id; }, (error) => {
       // Who may play it without being asked is not asked here either: it plays, and nothing is told.
       if (!["not-found", "purpose-needed"].includes(error.code)) throw error;
-      return null;
     });
-    mine.session = opened?.id ?? null;
-    if (playing !== mine) await close(mine);
-    else await showMarks();
+    await mine.opening;
+    if (playing === mine) await showMarks();
   }
 
   function watch() {
@@ -75,7 +73,7 @@ export function offerReviewing(page) {
     playing = null;
     $("marking").hidden = true;
     $("marks").replaceChildren();
-    if (mine) await close(mine).catch((error) => { if (error.code !== "sign-in-needed") page.fail(error); });
+    if (mine) await mine.opening.then(() => close(mine)).catch((error) => { if (error.code !== "sign-in-needed") page.fail(error); });
   }
 
   async function mark(from_ms, to_ms) {
