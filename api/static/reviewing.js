@@ -21,6 +21,8 @@ export function offerReviewing(page) {
   // Called when something begins to play; `segments` have item, plays_at_ms, offset_ms and duration_ms.
   async function begin(path, asked, segments) {
     await end();
+    // Whoever signed out meanwhile plays nothing more.
+    if ($("main").hidden) return;
     const mine = { path, segments, session: null, opening: Promise.resolve(), seen: [], last: null, told: performance.now() };
     playing = mine;
     from = null;
