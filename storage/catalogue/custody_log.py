@@ -84,9 +84,15 @@ class SqlCustodyLog:
                 [{"level": level, "number": number, "hash": made} for level, number, made in found.nodes],
             )
         self._keep_last(found.subjects)
-        first, last = found.taken[0], found.taken[-1]
-        self._connection.execute(delete(event_queue).where(event_queue.c.seq.between(first, last)))
+        self._take_from_queue(found.taken)
         return True
+
+    def _take_from_queue(self, taken: Sequence[int]) -> None:
+        # One by one, not from the first to the last: where several write at once, what was committed late
+        # may lie between two that were taken.
+        for first in range(0, len(taken), _IN_ONE):
+            some = taken[first : first + _IN_ONE]
+            self._connection.execute(delete(event_queue).where(event_queue.c.seq.in_(some)))
 
     def _keep_last(self, subjects: Mapping[str, tuple[int, bytes]]) -> None:
         named = sorted(subjects)

@@ -24,7 +24,7 @@ from evidence.errors import Unavailable
 from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
-from evidence.ports.log import LogStore
+from evidence.ports.log import LeafRow, LogStore, Sequenced
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
@@ -127,6 +127,17 @@ async def test_what_happened_is_in_the_log_in_its_order(place: Place) -> None:
     # The emitter's start, and all of it.
     assert ran.published == 1 + 1 + 5 + 300 + 700
     assert await place.sequencer().run() == Ran(0, ran.published)
+
+
+async def test_what_was_committed_between_two_that_were_taken_waits_on(place: Place) -> None:
+    await place.happen(3)
+    await place.catalogue.write(lambda tx: tx.log.begin(ORIGIN))
+    queued = await place.catalogue.read(lambda tx: tx.log.queued(9))
+    taken = [queued[0], queued[-1]]
+    leaves = [LeafRow(at, one.event_id, b"[]", leaf_hash(one.data)) for at, one in enumerate(taken)]
+    found = Sequenced([one.seq for one in taken], leaves, (), {}, ())
+    assert await place.catalogue.write(lambda tx: tx.log.append(0, found))
+    assert await place.catalogue.read(lambda tx: tx.log.queued(9)) == queued[1:-1]
 
 
 async def test_full_tiles_are_locked_and_what_is_not_full_is_not(place: Place) -> None:
