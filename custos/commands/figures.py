@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
-from custos.settings import load_settings
+from custos.configuration import load_settings
 
 if TYPE_CHECKING:
     from custos.wiring import Services

@@ -6,9 +6,10 @@ import argparse
 import asyncio
 
 from custos import logs
+from custos.configuration import load_settings
 from custos.memory import keep_freed_memory
 from custos.readiness import announce_ready
-from custos.settings import Settings, load_settings
+from custos.settings import Settings
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
-from custos.settings import load_settings
+from custos.configuration import load_settings
 from evidence.agents import Role
 from evidence.errors import Invalid
 from evidence.staff import COLUMNS, parse

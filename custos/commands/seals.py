@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
-from custos.settings import load_settings
+from custos.configuration import load_settings
 from evidence.access import SubjectKind
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ import logging
 import signal
 
 from custos import logs
+from custos.configuration import find_config, load_settings
 from custos.instance import only_instance
 from custos.parts import parts_of
 from custos.readiness import announce_ready
-from custos.settings import Settings, find_config, load_settings
+from custos.settings import Settings
 from custos.supervisor import Part, supervise
 
 _log = logging.getLogger(__name__)

@@ -5,14 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from custos.settings import (
-    CONFIG_FILE,
-    CONFIG_VARIABLE,
-    Settings,
-    each_setting,
-    expected_of,
-    variable_of,
-)
+from custos.configuration import CONFIG_FILE, CONFIG_VARIABLE
+from custos.settings import Settings, each_setting, expected_of, variable_of
 
 _HEAD = f"""\
 # Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custos.commands import verify_log
-from custos.settings import load_settings
+from custos.configuration import load_settings
 from evidence.errors import Invalid
 
 if TYPE_CHECKING:

