@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.media import make_clip
 from tests.offices import Office, opened_office
 from tests.serving import fixtures
+from tests.serving.inside import Inside, served_inside
 from tests.time_authority import TimeAuthority, time_authority
 
 pytest_configure = fixtures.register
@@ -26,3 +28,16 @@ def office(tmp_path: Path, authority: TimeAuthority) -> Iterator[Office]:
     """An office of its own."""
     with opened_office(tmp_path / "data", authority) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    """A server of the module's own."""
+    with served_inside(tmp_path_factory.mktemp("bureau") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Four seconds of a camera."""
+    return make_clip(tmp_path_factory.mktemp("media") / "clip.mp4", seconds=4).read_bytes()

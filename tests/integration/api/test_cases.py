@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from PIL import Image
 
 from evidence.agents import Role
 from tests.serving.client import Client
-from tests.serving.inside import Inside, served_inside
-
-
-@pytest.fixture(scope="module")
-def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of their own for two units."""
-    with served_inside(tmp_path_factory.mktemp("bureau") / "data") as server:
-        yield server
+from tests.serving.inside import Inside
 
 
 def photo() -> bytes:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import pytest
 
 from evidence.agents import Role
 from tests.integration.api.test_cases import number, opened, photo
 from tests.integration.transcode.test_documents import ofd, page, pdf
 from tests.serving.client import Client
-from tests.serving.inside import Inside, served_inside
-
-
-@pytest.fixture(scope="module")
-def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of their own."""
-    with served_inside(tmp_path_factory.mktemp("dossier") / "data") as server:
-        yield server
+from tests.serving.inside import Inside
 
 
 def with_item(bureau: Inside) -> tuple[str, str]:

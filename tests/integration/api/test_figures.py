@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from evidence.agents import Role
 from tests.integration.api.test_cases import opened, photo
-from tests.serving.inside import Inside, served_inside
-
-
-@pytest.fixture(scope="module")
-def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of their own."""
-    with served_inside(tmp_path_factory.mktemp("figures") / "data") as server:
-        yield server
+from tests.serving.inside import Inside
 
 
 def test_a_supervisor_sees_the_unit_and_an_officer_their_own(bureau: Inside) -> None:
