@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, tlog_proof
 from custody.sequencer import data_of, tiles_from
@@ -92,7 +93,8 @@ class Proofs:
         head = await self._head()
         if not 0 <= old <= new <= head.published:
             raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
-        return await self._catalogue.read(lambda tx: _hashes(tx, consistency_spans(old, new), new))
+        (hashes,) = await self._catalogue.read(lambda tx: _hashes(tx, [consistency_spans(old, new)], new))
+        return hashes
 
     async def stamps(self) -> Sequence[Stamp]:
         """The latest checkpoints that a time authority has signed, for anybody; raises Denied."""
@@ -111,7 +113,8 @@ class Proofs:
             place = tx.log.place_of(event_id)
             if head is None or place is None or place >= head.published:
                 return None
-            return str(self._key(head)), _proof_at(tx, place, head, None, None)
+            ((leaf, proof),) = _leaves(tx, [place], head)
+            return str(self._key(head)), ProvenEvent(leaf, proof, None, None)
 
         return await self._catalogue.read(prove)
 
@@ -144,32 +147,33 @@ class Proofs:
         return VerifierKey(head.origin, ED25519, self._public)
 
 
-def _hashes(tx: Transaction, spans: Sequence[Span], size: int) -> list[bytes]:
-    tiles = tiles_from(tx, sorted(tiles_for(spans, size)))
-    return [span_from(span, size, tiles) for span in spans]
+def _hashes(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
+    """The hashes of the spans of several proofs; a tile that several need is read once."""
+    tiles = tiles_from(tx, sorted(tiles_for(chain.from_iterable(wanted), size)))
+    return [[span_from(span, size, tiles) for span in spans] for spans in wanted]
 
 
-def _proof_at(
-    tx: Transaction, place: int, head: LogHead, salt: bytes | None, detail: bytes | None
-) -> ProvenEvent:
-    (leaf,) = tx.log.entries(place, place + 1)
-    proof = _hashes(tx, inclusion_spans(place, head.published), head.published)
-    return ProvenEvent(leaf, tlog_proof(place, proof, head.checkpoint), salt, detail)
+def _leaves(tx: Transaction, places: Sequence[int], head: LogHead) -> list[tuple[bytes, str]]:
+    """The leaf at each place, with its proof."""
+    size = head.published
+    hashes = _hashes(tx, [inclusion_spans(place, size) for place in places], size)
+    found = []
+    for place, proof in zip(places, hashes, strict=True):
+        (leaf,) = tx.log.entries(place, place + 1)
+        found.append((leaf, tlog_proof(place, proof, head.checkpoint)))
+    return found
 
 
 def _proven(tx: Transaction, item_id: str, head: LogHead, key: str) -> ItemProof:
+    ids = [str(json.loads(entry.data)["id"]) for entry in tx.events.history(item_id, MOST_PROOFS)]
+    places = {event_id: tx.log.place_of(event_id) for event_id in ids}
+    inside = {one: place for one, place in places.items() if place is not None and place < head.published}
     found: list[ProvenEvent] = []
-    waiting = 0
-    for entry in tx.events.history(item_id, MOST_PROOFS):
-        event_id = str(json.loads(entry.data)["id"])
-        place = tx.log.place_of(event_id)
-        if place is None or place >= head.published:
-            waiting += 1
-            continue
+    for event_id, (leaf, proof) in zip(inside, _leaves(tx, [*inside.values()], head), strict=True):
         kept = tx.events.get(event_id)
         salt, detail = (None, None) if kept is None else kept[1:]
-        found.append(_proof_at(tx, place, head, salt, detail))
-    return ItemProof(item_id, key, head.checkpoint, found, waiting)
+        found.append(ProvenEvent(leaf, proof, salt, detail))
+    return ItemProof(item_id, key, head.checkpoint, found, len(ids) - len(found))
 
 
 def as_json(proof: ItemProof) -> dict[str, Json]:

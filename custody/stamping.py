@@ -7,7 +7,8 @@ store, locked like what is full, before the row that names them.
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 from custody.sequencer import LOG_LOCK
 from evidence.alarms import raise_alarm
@@ -16,6 +17,7 @@ from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.disposal import TrustedClock
 from evidence.ports.log import LogStore, Stamp
+from evidence.timekeeping import from_text
 
 #: Of a token's SHA-256 in its name: a token has bytes that no signature covers.
 DIGEST_DIGITS = 32
@@ -53,7 +55,8 @@ class Stamper:
         try:
             time = await self._trusted.stamp(checkpoint)
         except CustosError:
-            if last is not None and now - last.asked_at > _ALARM_AFTER:
+            since = await self._catalogue.read(_begun) if last is None else last.asked_at
+            if now - since > _ALARM_AFTER:
                 await self._catalogue.write(self._raise)
             raise
         locked_until = now + LOG_LOCK
@@ -75,3 +78,9 @@ class Stamper:
                 self._clock.now(),
             ),
         )
+
+
+def _begun(tx: Transaction) -> datetime:
+    """When the log's first event happened."""
+    (leaf,) = tx.log.entries(0, 1)
+    return from_text(json.loads(leaf)["event"]["time"])

@@ -296,3 +296,13 @@ async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Pl
         (alarm,) = await place.catalogue.read(lambda tx: tx.oversight.alarms())
         assert alarm.kind == "log-not-stamped"
     assert await Stamper(place.catalogue, place.store, None, Still()).run() is None
+
+
+async def test_an_authority_that_never_answered_is_an_alarm_too(place: Place, tmp_path: Path) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        authority.spoil = lambda answer: answer[:-1]
+        for days, raised in ((0, []), (2, ["log-not-stamped"])):
+            with pytest.raises(Unavailable):
+                await stamper(place, authority, days * 24 * 60).run()
+            alarms = await place.catalogue.read(lambda tx: tx.oversight.alarms())
+            assert [one.kind for one in alarms] == raised
