@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evidence.agents import Action, Agent
-from evidence.allowed import allowed_item, allowed_items, allowed_recording
+from evidence.allowed import allowed_item, allowed_items, allowed_recording, seen_among
 from evidence.cases import checked_reason
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
@@ -125,15 +125,8 @@ class Marks:
 
     def _view(self, tx: Transaction, agent: Agent, item_ids: Sequence[str], now: datetime) -> MarksView:
         marks = tx.marks.on(item_ids)
-        seen = {*item_ids}
-        others = {span.item_id for mark in marks for span in mark.spans} - seen
-        resources = tx.access.items(others, agent.id, now) if others else {}
-        for item_id, resource in resources.items():
-            try:
-                self._authority.authorize(agent, Action.SEE_ITEM, resource)
-            except Denied:
-                continue
-            seen.add(item_id)
+        others = {span.item_id for mark in marks for span in mark.spans}.difference(item_ids)
+        seen = {*item_ids} | seen_among(tx, self._authority, agent, others, now)
         shown = [mark for mark in marks if all(span.item_id in seen for span in mark.spans)]
         people = {one for mark in shown for one in (mark.agent_id, mark.withdrawn_by) if one is not None}
         return MarksView(shown, tx.agents.names(sorted(people)), {})

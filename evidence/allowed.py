@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -67,6 +67,20 @@ def allowed_items(
         if item.disposed_at is not None and action is not Action.SEE_HISTORY:
             raise Disposed(to_text(item.disposed_at), item.disposed_in or "")
     return found
+
+
+def seen_among(
+    tx: Transaction, authority: Authority, agent: Agent, item_ids: Collection[str], now: datetime
+) -> set[str]:
+    """Those of the items that the agent may see; raises nothing for the others."""
+    seen = set()
+    for item_id, resource in tx.access.items(item_ids, agent.id, now).items():
+        try:
+            authority.authorize(agent, Action.SEE_ITEM, resource)
+        except Denied:
+            continue
+        seen.add(item_id)
+    return seen
 
 
 def allowed_recording(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evidence.agents import Action, Agent, Restriction
-from evidence.allowed import allowed_item, allowed_items, allowed_recording
+from evidence.allowed import allowed_item, allowed_items, allowed_recording, seen_among
 from evidence.canonical import Json
 from evidence.cases import checked_reason
 from evidence.clips import Clip, Source, checked_sources, clip_kind
@@ -141,15 +141,8 @@ class Clips:
         self, tx: Transaction, agent: Agent, item_ids: Sequence[str], now: datetime
     ) -> Sequence[ClipView]:
         clips = tx.clips.on(item_ids)
-        seen: set[str] = set()
-        for item_id, resource in tx.access.items(
-            {one for clip in clips for one in clip.items}, agent.id, now
-        ).items():
-            try:
-                self._authority.authorize(agent, Action.SEE_ITEM, resource)
-            except Denied:
-                continue
-            seen.add(item_id)
+        shown = {one for clip in clips for one in clip.items}
+        seen = seen_among(tx, self._authority, agent, shown, now)
         return _views(tx, [clip for clip in clips if seen.issuperset(clip.items)])
 
     async def _record(self, agent: Agent, items: Sequence[str], now: datetime) -> None:
