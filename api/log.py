@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from api.context import agent_of, services
 from api.routing import NUMBER, Answer, Handler, Parameter, Route
-from custody.proofs import as_json
 from evidence.canonical import canonical
 from evidence.errors import Invalid
+from evidence.proofs import as_json
 from evidence.timekeeping import to_text
 
 _FOR_EVER = "public, max-age=31536000, immutable"
