@@ -1,4 +1,4 @@
-"""What goes along with every export: the program that verifies it."""
+"""What goes along with every export: the program that verifies it, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 def attached() -> Mapping[str, bytes]:
     """Each file by its path in the export."""
     readme = (_CLIENTS / "verifier" / "README.txt").read_bytes()
-    return {"verify/custos-verify.pyz": _zipapp(), "verify/README.txt": readme}
+    viewer = {f"viewer/{path.name}": path.read_bytes() for path in (_CLIENTS / "viewer").iterdir()}
+    return {"verify/custos-verify.pyz": _zipapp(), "verify/README.txt": readme, **viewer}
 
 
 def _zipapp() -> bytes:

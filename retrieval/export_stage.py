@@ -180,6 +180,11 @@ class ExportStage:
             segments=found.segments,
         )
         await asyncio.to_thread(self._add_documents, bag, document, found, names, case)
+        shown: dict[str, str | None] = {"checkpoint": None, "key": None}
+        if head is not None:
+            shown = {"checkpoint": head.checkpoint, "key": self._extracts.key(head)}
+        told = {"export": document, "agents": dict(names), "case": case, "withheld": found.withheld}
+        bag.add("viewer/data/export.js", _script("custosExport", told | shown))
 
     def _add_documents(
         self,
@@ -197,8 +202,6 @@ class ExportStage:
         bag.add("metadata/case-uco.jsonld", _json(case_uco(document, found.files, found.proofs)))
         for path, data in certifications(document, found.files, case).items():
             bag.add(path, data)
-        told = {"export": document, "agents": dict(names), "case": case, "withheld": found.withheld}
-        bag.add("viewer/data/export.js", _script("custosExport", told))
         for path, data in self._attached.items():
             bag.add(path, data)
 
