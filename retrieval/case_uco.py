@@ -1,4 +1,4 @@
-"""CASE 1.4 / UCO 1.4 of what is exported (caseontology.org), as JSON-LD: what other tools read. Pure."""
+"""CASE and UCO 1.5 of what is exported (caseontology.org), as JSON-LD: what other tools read. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ _CONTEXT = {
     "kb": "urn:uuid:",
     "uco-action": "https://ontology.unifiedcyberontology.org/uco/action/",
     "uco-core": "https://ontology.unifiedcyberontology.org/uco/core/",
-    "uco-identity": "https://ontology.unifiedcyberontology.org/uco/identity/",
     "uco-observable": "https://ontology.unifiedcyberontology.org/uco/observable/",
     "uco-types": "https://ontology.unifiedcyberontology.org/uco/types/",
-    "uco-vocabulary": "https://ontology.unifiedcyberontology.org/uco/vocabulary/",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 #: Of an item's events these are acts of the investigation; the others are in PREMIS and in the proofs.
@@ -93,7 +91,7 @@ def _observable(file: ItemFile, sent: Sent) -> dict[str, Any]:
                 "uco-observable:hash": {
                     "@id": _named(sent.path, "hash"),
                     "@type": "uco-types:Hash",
-                    "uco-types:hashMethod": _typed("uco-vocabulary:HashNameVocab", "SHA256"),
+                    "uco-types:hashMethod": "SHA256",
                     "uco-types:hashValue": _typed("xsd:hexBinary", sent.sha256),
                 },
             },

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -63,6 +66,34 @@ def test_other_programs_read_it(court: Kept, tmp_path: Path) -> None:
         check=True,
     )
     assert probed.returncode == 0
+
+
+def test_its_metadata_are_those_of_the_field(court: Kept) -> None:
+    validator = Path(sys.executable).with_name("case_validate")
+    graph = court.directory / "metadata/case-uco.jsonld"
+    done = subprocess.run([validator, "--built-version", "case-1.5.0", graph], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    said = json.loads(graph.read_bytes())["@graph"]
+    hashes = {
+        facet["uco-observable:hash"]["uco-types:hashValue"]["@value"]
+        for one in said
+        for facet in one.get("uco-core:hasFacet", ())
+        if "uco-observable:hash" in facet
+    }
+    files = [path for path in (court.directory / "data").rglob("*") if path.is_file()]
+    assert hashes == {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    root = ElementTree.parse(court.directory / "metadata/premis.xml").getroot()
+    names = {"p": "http://www.loc.gov/premis/v3"}
+    assert {one.text for one in root.findall(".//p:messageDigest", names)} == hashes
+    proofs = [json.loads(path.read_bytes()) for path in (court.directory / "custody/proofs").iterdir()]
+    events = {json.loads(one["leaf"])["event"]["id"] for proof in proofs for one in proof["events"]}
+    assert {
+        one.text for one in root.findall("p:event/p:eventIdentifier/p:eventIdentifierValue", names)
+    } == events
+    for language in ("en", "zh"):
+        page = (court.directory / f"certification-template.{language}.html").read_text()
+        assert "粤执〔2026〕1号" in page
+        assert all(path.stem in page for path in (court.directory / "data/originals").iterdir())
 
 
 def test_the_original_in_it_is_the_one_that_came_in(court: Kept, bureau: Inside) -> None:
@@ -125,8 +156,6 @@ def test_what_is_put_around_the_archive_is_found(court: Kept, tmp_path: Path, mo
 
 def _rebagged(directory: Path, name: str, data: bytes) -> None:
     """A file exchanged by somebody who puts every manifest right again."""
-    import hashlib
-
     (directory / name).write_bytes(data)
     for tags in (False, True):
         for one in ("sha256", "sha512", "sm3"):
