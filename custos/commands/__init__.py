@@ -26,6 +26,7 @@ from custos.commands import (
     settings,
     units,
     verify,
+    witness,
 )
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -43,6 +44,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     dispose.register,
     search.register,
     verify.register,
+    witness.register,
     doctor.register,
     settings.register,
     formats.register,
