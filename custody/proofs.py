@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, tlog_proof
@@ -63,6 +63,16 @@ class Proofs:
         """The signed head of the log, for anybody; raises Denied before there is one."""
         return (await self._head()).checkpoint
 
+    async def witnessed(self) -> str:
+        """The newest head that enough witnesses have cosigned, for anybody; raises Denied before that.
+
+        The note has the log's signature and theirs.
+        """
+        found = await self._catalogue.read(lambda tx: tx.log.witnessed())
+        if found is None:
+            raise Denied
+        return found.checkpoint
+
     async def key(self) -> str:
         """The key of the log's checkpoints, as `<name>+<id>+<key>`; raises Denied before the first."""
         return str(self._key(await self._head()))
@@ -93,7 +103,7 @@ class Proofs:
         head = await self._head()
         if not 0 <= old <= new <= head.published:
             raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
-        (hashes,) = await self._catalogue.read(lambda tx: _hashes(tx, [consistency_spans(old, new)], new))
+        (hashes,) = await self._catalogue.read(lambda tx: hashes_of(tx, [consistency_spans(old, new)], new))
         return hashes
 
     async def stamps(self) -> Sequence[Stamp]:
@@ -101,15 +111,16 @@ class Proofs:
         await self._head()
         return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS))
 
-    async def of_event(self, event_id: str) -> tuple[str, ProvenEvent] | None:
+    async def of_event(self, event_id: str, *, witnessed: bool = False) -> tuple[str, ProvenEvent] | None:
         """The log's key, and the leaf of an event with its proof; None while it is not in the log.
 
+        With `witnessed` the proof leads to the newest witnessed head; None while the event is not under it.
         For whoever was given the event's digest: whether they may ask is the caller's to say. What its detail
         commits to is not told.
         """
 
         def prove(tx: Transaction) -> tuple[str, ProvenEvent] | None:
-            head = tx.log.head()
+            head = _shown(tx, witnessed=witnessed)
             place = tx.log.place_of(event_id)
             if head is None or place is None or place >= head.published:
                 return None
@@ -118,8 +129,11 @@ class Proofs:
 
         return await self._catalogue.read(prove)
 
-    async def of_item(self, agent: Agent, item_id: str) -> ItemProof:
-        """Proofs for the item's events, the latest thousand; itself an event. Raises Denied."""
+    async def of_item(self, agent: Agent, item_id: str, *, witnessed: bool = False) -> ItemProof:
+        """Proofs for the item's events, the latest thousand; itself an event. Raises Denied.
+
+        With `witnessed` they lead to the newest witnessed head; younger events are among those that wait.
+        """
         now = self._clock.now()
 
         def find(tx: Transaction) -> None:
@@ -132,7 +146,7 @@ class Proofs:
         )
 
         def prove(tx: Transaction) -> ItemProof:
-            head = tx.log.head() or LogHead("", 0, (), 0, "")
+            head = _shown(tx, witnessed=witnessed) or LogHead("", 0, (), 0, "")
             return _proven(tx, item_id, head, str(self._key(head)) if head.published else "")
 
         return await self._catalogue.read(prove)
@@ -147,7 +161,16 @@ class Proofs:
         return VerifierKey(head.origin, ED25519, self._public)
 
 
-def _hashes(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
+def _shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:
+    """The head to which proofs lead: what is published, or as far as it is witnessed."""
+    head = tx.log.head()
+    if not witnessed or head is None:
+        return head
+    found = tx.log.witnessed()
+    return None if found is None else replace(head, published=found.size, checkpoint=found.checkpoint)
+
+
+def hashes_of(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
     """The hashes of the spans of several proofs; a tile that several need is read once."""
     tiles = tiles_from(tx, sorted(tiles_for(chain.from_iterable(wanted), size)))
     return [[span_from(span, size, tiles) for span in spans] for spans in wanted]
@@ -156,7 +179,7 @@ def _hashes(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> lis
 def _leaves(tx: Transaction, places: Sequence[int], head: LogHead) -> list[tuple[bytes, str]]:
     """The leaf at each place, with its proof."""
     size = head.published
-    hashes = _hashes(tx, [inclusion_spans(place, size) for place in places], size)
+    hashes = hashes_of(tx, [inclusion_spans(place, size) for place in places], size)
     found = []
     for place, proof in zip(places, hashes, strict=True):
         (leaf,) = tx.log.entries(place, place + 1)

@@ -1,0 +1,328 @@
+"""A real log and real witnesses over HTTP: heads are cosigned, forks are refused and proven."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from clients.verifier.forks import require_one_tree, verify_fork
+from clients.verifier.heads import pin_of, pinned
+from clients.verifier.receipt import NotVerified
+from custody.cosigning import AskedWitness, Cosigning, configured
+from custody.notes import (
+    ED25519,
+    VerifierKey,
+    parse_checkpoint,
+    parse_key,
+    parse_note,
+    require_signed,
+)
+from custody.witness import forks_in, open_witness
+from evidence.errors import Invalid, Unavailable
+from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
+from tests.witnesses import ServedWitness, served_witness
+
+
+class Later(Still):
+    """A clock that can be put on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return NOW + self.ahead
+
+
+@pytest.fixture
+def clock() -> Later:
+    return Later()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with opened(tmp_path / "here") as one:
+        await one.happen(4)
+        await one.sequencer().run()
+        yield one
+
+
+def log_key(place: Place) -> VerifierKey:
+    return VerifierKey(ORIGIN, ED25519, place.signer.note_key)
+
+
+@pytest.fixture
+async def witnesses(place: Place, clock: Later, tmp_path: Path) -> AsyncIterator[list[ServedWitness]]:
+    async with (
+        served_witness(tmp_path / "w1", "w1.test", [log_key(place)], clock) as one,
+        served_witness(tmp_path / "w2", "w2.test", [log_key(place)], clock) as two,
+    ):
+        yield [one, two]
+
+
+def cosigning(place: Place, clock: Later, needed: int, *asked: AskedWitness) -> Cosigning:
+    return Cosigning(place.catalogue, place.store, clock, asked, needed)
+
+
+async def published(place: Place) -> str:
+    head = await place.catalogue.read(lambda tx: tx.log.head())
+    assert head is not None
+    return head.checkpoint
+
+
+async def alarms(place: Place) -> list[tuple[str, str]]:
+    return [(one.kind, one.subject) for one in await place.catalogue.read(lambda tx: tx.oversight.alarms())]
+
+
+async def grows(place: Place, count: int) -> None:
+    await place.happen(count)
+    await place.sequencer().run()
+
+
+async def test_each_new_head_is_cosigned_by_all_and_kept_with_their_signatures(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    one, two = (each.asked for each in witnesses)
+    desk = cosigning(place, clock, 2, one, two)
+    for count in (0, 1, 3, 300):
+        if count:
+            await grows(place, count)
+        assert await desk.run() == [one.key, two.key]
+        found = await place.catalogue.read(lambda tx: tx.log.witnessed())
+        assert found is not None
+        note = parse_note(found.checkpoint)
+        head = await published(place)
+        assert note.text == parse_note(head).text
+        for key in (one.key, two.key):
+            assert require_signed(note, key) == int(NOW.timestamp())
+        require_signed(note, log_key(place))
+        assert (await place.store.read("witnessed")) == found.checkpoint.encode()
+        # Nothing is asked twice.
+        assert await desk.run() == []
+    assert parse_checkpoint(note.text).size == 309
+    assert await alarms(place) == []
+
+
+async def test_a_head_is_witnessed_once_enough_have_cosigned_it(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    both = [each.asked for each in witnesses]
+    witnesses[1].spoil = 503
+    strict, mild = (cosigning(place, clock, needed, *both) for needed in (2, 1))
+    await strict.run()
+    assert await place.catalogue.read(lambda tx: tx.log.witnessed()) is None
+    await grows(place, 1)
+    await mild.run()
+    first = await place.catalogue.read(lambda tx: tx.log.witnessed())
+    assert first is not None
+    assert len(parse_note(first.checkpoint).signatures) == 2
+    # The other one comes back, and its signature of the same head is added.
+    witnesses[1].spoil = None
+    clock.ahead = timedelta(seconds=31)
+    assert await mild.run() == [both[1].key]
+    second = await place.catalogue.read(lambda tx: tx.log.witnessed())
+    assert second is not None
+    assert second.size == first.size
+    assert len(parse_note(second.checkpoint).signatures) == 3
+
+
+async def test_what_a_crash_left_between_catalogue_and_store_is_done_again(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    asked = witnesses[0].asked
+    await cosigning(place, clock, 1, asked).run()
+    await place.store.replace("witnessed", b"older")
+    await cosigning(place, clock, 1, asked).run()
+    found = await place.catalogue.read(lambda tx: tx.log.witnessed())
+    assert found is not None
+    assert await place.store.read("witnessed") == found.checkpoint.encode()
+
+
+async def test_a_witness_that_is_silent_for_an_hour_is_an_alarm_once(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    nobody = AskedWitness(witnesses[1].asked.key, "http://127.0.0.1:1")
+    await cosigning(place, clock, 1, nobody).run()
+    for ahead, raised in (
+        (timedelta(minutes=59), []),
+        (timedelta(minutes=61), [("log-not-witnessed", "w2.test")]),
+        (timedelta(minutes=62), [("log-not-witnessed", "w2.test")]),
+    ):
+        clock.ahead = ahead
+        # Also by one that was started anew meanwhile.
+        await cosigning(place, clock, 1, nobody).run()
+        assert await alarms(place) == raised
+    # It answers: silence counts from its next failure.
+    await cosigning(place, clock, 1, witnesses[1].asked).run()
+    await place.catalogue.write(
+        lambda tx: tx.oversight.clear_alarm("log-not-witnessed", "w2.test", clock.now())
+    )
+    await grows(place, 1)
+    await cosigning(place, clock, 1, nobody).run()
+    assert await alarms(place) == []
+
+
+async def test_a_silent_witness_rests_and_does_not_slow_the_others(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    witnesses[1].spoil = 500
+    desk = cosigning(place, clock, 1, *(each.asked for each in witnesses))
+    await desk.run()
+    witnesses[1].spoil = None
+    for ahead, answered in ((29, [0]), (31, [0, 1])):
+        clock.ahead = timedelta(seconds=ahead)
+        await grows(place, 1)
+        assert await desk.run() == [witnesses[each].asked.key for each in answered]
+
+
+async def test_two_witnesses_each_cosign_one_branch_and_comparing_them_proves_it(
+    place: Place, clock: Later, witnesses: list[ServedWitness], tmp_path: Path
+) -> None:
+    one, two = witnesses
+    await cosigning(place, clock, 1, one.asked, two.asked).run()
+    shutil.copytree(place.base / "keys", tmp_path / "there" / "keys")
+    async with opened(tmp_path / "there") as other:
+        await grows(other, 8)
+        await grows(place, 4)
+        await cosigning(place, clock, 1, one.asked).run()
+        # The second witness is new: it never saw the first branch.
+        async with served_witness(tmp_path / "w3", "w3.test", [log_key(place)], clock) as three:
+            assert await cosigning(other, clock, 1, three.asked).run() == [three.asked.key]
+            heads = [_kept(each) for each in (one, three)]
+        with pytest.raises(NotVerified, match="FORKED: two trees of 9 leaves"):
+            require_one_tree(heads[0], heads[1], (), pinned(pin_of(ORIGIN, place.signer.note_key)))
+        # To the first the other branch is shown in vain: refused, kept, and proven by the verifier alone.
+        assert await cosigning(other, clock, 1, one.asked).run() == []
+        assert await alarms(other) == [("log-witness-disagrees", "w1.test")]
+        (path,) = forks_in(one.directory)
+        document = json.loads(path.read_bytes())
+        key = pinned(pin_of(ORIGIN, place.signer.note_key))
+        assert "signed two trees of 9 leaves each" in verify_fork(document, [key])
+        # Asked again it keeps no second proof of the same.
+        clock.ahead = timedelta(minutes=5)
+        await cosigning(other, clock, 1, one.asked).run()
+        assert forks_in(one.directory) == [path]
+        # And a larger head of that branch is refused as well, with the proof of where it leaves the other.
+        await grows(other, 6)
+        await cosigning(other, clock, 1, one.asked).run()
+        larger = [json.loads(each.read_bytes()) for each in forks_in(one.directory) if each != path]
+        # The alarm is in that log too.
+        assert "and one of 16 leaves that does not begin with it" in verify_fork(larger[0], [key])
+    await grows(place, 1)
+    assert await cosigning(place, clock, 1, one.asked).run() == [one.asked.key]
+    assert await alarms(place) == []
+
+
+def _kept(served: ServedWitness) -> str:
+    (head,) = (served.directory / "heads").iterdir()
+    return head.read_text()
+
+
+async def test_a_catalogue_and_store_put_back_together_are_told_by_the_witness(
+    place: Place, clock: Later, witnesses: list[ServedWitness], tmp_path: Path
+) -> None:
+    await cosigning(place, clock, 1, witnesses[0].asked).run()
+    shutil.copytree(place.base, tmp_path / "backup")
+    await grows(place, 10)
+    await cosigning(place, clock, 1, witnesses[0].asked).run()
+    async with opened(tmp_path / "backup") as back:
+        await back.happen(1)
+        # Nothing in the installation itself can tell.
+        await back.sequencer().run()
+        assert await cosigning(back, clock, 1, witnesses[0].asked).run() == []
+        assert await alarms(back) == [("log-witness-disagrees", "w1.test")]
+        (alarm,) = await back.catalogue.read(lambda tx: tx.oversight.alarms())
+        assert "has cosigned a tree of 15 leaves" in alarm.message
+
+
+async def test_a_witness_put_back_from_a_backup_says_where_it_stands_and_goes_on(
+    place: Place, clock: Later, witnesses: list[ServedWitness], tmp_path: Path
+) -> None:
+    asked = witnesses[0].asked
+    await cosigning(place, clock, 1, asked).run()
+    heads = witnesses[0].directory / "heads"
+    shutil.copytree(heads, tmp_path / "backup")
+    await grows(place, 7)
+    await cosigning(place, clock, 1, asked).run()
+    for older in (tmp_path / "backup", None):
+        shutil.rmtree(heads)
+        if older is None:
+            heads.mkdir()
+        else:
+            shutil.copytree(older, heads)
+        await grows(place, 3)
+        assert await cosigning(place, clock, 1, asked).run() == [asked.key]
+    assert await alarms(place) == []
+
+
+async def test_what_is_no_cosignature_of_this_witness_is_not_kept(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    one, two = (each.asked for each in witnesses)
+    desk = cosigning(place, clock, 1, AskedWitness(one.key, two.url))
+    assert await desk.run() == []
+    assert await place.catalogue.read(lambda tx: tx.log.witnessed()) is None
+    states = await place.catalogue.read(lambda tx: tx.log.witnesses())
+    assert states[str(one.key)].checkpoint == ""
+
+
+async def test_a_witness_with_a_damaged_state_does_not_begin_anew(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    served = witnesses[0]
+    await cosigning(place, clock, 1, served.asked).run()
+    (path,) = (served.directory / "heads").iterdir()
+    good = path.read_bytes()
+    head = await published(place)
+    for data in (b"", good[:50], good.replace(b"\n5\n", b"\n4\n"), b"\xff"):
+        path.write_bytes(data)
+        with pytest.raises(Unavailable) as error:
+            served.witness.add(f"old 0\n\n{head}")
+        assert error.value.code == "bad-witness-state"
+    await grows(place, 1)
+    assert await cosigning(place, clock, 1, served.asked).run() == []
+    path.write_bytes(good)
+    clock.ahead = timedelta(minutes=1)
+    assert await cosigning(place, clock, 1, served.asked).run() == [served.asked.key]
+
+
+async def test_a_witness_has_one_name_and_one_key(place: Place, clock: Later, tmp_path: Path) -> None:
+    logs = [log_key(place)]
+    with pytest.raises(Invalid) as error:
+        open_witness(tmp_path / "w", None, logs, clock)
+    assert error.value.code == "no-name"
+    with pytest.raises(Invalid):
+        open_witness(tmp_path / "w", "a b", logs, clock)
+    key = open_witness(tmp_path / "w", "w.test", logs, clock).key
+    assert open_witness(tmp_path / "w", None, logs, clock).key == key
+    assert parse_key(str(key)) == key
+    with pytest.raises(Invalid) as error:
+        open_witness(tmp_path / "w", "v.test", logs, clock)
+    assert error.value.code == "other-name"
+    assert (tmp_path / "w" / "keys" / "signing-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_settings_that_would_count_one_witness_twice_or_none_are_refused() -> None:
+    key = "w.test+" + _witness_key("w.test")
+    other = "v.test+" + _witness_key("v.test")
+    url = "http://127.0.0.1:1"
+    assert len(configured({key: url}, 1)) == 1
+    assert configured({}, 1) == []
+    for witnesses, needed in (
+        ({key: url, other: url}, 1),
+        ({key: url}, 2),
+        ({key: "ftp://a"}, 1),
+        ({"w.test": url}, 1),
+        ({str(VerifierKey("l", ED25519, bytes(32))): url}, 1),
+    ):
+        with pytest.raises(Invalid) as error:
+            configured(witnesses, needed)
+        assert error.value.code == "bad-witnesses"
+
+
+def _witness_key(name: str) -> str:
+    return str(VerifierKey(name, 4, bytes(range(32)))).partition("+")[2]
