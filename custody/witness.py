@@ -166,7 +166,7 @@ def open_witness(directory: Path, name: str | None, logs: Sequence[VerifierKey],
     """The witness of `directory`, made with its key at the first start under `name`.
 
     Key and name are durable on return. Raises Invalid("no-name"), Invalid("other-name"),
-    Unavailable("bad-key").
+    Invalid("own-key"), Unavailable("bad-key").
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = directory / _NAME
@@ -189,7 +189,10 @@ def open_witness(directory: Path, name: str | None, logs: Sequence[VerifierKey],
             f"This witness is called {kept}, and its cosignatures are looked for under that name. Leave out "
             "--name, or give another one a directory of its own.",
         )
-    return Witness(directory, open_signer(directory / "keys"), kept, logs, clock)
+    witness = Witness(directory, open_signer(directory / "keys"), kept, logs, clock)
+    if any(log.public == witness.key.public for log in logs):
+        raise Invalid("own-key", "A log that signs with this witness' own key has no witness in it.")
+    return witness
 
 
 def _hash(origin: str) -> str:

@@ -22,7 +22,7 @@ def verify_fork(document: Mapping[str, Any], keys: Sequence[PinnedKey]) -> str:
             raise NotVerified("the document is not a proof of a fork of version 1")
         kept, offered = str(document["kept"]), str(document["offered"])
         proof = [decoded(str(one), "a hash of the proof") for one in document["proof"]]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise NotVerified("the document is not a proof of a fork of version 1") from error
     key = _key_of(kept, keys)
     first, second = verified_head(kept, key), verified_head(offered, key)

@@ -6,9 +6,9 @@ Written from docs/formats/log.md; shares no code with the server.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -36,12 +36,21 @@ class PinnedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosigned:
+    """Which witness has cosigned, and when by its own clock."""
+
+    witness: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """What a checkpoint says once its signature holds."""
+    """What a checkpoint says once its signature holds, and which of a policy's witnesses cosigned it."""
 
     origin: str
     size: int
     root: bytes
+    cosigned: tuple[Cosigned, ...] = ()
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -53,7 +62,7 @@ def decoded(text: str, what: str) -> bytes:
     """Base64 in its one form; raises NotVerified that names `what`."""
     try:
         found = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise NotVerified(f"{what} is not base64") from error
     if base64.b64encode(found).decode() != text:
         raise NotVerified(f"{what} is not base64 in its usual form")
@@ -68,7 +77,7 @@ def pinned(text: str) -> PinnedKey:
     material = decoded(pieces[2], "the pinned key")
     if len(material) != 33 or material[0] != 1:
         raise NotVerified("the pinned key is no Ed25519 key")
-    key_id = sha256(pieces[0].encode(), b"\n", material)[:4]
+    key_id = sha256(pieces[0].encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != pieces[1]:
         raise NotVerified("the pinned key's identifier does not belong to it")
     return PinnedKey(pieces[0], key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
@@ -85,6 +94,10 @@ def verified_head(note: str, key: PinnedKey) -> Head:
     """The head that the key has signed; raises NotVerified."""
     body, blank, signatures = note.rpartition("\n\n")
     text = body + "\n"
+    try:
+        signed_bytes = text.encode()
+    except UnicodeEncodeError as error:
+        raise NotVerified("the checkpoint is no text") from error
     lines = text.split("\n")
     if not blank or len(lines) != 4 or not signatures.endswith("\n"):
         raise NotVerified("the checkpoint is not a signed note of three lines")
@@ -97,7 +110,7 @@ def verified_head(note: str, key: PinnedKey) -> Head:
         if (pieces[1], signature[:4]) != (key.name, key.key_id):
             continue
         try:
-            key.public.verify(signature[4:], text.encode())
+            key.public.verify(signature[4:], signed_bytes)
         except InvalidSignature as error:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
