@@ -21,7 +21,7 @@ def verify_fork(document: Mapping[str, Any], keys: Sequence[PinnedKey]) -> str:
         if document["v"] != "custos/log-fork/1":
             raise NotVerified("the document is not a proof of a fork of version 1")
         kept, offered = str(document["kept"]), str(document["offered"])
-        proof = [decoded(str(one), "a hash of the proof") for one in document["proof"]]
+        proof = hashes_in(document)
     except (KeyError, TypeError, ValueError) as error:
         raise NotVerified("the document is not a proof of a fork of version 1") from error
     key = _key_of(kept, keys)
@@ -39,6 +39,14 @@ def verify_fork(document: Mapping[str, Any], keys: Sequence[PinnedKey]) -> str:
         f"FORKED: {first.origin} signed a tree of {first.size} leaves, and one of {second.size} leaves that "
         "does not begin with it"
     )
+
+
+def hashes_in(document: Mapping[str, Any]) -> list[bytes]:
+    """The hashes of a document's `proof`, in base64; raises NotVerified."""
+    try:
+        return [decoded(str(one), "a hash of the proof") for one in document["proof"]]
+    except (KeyError, TypeError) as error:
+        raise NotVerified("the document holds no proof") from error
 
 
 def require_one_tree(one: str, other: str, proof: Sequence[bytes], key: PinnedKey) -> None:

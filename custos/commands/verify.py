@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custos.commands import verify_log
+from custos.commands import verify_fork, verify_log
 from custos.configuration import load_settings
 from evidence.errors import Invalid
 
@@ -23,6 +23,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify = subparsers.add_parser("verify", help="check what Custos states, without asking the server")
     kinds = verify.add_subparsers(metavar="WHAT", required=True)
     verify_log.register(kinds)
+    verify_fork.register(kinds)
     receipt = kinds.add_parser("receipt", help="check a file against its receipt")
     receipt.add_argument("file", type=Path)
     receipt.add_argument("receipt", type=Path)
