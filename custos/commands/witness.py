@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from custody.notes import VerifierKey
     from custody.witness import Witness
 
+_log = logging.getLogger(__name__)
 _LISTEN = "127.0.0.1:8430"
 
 
@@ -53,6 +55,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; both end it with exit status 0."""
     from api.witness import serve_witness
+    from custody.witness import forks_in
     from custos import logs
     from custos.instance import only_witness
     from custos.readiness import announce_ready
@@ -63,6 +66,8 @@ def serve(arguments: argparse.Namespace) -> int:
     logs.set_up("info")
     with only_witness(arguments.data):
         witness = _opened(arguments, _log_keys(arguments.log))
+        if found := len(forks_in(arguments.data)):
+            _log.error("ALARM: %s proofs of forks are kept here; `custos witness forks` shows them", found)
 
         def announce(at: int) -> None:
             print(f"{witness.key} witnesses at {host}:{at}", flush=True)

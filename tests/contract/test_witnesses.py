@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import shutil
+import urllib.request
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from clients.verifier.forks import require_one_tree, verify_fork
 from clients.verifier.heads import pin_of, pinned
 from clients.verifier.receipt import NotVerified
+from custody.asking import post
 from custody.cosigning import AskedWitness, Cosigning, configured
 from custody.notes import (
     ED25519,
@@ -22,9 +26,14 @@ from custody.notes import (
     parse_note,
     require_signed,
 )
-from custody.witness import forks_in, open_witness
+from custody.signing import open_signer
+from custody.witness import Cosigned, forks_in, open_witness
+from custos.log_keeper import keep_log, open_sequencer, witness_log
+from custos.settings import CustodySettings, ProtectionSettings, Settings
 from evidence.errors import Invalid, Unavailable
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
+from tests.serving.waiting import PATIENCE_SECONDS
+from tests.unit.custody.test_witnessing import KEY, TREES
 from tests.witnesses import ServedWitness, served_witness
 
 
@@ -257,6 +266,70 @@ async def test_a_witness_put_back_from_a_backup_says_where_it_stands_and_goes_on
         await grows(place, 3)
         assert await cosigning(place, clock, 1, asked).run() == [asked.key]
     assert await alarms(place) == []
+
+
+async def test_many_at_once_on_two_branches_end_on_one(clock: Later, tmp_path: Path) -> None:
+    witness = open_witness(tmp_path / "w", "w.test", [KEY], clock)
+    asked = [(tree, size) for size in range(8, 20) for tree in (TREES[1], TREES[4])]
+    answers = await asyncio.gather(
+        *(asyncio.to_thread(witness.add, str(tree.asks(0, size))) for tree, size in asked)
+    )
+    agreed = [one for one, answer in zip(asked, answers, strict=True) if isinstance(answer, Cosigned)]
+    assert len(agreed) == 1
+    tree, size = agreed[0]
+    assert witness.checkpoint(hashlib.sha256(KEY.name.encode()).hexdigest()) is not None
+    (head,) = (tmp_path / "w" / "heads").iterdir()
+    assert head.read_text().startswith(tree.note(size))
+
+
+async def test_what_cannot_be_kept_is_not_cosigned(clock: Later, tmp_path: Path) -> None:
+    async with served_witness(tmp_path / "w", "w.test", [KEY], clock) as served:
+        heads = tmp_path / "w" / "heads"
+        heads.rmdir()
+        # Nothing can be written below a file.
+        heads.write_bytes(b"")
+        answer = await asyncio.to_thread(
+            post, f"{served.url}/add-checkpoint", str(TREES[0].asks(0, 5)).encode()
+        )
+        assert (answer.status, answer.text) == (503, "This witness cannot answer; its own log says why.\n")
+        heads.unlink()
+        heads.mkdir()
+        answer = await asyncio.to_thread(
+            post, f"{served.url}/add-checkpoint", str(TREES[0].asks(0, 5)).encode()
+        )
+        assert answer.status == 200
+        # What monitors read: the log's signature and the witness'.
+        name = hashlib.sha256(KEY.name.encode()).hexdigest()
+        shown = await asyncio.to_thread(
+            lambda: urllib.request.urlopen(f"{served.url}/{name}/checkpoint").read().decode()
+        )
+        assert shown == TREES[0].note(5) + answer.text
+
+
+async def test_the_process_that_keeps_the_log_has_it_witnessed(tmp_path: Path, clock: Later) -> None:
+    data = tmp_path / "data"
+    signer = open_signer(data / "keys")
+    log = VerifierKey(ORIGIN, ED25519, signer.note_key)
+    async with served_witness(tmp_path / "w", "w.test", [log], clock) as served:
+        settings = Settings(
+            data=data,
+            protection=ProtectionSettings(immutable=False),
+            custody=CustodySettings(origin=ORIGIN, witnesses={str(served.witness.key): served.url}),
+        )
+        stop = asyncio.Event()
+        async with open_sequencer(settings) as (sequencer, _, cosigning):
+            witnessed = data / "store" / "objects" / "log" / "witnessed"
+
+            async def watch() -> None:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while not witnessed.exists():
+                        await asyncio.sleep(0.01)
+                stop.set()
+
+            await asyncio.gather(keep_log(sequencer, stop), witness_log(cosigning, stop), watch())
+        note = parse_note(witnessed.read_text())
+        require_signed(note, served.witness.key)
+        require_signed(note, log)
 
 
 async def test_what_is_no_cosignature_of_this_witness_is_not_kept(
