@@ -156,8 +156,7 @@ class Cosigning:
         self, witness: AskedWitness, head: LogHead, state: WitnessState
     ) -> tuple[Signature, int]:
         """The witness' signature line and its time; raises NoAnswer, _Disagrees."""
-        # A catalogue that was put back may know of a larger tree than it has.
-        old = state.size if state.size <= head.published else 0
+        old = state.size
         for _ in range(_TRIES):
             answer = await self._asked(witness, head, old)
             if answer.stands_at is None:

@@ -15,6 +15,8 @@ import pytest
 
 from clients.verifier.forks import require_one_tree, verify_fork
 from clients.verifier.heads import pin_of, pinned
+from clients.verifier.log import verify_log
+from clients.verifier.policy import parse_policy
 from clients.verifier.receipt import NotVerified
 from custody.asking import post
 from custody.cosigning import AskedWitness, Cosigning, configured
@@ -26,11 +28,13 @@ from custody.notes import (
     parse_note,
     require_signed,
 )
+from custody.policies import policy_text
 from custody.signing import open_signer
 from custody.witness import Cosigned, forks_in, open_witness
 from custos.log_keeper import keep_log, open_sequencer, witness_log
 from custos.settings import CustodySettings, ProtectionSettings, Settings
 from evidence.errors import Invalid, Unavailable
+from evidence.ports.log import Witnessed
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
 from tests.serving.waiting import PATIENCE_SECONDS
 from tests.unit.custody.test_witnessing import KEY, TREES
@@ -139,6 +143,37 @@ async def test_a_head_is_witnessed_once_enough_have_cosigned_it(
     assert len(parse_note(second.checkpoint).signatures) == 3
 
 
+async def test_signatures_of_two_heads_make_neither_witnessed(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    desk = cosigning(place, clock, 2, *(each.asked for each in witnesses))
+    for silent in (1, 0):
+        witnesses[silent].spoil, witnesses[1 - silent].spoil = 503, None
+        await desk.run()
+        clock.ahead += timedelta(minutes=1)
+        await grows(place, 1)
+    assert await place.catalogue.read(lambda tx: tx.log.witnessed()) is None
+
+
+async def test_a_slow_round_does_not_put_an_older_head_in_the_place_of_a_newer(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    newer = Witnessed(99, await published(place))
+    await place.catalogue.write(lambda tx: tx.log.keep_witnessed(newer))
+    asked = witnesses[0].asked
+    assert await cosigning(place, clock, 1, asked).run() == [asked.key]
+    assert await place.catalogue.read(lambda tx: tx.log.witnessed()) == newer
+
+
+async def test_a_witness_that_refuses_is_not_silent(
+    place: Place, clock: Later, witnesses: list[ServedWitness]
+) -> None:
+    for minutes, status in ((0, 500), (30, 422), (61, 500)):
+        clock.ahead, witnesses[0].spoil = timedelta(minutes=minutes), status
+        assert await cosigning(place, clock, 1, witnesses[0].asked).run() == []
+    assert await alarms(place) == [("log-witness-disagrees", "w1.test")]
+
+
 async def test_what_a_crash_left_between_catalogue_and_store_is_done_again(
     place: Place, clock: Later, witnesses: list[ServedWitness]
 ) -> None:
@@ -204,6 +239,10 @@ async def test_two_witnesses_each_cosign_one_branch_and_comparing_them_proves_it
             heads = [_kept(each) for each in (one, three)]
         with pytest.raises(NotVerified, match="FORKED: two trees of 9 leaves"):
             require_one_tree(heads[0], heads[1], (), pinned(pin_of(ORIGIN, place.signer.note_key)))
+        await place.store.replace("witnessed", (await other.store.read("witnessed")) or b"")
+        policy = parse_policy(policy_text(str(log_key(place)), [three.asked.key], 1).encode())
+        with pytest.raises(NotVerified, match="the witnesses cosigned another tree than this one"):
+            verify_log(place.base / "store" / "objects" / "log", policy)
         # To the first the other branch is shown in vain: refused, kept, and proven by the verifier alone.
         assert await cosigning(other, clock, 1, one.asked).run() == []
         assert await alarms(other) == [("log-witness-disagrees", "w1.test")]

@@ -155,6 +155,7 @@ def test_an_accusation_that_proves_nothing_is_refused() -> None:
         ({**own, "offered": TREES[0].note(21), "proof": []}, [KEY]),
         ({**good, "proof": good["proof"][1:]}, [KEY]),  # type: ignore[index]
         ({**good, "proof": []}, [KEY]),
+        ({**good, "proof": as_json_proof([*TREES[1].proof(21, 30)[:-1], bytes(32)])}, [KEY]),
         ({**good, "kept": good["offered"], "offered": good["kept"]}, [KEY]),
         ({**good, "v": "custos/log-fork/2"}, [KEY]),
         ({**good, "proof": [3]}, [KEY]),
