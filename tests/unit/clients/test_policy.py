@@ -10,8 +10,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from clients.verifier.heads import pinned
 from clients.verifier.policy import head_step, only_log_pem, parse_policy, trusted_head
 from clients.verifier.receipt import NotVerified
-from custody.notes import COSIGNATURE, ED25519, Checkpoint, Note, Signature, VerifierKey, cosign, sign
+from custody.notes import (
+    COSIGNATURE,
+    ED25519,
+    Checkpoint,
+    Note,
+    Signature,
+    VerifierKey,
+    cosign,
+    parse_key,
+    parse_note,
+    require_signed,
+    sign,
+)
 from custody.policies import policy_text
+from tests.places import ROOT
 
 ORIGIN = "custos.example/log"
 AT = 1_700_000_000
@@ -190,3 +203,30 @@ def test_spaces_comments_addresses_and_names_of_any_octets() -> None:
     assert trusted_head(head(1), policy).cosigned[0].witness == "w1.example"
     with pytest.raises(NotVerified, match="knows no log"):
         trusted_head(head(1).replace(ORIGIN, "other.example", 1), policy)
+
+
+#: A head that a public log published in May 2026, with the signatures of four witnesses whose programs are
+#: not this one (tests/vectors/cosigned-checkpoint.txt), and the keys that log and witnesses publish.
+PUBLIC_LOG = """
+log arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f
+witness w1 transparency.dev/DEV:witness-little-garden+d8042a87+BCtusOxINQNUTN5Oj8HObRkh2yHf/MwYaGX4CPdiVEPM
+witness smartit witness1.smartit.nu/witness1+a48c820f+BPSFWg9G6KPiO7QPryYO5Xq4oYJJ+kAvLKLSimDhoxMO
+witness remora remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2
+witness stagemole witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv
+group four all w1 smartit remora stagemole
+quorum four
+"""
+
+
+def test_what_witnesses_of_other_hands_cosigned_is_verified() -> None:
+    note = (ROOT / "tests/vectors/cosigned-checkpoint.txt").read_text()
+    found = trusted_head(note, parse_policy(PUBLIC_LOG.encode()))
+    assert found.size == 1_432_088_532
+    assert len(found.cosigned) == 4
+    assert {f"{one.at:%Y-%m-%d}" for one in found.cosigned} == {"2026-05-23"}
+    # The log's own code reads the same, and writes it again byte for byte.
+    parsed = parse_note(note)
+    assert str(parsed) == note
+    for text in PUBLIC_LOG.split():
+        if text.count("+") >= 2:
+            require_signed(parsed, parse_key(text))
