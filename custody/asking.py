@@ -1,15 +1,9 @@
-"""One request to a witness, over HTTP."""
+"""What a witness answers, and the words for when it does not: between `cosigning` and whatever carries it."""
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
-
-_SECONDS = 5.0
-_LONGEST_ANSWER = 16 * 1024
-_SIZE_TYPE = "text/x.tlog.size"
+from typing import Protocol
 
 
 class NoAnswer(Exception):
@@ -25,22 +19,9 @@ class WitnessAnswer:
     stands_at: str | None
 
 
-def post(url: str, body: bytes) -> WitnessAnswer:
-    """Ask, and wait for the answer; blocks for seconds at most. Raises NoAnswer."""
-    request = urllib.request.Request(url, body, {"Content-Type": "text/plain; charset=utf-8"}, method="POST")  # noqa: S310  the settings allow http and https
-    try:
-        try:
-            answer = urllib.request.urlopen(request, timeout=_SECONDS)  # noqa: S310  as above
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            data = answer.read(_LONGEST_ANSWER + 1)
-            kind = answer.headers.get_content_type()
-            status = int(answer.status)
-    except (OSError, HTTPException) as error:
-        raise NoAnswer(str(error) or type(error).__name__) from error
-    if len(data) > _LONGEST_ANSWER:
-        raise NoAnswer("its answer is too long")
-    text = data.decode("utf-8", "replace")
-    is_size = status == 409 and kind == _SIZE_TYPE
-    return WitnessAnswer(status, text, text.removesuffix("\n") if is_size else None)
+class AskWitness(Protocol):
+    """Carries a request to a witness."""
+
+    async def __call__(self, url: str, body: bytes) -> WitnessAnswer:
+        """Ask, and wait for the answer, seconds at most whatever the witness does. Raises NoAnswer."""
+        ...

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from custody.asking import NoAnswer, WitnessAnswer, post
+from custody.asking import AskWitness, NoAnswer, WitnessAnswer
 from custody.notes import COSIGNATURE, Note, Signature, VerifierKey, parse_key, parse_note, require_signed
 from custody.proofs import hashes_of
 from custody.tree import consistency_spans
@@ -88,12 +88,14 @@ class Cosigning:
         clock: Clock,
         witnesses: Sequence[AskedWitness],
         needed: int,
+        ask: AskWitness,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
         self._clock = clock
         self._witnesses = witnesses
         self._needed = needed
+        self._ask = ask
         self._resting: dict[VerifierKey, datetime] = {}
         self._is_settled = False
 
@@ -137,7 +139,7 @@ class Cosigning:
         except NoAnswer as error:
             _log.warning("the witness %s did not cosign, and is asked again: %s", witness.key.name, error)
             self._resting[witness.key] = self._clock.now() + _REST
-            await self._note_silence(witness, state)
+            await self._note_silence(witness, state, str(error))
             return False
         except _Disagrees as error:
             _log.error("the witness %s disagrees: %s", witness.key.name, error)
@@ -179,7 +181,7 @@ class Cosigning:
         spans = consistency_spans(old, head.published)
         (proof,) = await self._catalogue.read(lambda tx: hashes_of(tx, [spans], head.published))
         request = str(AddCheckpoint(old, proof, head.checkpoint))
-        answer = await asyncio.to_thread(post, f"{witness.url}/add-checkpoint", request.encode())
+        answer = await self._ask(f"{witness.url}/add-checkpoint", request.encode())
         if answer.status in (409, 422) and answer.stands_at is None:
             raise _Disagrees(f"it refuses this head (status {answer.status}): {answer.text[:200].strip()}")
         if answer.status not in (200, 409):
@@ -200,12 +202,12 @@ class Cosigning:
         tx.log.keep_witnessed(found)
         return found
 
-    async def _note_silence(self, witness: AskedWitness, state: WitnessState) -> None:
+    async def _note_silence(self, witness: AskedWitness, state: WitnessState, why: str) -> None:
         now = self._clock.now()
         since = state.silent_since or now
         if state.silent_since is not None and now - since < _ALARM_AFTER:
             return
-        alarm = self._alarm("log-not-witnessed", witness, _SILENT)
+        alarm = self._alarm("log-not-witnessed", witness, _SILENT.format(why=why[:200]))
 
         def note(tx: Transaction) -> None:
             tx.log.keep_witness(replace(state, silent_since=since))
@@ -228,8 +230,8 @@ class Cosigning:
 
 
 _SILENT = (
-    "This witness of the custody log has not answered for an hour. The log goes on; what it has added since "
-    "nobody else has seen. Look at the server's log, and call whoever runs the witness."
+    "This witness of the custody log has cosigned nothing for an hour, although it was asked ({why}). The log "
+    "goes on without it. Look at `custody.witnesses`, and call whoever runs the witness."
 )
 _DISAGREES = (
     "A witness of the custody log does not cosign it: {said}. If catalogue and store were put back from a "

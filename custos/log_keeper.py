@@ -15,6 +15,7 @@ from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
 from custos.settings import Settings
+from custos.witness_client import post
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError
 from storage.catalogue.catalogue import open_catalogue
@@ -48,7 +49,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
         roots = await asyncio.to_thread(read_roots, settings.custody.time_authorities)
         stamper = Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
         needed = settings.custody.witnesses_needed
-        yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed)
+        yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 
 
 async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:

@@ -8,17 +8,19 @@ import json
 import shutil
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from clients.verifier.forks import require_one_tree, verify_fork
 from clients.verifier.heads import pin_of, pinned
 from clients.verifier.log import verify_log
 from clients.verifier.policy import parse_policy
 from clients.verifier.receipt import NotVerified
-from custody.asking import post
+from custody.asking import NoAnswer
 from custody.cosigning import AskedWitness, Cosigning, configured
 from custody.notes import (
     ED25519,
@@ -33,6 +35,7 @@ from custody.signing import open_signer
 from custody.witness import Cosigned, forks_in, open_witness
 from custos.log_keeper import keep_log, open_sequencer, witness_log
 from custos.settings import CustodySettings, ProtectionSettings, Settings
+from custos.witness_client import post
 from evidence.errors import Invalid, Unavailable
 from evidence.ports.log import Witnessed
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
@@ -78,7 +81,7 @@ async def witnesses(place: Place, clock: Later, tmp_path: Path) -> AsyncIterator
 
 
 def cosigning(place: Place, clock: Later, needed: int, *asked: AskedWitness) -> Cosigning:
-    return Cosigning(place.catalogue, place.store, clock, asked, needed)
+    return Cosigning(place.catalogue, place.store, clock, asked, needed, post)
 
 
 async def published(place: Place) -> str:
@@ -327,15 +330,12 @@ async def test_what_cannot_be_kept_is_not_cosigned(clock: Later, tmp_path: Path)
         heads.rmdir()
         # Nothing can be written below a file.
         heads.write_bytes(b"")
-        answer = await asyncio.to_thread(
-            post, f"{served.url}/add-checkpoint", str(TREES[0].asks(0, 5)).encode()
-        )
+        url, request = f"{served.url}/add-checkpoint", str(TREES[0].asks(0, 5)).encode()
+        answer = await post(url, request)
         assert (answer.status, answer.text) == (503, "This witness cannot answer; its own log says why.\n")
         heads.unlink()
         heads.mkdir()
-        answer = await asyncio.to_thread(
-            post, f"{served.url}/add-checkpoint", str(TREES[0].asks(0, 5)).encode()
-        )
+        answer = await post(url, request)
         assert answer.status == 200
         # What monitors read: the log's signature and the witness'.
         name = hashlib.sha256(KEY.name.encode()).hexdigest()
@@ -369,6 +369,31 @@ async def test_the_process_that_keeps_the_log_has_it_witnessed(tmp_path: Path, c
         note = parse_note(witnessed.read_text())
         require_signed(note, served.witness.key)
         require_signed(note, log)
+
+
+async def test_an_answer_without_end_is_none(tmp_path: Path) -> None:
+    async def talk(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await answer.write(b"-" * 4096)
+        return answer
+
+    app = web.Application()
+    app.router.add_post("/add-checkpoint", talk)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        with pytest.raises(NoAnswer, match="too long"):
+            await post(f"{url}/add-checkpoint", b"")
+        for wrong in ("http://127.0.0.1:1", "http://[", "nowhere"):
+            with pytest.raises(NoAnswer):
+                await post(wrong, b"")
+    finally:
+        await runner.cleanup()
 
 
 async def test_what_is_no_cosignature_of_this_witness_is_not_kept(

@@ -15,6 +15,7 @@ from custody.cosigning import Cosigning
 from custody.notes import parse_key
 from custos.cli import main
 from custos.clock import SystemClock
+from custos.witness_client import post
 from evidence.agents import Role
 from storage.objects.log_files import LogFiles
 from tests.serving.client import Client
@@ -54,7 +55,7 @@ def cosigned(server: Inside, witnesses: list[ServedWitness]) -> None:
         pass
     store = LogFiles(server.data / "store", server.services.store)  # type: ignore[arg-type]
     asked = [one.asked for one in witnesses]
-    desk = Cosigning(server.services.catalogue, store, SystemClock(), asked, len(asked))
+    desk = Cosigning(server.services.catalogue, store, SystemClock(), asked, len(asked), post)
     assert len(server.do(desk.run())) == len(asked)
 
 
