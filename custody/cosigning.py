@@ -16,10 +16,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from custody.asking import AskWitness, NoAnswer, WitnessAnswer
-from custody.notes import COSIGNATURE, Note, Signature, VerifierKey, parse_key, parse_note, require_signed
+from custody.notes import (
+    COSIGNATURE,
+    Note,
+    Signature,
+    VerifierKey,
+    parse_key,
+    parse_note,
+    parse_size,
+    require_signed,
+)
 from custody.proofs import hashes_of
 from custody.tree import consistency_spans
-from custody.witnessing import AddCheckpoint, parse_size
+from custody.witnessing import AddCheckpoint
 from evidence.alarms import raise_alarm
 from evidence.errors import Invalid
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
@@ -230,8 +239,8 @@ class Cosigning:
 
 
 _SILENT = (
-    "This witness of the custody log has cosigned nothing for an hour, although it was asked ({why}). The log "
-    "goes on without it. Look at `custody.witnesses`, and call whoever runs the witness."
+    "This witness of the custody log has cosigned nothing for an hour, although it was asked ({why}). The "
+    "log goes on without it. Look at `custody.witnesses`, and call whoever runs the witness."
 )
 _DISAGREES = (
     "A witness of the custody log does not cosign it: {said}. If catalogue and store were put back from a "

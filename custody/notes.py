@@ -19,6 +19,7 @@ from custody.tree import HASH_BYTES
 ED25519 = 0x01
 COSIGNATURE = 0x04
 _MOST_SIGNATURES = 64
+_LONGEST_SIZE = 19
 _PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
@@ -151,6 +152,13 @@ def require_signed(note: Note, key: VerifierKey) -> int | None:
     return at
 
 
+def parse_size(text: str) -> int:
+    """A number of leaves as it is written; raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_SIZE and str(int(text)) == text):
+        raise ValueError("not a number of leaves")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The head of a tree: whose log, how many leaves, and their root."""
@@ -166,9 +174,9 @@ class Checkpoint:
 def parse_checkpoint(text: str) -> Checkpoint:
     """The inverse; extension lines are refused, as this log writes none. Raises ValueError."""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not lines[0] or not lines[1].isascii() or not lines[1].isdecimal():
+    if len(lines) != 4 or lines[3] or not lines[0]:
         raise ValueError("not a checkpoint")
-    found = Checkpoint(lines[0], int(lines[1]), parse_base64(lines[2]))
+    found = Checkpoint(lines[0], parse_size(lines[1]), parse_base64(lines[2]))
     if len(found.root) != HASH_BYTES or str(found) != text:
         raise ValueError("not a checkpoint as it is written")
     return found

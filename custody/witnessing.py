@@ -19,6 +19,7 @@ from custody.notes import (
     parse_base64,
     parse_checkpoint,
     parse_note,
+    parse_size,
     require_signed,
 )
 from custody.tree import EMPTY_ROOT, HASH_BYTES, begins_with, require_consistent
@@ -28,7 +29,6 @@ from evidence.timekeeping import to_text
 FORK_VERSION = "custos/log-fork/1"
 #: A consistency proof has at most so many hashes.
 MOST_HASHES = 63
-_LONGEST_SIZE = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,6 @@ def parse_request(text: str) -> AddCheckpoint:
     if any(len(one) != HASH_BYTES for one in proof):
         raise ValueError("a hash of the proof is no SHA-256")
     return AddCheckpoint(parse_size(size), proof, note)
-
-
-def parse_size(text: str) -> int:
-    """A number of leaves as it is written; raises ValueError."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_SIZE and str(int(text)) == text):
-        raise ValueError("not a number of leaves")
-    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

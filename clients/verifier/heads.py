@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from clients.verifier.receipt import NotVerified
 
+_LONGEST_NUMBER = 19
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -118,12 +120,17 @@ def verified_head(note: str, key: PinnedKey) -> Head:
         raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
     if lines[0] != key.name:
         raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
-    if not (lines[1].isascii() and lines[1].isdecimal() and str(int(lines[1])) == lines[1]):
+    if not _is_number(lines[1]) or str(int(lines[1])) != lines[1]:
         raise NotVerified("the checkpoint's size is no number")
     root = decoded(lines[2], "the checkpoint's root")
     if len(root) != 32:
         raise NotVerified("the checkpoint's root is no SHA-256")
     return Head(lines[0], int(lines[1]), root)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a count of leaves can be; Python refuses to read endless ones."""
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
 def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:
@@ -172,7 +179,7 @@ def proof_parts(text: str, where: str) -> tuple[int, list[bytes], str]:
     if lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index "):
         raise NotVerified(f"{where}: its proof is none")
     number = lines[1].removeprefix("index ")
-    if not (number.isascii() and number.isdecimal()):
+    if not _is_number(number):
         raise NotVerified(f"{where}: its proof has no index")
     path = [decoded(line, f"{where}: a hash of its proof") for line in lines[2:]]
     return int(number), path, note

@@ -93,11 +93,11 @@ def list_forks(arguments: argparse.Namespace) -> int:
     found = forks_in(arguments.data)
     keys = [pinned(one) for one in arguments.log]
     for path in found:
-        document = json.loads(path.read_bytes())
-        print(f"{path}\n    found {document['seen_at']}")
+        print(path)
         try:
-            print(f"    {verify_fork(document, keys)}.")
-        except NotVerified as error:
+            document = json.loads(path.read_bytes())
+            print(f"    {verify_fork(document, keys)}, found {document.get('seen_at')}.")
+        except (NotVerified, ValueError) as error:
             print(f"    NOT VERIFIED: {error}.")
     if not found:
         print("No fork was found.")

@@ -107,7 +107,7 @@ def test_killed_around_what_it_keeps_it_goes_on_from_there(
         assert "ALARM" in child.stderr.read()
 
     assert main(["witness", "forks", "--data", str(data), "--log", str(KEY)]) == 1
-    assert "FORKED: custos.example/log signed two trees of 5 leaves each." in capsys.readouterr().out
+    assert "FORKED: custos.example/log signed two trees of 5 leaves each, found 20" in capsys.readouterr().out
     assert main(["witness", "forks", "--data", str(data)]) == 1
     assert "no key of custos.example/log is pinned" in capsys.readouterr().out
     (proof,) = (data / "forks").iterdir()
@@ -129,6 +129,9 @@ def test_killed_around_what_it_keeps_it_goes_on_from_there(
     (tmp_path / "made-up.json").write_text(json.dumps(innocent))
     assert main(["verify", "fork", str(tmp_path / "made-up.json"), "--key", str(KEY)]) == 1
     assert main(["witness", "forks", "--data", str(tmp_path)]) == 0
+    (data / "forks" / "torn.json").write_text("{")
+    assert main(["witness", "forks", "--data", str(data), "--log", str(KEY)]) == 1
+    assert "NOT VERIFIED: Expecting" in capsys.readouterr().out
     for wrong in (["--listen", "nowhere"], ["--log", "x"], ["--name", "v.test"]):
         assert main([*serve, *wrong]) == 2
     assert main(["witness", "serve", "--data", str(data)]) == 2

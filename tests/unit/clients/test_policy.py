@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from clients.verifier.heads import pinned
+from clients.verifier.heads import pinned, proof_parts
 from clients.verifier.policy import head_step, only_log_pem, parse_policy, trusted_head
 from clients.verifier.receipt import NotVerified
 from custody.notes import (
@@ -18,6 +18,7 @@ from custody.notes import (
     Signature,
     VerifierKey,
     cosign,
+    parse_checkpoint,
     parse_key,
     parse_note,
     require_signed,
@@ -127,6 +128,17 @@ def test_cosignatures_that_count_for_nothing() -> None:
     cut = Signature(own.name, own.key_id, own.signature[:7])
     with pytest.raises(NotVerified):
         trusted_head(head(cut), policy)
+
+
+def test_numbers_without_end_are_no_numbers() -> None:
+    text = f"{ORIGIN}\n{'9' * 5000}\n{TEXT.split()[2]}\n"
+    endless = str(Note(text, (sign(text, ORIGIN, KEYS[0]),)))
+    with pytest.raises(NotVerified, match="no number"):
+        trusted_head(endless, pinned(log_key()))
+    with pytest.raises(NotVerified, match="no index"):
+        proof_parts(f"c2sp.org/tlog-proof@v1\nindex {'9' * 5000}\n\n{head()}", "it")
+    with pytest.raises(ValueError, match="number of leaves"):
+        parse_checkpoint(text)
 
 
 def test_every_byte_of_a_cosigned_head_counts() -> None:
