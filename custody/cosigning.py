@@ -45,6 +45,8 @@ _REST = timedelta(seconds=30)
 #: A witness says where it stands, and may have gone on meanwhile; then it is asked again, so often.
 _TRIES = 3
 _LONGEST_NAME = 100
+#: The last second of the year 9999.
+_LATEST = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Cosigning:
         self._needed = needed
         self._ask = ask
         self._resting: dict[VerifierKey, datetime] = {}
+        self._keeping = asyncio.Lock()
         self._is_settled = False
 
     async def run(self) -> Sequence[VerifierKey]:
@@ -158,9 +161,11 @@ class Cosigning:
         note = parse_note(head.checkpoint)
         cosigned = str(Note(note.text, (*note.signatures, line)))
         kept = WitnessState(state.key, head.published, cosigned, datetime.fromtimestamp(at, UTC), None)
-        witnessed = await self._catalogue.write(lambda tx: self._keep(tx, kept, note))
-        if witnessed is not None:
-            await self._store.replace(WITNESSED, witnessed.checkpoint.encode())
+        # One after the other, so that the store does not end with fewer signatures than the catalogue.
+        async with self._keeping:
+            witnessed = await self._catalogue.write(lambda tx: self._keep(tx, kept, note))
+            if witnessed is not None:
+                await self._store.replace(WITNESSED, witnessed.checkpoint.encode())
         return True
 
     async def _cosigned(
@@ -192,9 +197,9 @@ class Cosigning:
         request = str(AddCheckpoint(old, proof, head.checkpoint))
         answer = await self._ask(f"{witness.url}/add-checkpoint", request.encode())
         if answer.status in (409, 422) and answer.stands_at is None:
-            raise _Disagrees(f"it refuses this head (status {answer.status}): {answer.text[:200].strip()}")
+            raise _Disagrees(f"it refuses this head (status {answer.status}): {_said(answer)}")
         if answer.status not in (200, 409):
-            raise NoAnswer(f"status {answer.status}: {answer.text[:200].strip()}")
+            raise NoAnswer(f"status {answer.status}: {_said(answer)}")
         return answer
 
     def _keep(self, tx: Transaction, state: WitnessState, head: Note) -> Witnessed | None:
@@ -276,4 +281,11 @@ def _line_of(answer: WitnessAnswer, key: VerifierKey, head: LogHead) -> tuple[Si
     except ValueError as error:
         raise NoAnswer(f"its cosignature cannot be used: {error}") from error
     assert at is not None
+    if not 0 < at <= _LATEST:
+        raise NoAnswer("its cosignature states no time")
     return own[0], at
+
+
+def _said(answer: WitnessAnswer) -> str:
+    """Its words for a person: bounded, and without what would steer a terminal."""
+    return "".join(one if one.isprintable() else " " for one in answer.text[:200]).strip()

@@ -28,5 +28,5 @@ async def post(url: str, body: bytes) -> WitnessAnswer:
             is_size = answer.status == 409 and answer.content_type == _SIZE_TYPE
             text = data.decode("utf-8", "replace")
             return WitnessAnswer(answer.status, text, text.removesuffix("\n") if is_size else None)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise NoAnswer(str(error) or type(error).__name__) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -14,6 +15,21 @@ from custody.cosigning import AskedWitness
 from custody.notes import VerifierKey
 from custody.witness import Witness, open_witness
 from evidence.ports.clock import Clock
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+class Later:
+    """A clock that stands, and can be put on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return NOW + self.ahead
+
+    def source(self) -> str:
+        return "a clock that stands"
 
 
 @dataclass

@@ -1,0 +1,31 @@
+"""Which settings of witnesses are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from custody.cosigning import configured
+from custody.notes import COSIGNATURE, ED25519, VerifierKey
+from evidence.errors import Invalid
+
+
+def test_settings_that_would_count_one_witness_twice_or_none_are_refused() -> None:
+    key = "w.test+" + _witness_key("w.test")
+    other = "v.test+" + _witness_key("v.test")
+    url = "http://127.0.0.1:1"
+    assert len(configured({key: url}, 1)) == 1
+    assert configured({}, 1) == []
+    for witnesses, needed in (
+        ({key: url, other: url}, 1),
+        ({key: url}, 2),
+        ({key: "ftp://a"}, 1),
+        ({"w.test": url}, 1),
+        ({str(VerifierKey("l", ED25519, bytes(32))): url}, 1),
+    ):
+        with pytest.raises(Invalid) as error:
+            configured(witnesses, needed)
+        assert error.value.code == "bad-witnesses"
+
+
+def _witness_key(name: str) -> str:
+    return str(VerifierKey(name, COSIGNATURE, bytes(range(32)))).partition("+")[2]
