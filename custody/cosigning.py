@@ -57,8 +57,8 @@ class AskedWitness:
     url: str
 
 
-def configured(witnesses: Mapping[str, str], needed: int) -> Sequence[AskedWitness]:
-    """The witnesses of the settings; raises Invalid("bad-witnesses")."""
+def configured(witnesses: Mapping[str, str], needed: int, own: bytes) -> Sequence[AskedWitness]:
+    """The witnesses of the settings, for a log with its `own` public key; raises Invalid("bad-witnesses")."""
     found = []
     for text, url in witnesses.items():
         try:
@@ -72,6 +72,8 @@ def configured(witnesses: Mapping[str, str], needed: int) -> Sequence[AskedWitne
         found.append(AskedWitness(key, url.rstrip("/")))
     if len({one.key.public for one in found}) != len(found):
         raise _bad("one key stands there under two names, and would count twice")
+    if own in {one.key.public for one in found}:
+        raise _bad("one is this log's own key, which is nobody else's word")
     if found and needed > len(found):
         raise _bad(f"`custody.witnesses_needed` asks for {needed}, and there are {len(found)}")
     return found

@@ -32,15 +32,15 @@ def show_policy(arguments: argparse.Namespace) -> int:
     from evidence.errors import Denied
 
     settings = load_settings(arguments.config)
-    witnesses = configured(settings.custody.witnesses, settings.custody.witnesses_needed)
+    needed = settings.custody.witnesses_needed
 
     async def show(services: Services) -> None:
         try:
             key = await services.proofs.key()
         except Denied as error:
             raise Invalid("no-log", "The log has not begun yet; start Custos first.") from error
-        keys = [one.key for one in witnesses]
-        print(policy_text(key, keys, settings.custody.witnesses_needed), end="")
+        witnesses = configured(settings.custody.witnesses, needed, services.signer.note_key)
+        print(policy_text(key, [one.key for one in witnesses], needed), end="")
 
     asyncio.run(with_services(settings, show))
     return 0
