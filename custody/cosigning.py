@@ -57,8 +57,13 @@ class AskedWitness:
     url: str
 
 
-def configured(witnesses: Mapping[str, str], needed: int, own: bytes) -> Sequence[AskedWitness]:
-    """The witnesses of the settings, for a log with its `own` public key; raises Invalid("bad-witnesses")."""
+def configured(
+    witnesses: Mapping[str, str], needed: int | None, own: bytes
+) -> tuple[Sequence[AskedWitness], int]:
+    """The witnesses of the settings and how many are needed, more than half where that is not said.
+
+    `own` is the public key of the log. Raises Invalid("bad-witnesses").
+    """
     found = []
     for text, url in witnesses.items():
         try:
@@ -74,9 +79,9 @@ def configured(witnesses: Mapping[str, str], needed: int, own: bytes) -> Sequenc
         raise _bad("one key stands there under two names, and would count twice")
     if own in {one.key.public for one in found}:
         raise _bad("one is this log's own key, which is nobody else's word")
-    if found and needed > len(found):
+    if found and needed is not None and needed > len(found):
         raise _bad(f"`custody.witnesses_needed` asks for {needed}, and there are {len(found)}")
-    return found
+    return found, needed or len(found) // 2 + 1
 
 
 def _bad(what: str) -> Invalid:

@@ -41,13 +41,13 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
     signer = await asyncio.to_thread(open_signer, settings.keys)
-    needed = settings.custody.witnesses_needed
-    witnesses = configured(settings.custody.witnesses, needed, signer.note_key)
+    custody = settings.custody
+    witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
         files = LogFiles(settings.store, store)
-        sequencer = Sequencer(catalogue, files, signer, clock, settings.custody.origin)
-        roots = await asyncio.to_thread(read_roots, settings.custody.time_authorities)
+        sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
+        roots = await asyncio.to_thread(read_roots, custody.time_authorities)
         stamper = Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
         yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 

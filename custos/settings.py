@@ -194,10 +194,11 @@ class CustodySettings(_Section):
         "cosign each new head.",
         "addresses by the witness' key, as name+id+key",
     )
-    witnesses_needed: int = _setting(
-        1,
+    witnesses_needed: int | None = _setting(
+        None,
         "How many of the witnesses have to cosign a head before it is served as witnessed, and how many the "
-        "policy of `custos log policy` asks for.",
+        "policy of `custos log policy` asks for. Without it more than half of them: two halves could cosign "
+        "two histories.",
         "a whole number, 1 or more, and not more than there are witnesses",
         ge=1,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verified_head
-from clients.verifier.policy import Policy, Trust, head_step, told, trusted_head
+from clients.verifier.policy import TWO_HALVES, Policy, Trust, head_step, lets_two_pass, told, trusted_head
 from clients.verifier.receipt import NotVerified
 from clients.verifier.stamps import roots_at, verify_stamps
 
@@ -157,10 +157,12 @@ def _witnessed(directory: Path, policy: Policy, leaves: list[bytes]) -> Step:
     if roots_at(leaves, {head.size}).get(head.size) != head.root:
         raise NotVerified("the witnesses cosigned another tree than this one: the log was forked")
     younger = len(leaves) - head.size
+    unseen = [f"whether others were shown the same {younger} leaves after them"] if younger else []
+    unseen += [TWO_HALVES] if lets_two_pass(policy) else []
     return Step(
         "witnesses",
         f"the first {head.size} leaves are the tree that {told(head)} cosigned",
-        f"whether others were shown the same {younger} leaves after them" if younger else "",
+        "; ".join(unseen),
     )
 
 

@@ -30,6 +30,8 @@ from clients.verifier.receipt import NotVerified
 _COSIGNATURE = 4
 _NONE = "none"
 _OTHERS = "whether others were shown the same head"
+#: What a policy that lets two pass does not show.
+TWO_HALVES = "that no other tree meets this policy: two halves of its witnesses could cosign two"
 _LATEST = 253_402_300_799
 _MOST_LINES = 4_096
 
@@ -221,6 +223,18 @@ def _has_witnessed(policy: Policy, name: str, cosigned: Iterable[str]) -> bool:
     return name in done
 
 
+def lets_two_pass(policy: Policy) -> bool:
+    """Whether honest witnesses could cosign two trees that both meet the policy: each half one of them.
+
+    Each witness is in the policy in one place alone, and cosigns one of the two trees.
+    """
+    both = dict.fromkeys(policy.witnesses, False)
+    for called, group in policy.groups.items():
+        in_both = sum(both[member] for member in group.members)
+        both[called] = len(group.members) + in_both >= 2 * group.needed
+    return policy.quorum is None or both[policy.quorum]
+
+
 def head_step(head: Head, trust: Trust) -> Step:
     """What the signatures of a head show, and what they do not."""
     signed = f"{head.origin} signed a tree of {head.size} leaves"
@@ -231,8 +245,12 @@ def head_step(head: Head, trust: Trust) -> Step:
     return Step(
         "signature of the head",
         f"{signed}, and {told(head)} cosigned it",
-        "whether the witnesses themselves are honest, and what was recorded at all: they saw hashes alone",
+        f"whether the witnesses are honest, and what was never recorded: they saw hashes alone{_and(trust)}",
     )
+
+
+def _and(policy: Policy) -> str:
+    return f"; and {TWO_HALVES}" if lets_two_pass(policy) else ""
 
 
 def told(head: Head) -> str:

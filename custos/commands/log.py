@@ -32,14 +32,15 @@ def show_policy(arguments: argparse.Namespace) -> int:
     from evidence.errors import Denied
 
     settings = load_settings(arguments.config)
-    needed = settings.custody.witnesses_needed
+    custody = settings.custody
 
     async def show(services: Services) -> None:
         try:
             key = await services.proofs.key()
         except Denied as error:
             raise Invalid("no-log", "The log has not begun yet; start Custos first.") from error
-        witnesses = configured(settings.custody.witnesses, needed, services.signer.note_key)
+        own = services.signer.note_key
+        witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, own)
         print(policy_text(key, [one.key for one in witnesses], needed), end="")
 
     asyncio.run(with_services(settings, show))

@@ -85,6 +85,7 @@ def _public_pem(arguments: argparse.Namespace, policy: Policy | None) -> bytes:
 
 def verify_receipt(arguments: argparse.Namespace) -> int:
     """Print what is proven, status 0; or why it is not, status 1."""
+    from clients.verifier.policy import TWO_HALVES, lets_two_pass
     from clients.verifier.receipt import NotVerified
     from clients.verifier.receipt import verify_receipt as check
 
@@ -119,6 +120,8 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
         print(f"  in the log  among the {head.size} leaves of {head.origin}")
         for one in head.cosigned:
             print(f"  witnessed   by {one.witness} at {one.at:%Y-%m-%d %H:%M:%S} UTC, its own clock")
+        if policy is not None and policy.quorum is not None and lets_two_pass(policy):
+            print(f"  not shown   {TWO_HALVES}")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
     return 0
 

@@ -124,6 +124,13 @@ def test_a_receipt_and_the_pinned_policy_are_enough(
     # The newest head has the log's signature alone.
     assert main([*check, str(tmp_path / "newest.json")]) == 1
     assert "quorum has not cosigned" in capsys.readouterr().out
+    assert "two halves" not in said
+    one_of_two = tmp_path / "weak"
+    one_of_two.write_text(policy.read_text().replace("group witnesses 2", "group witnesses any"))
+    assert main([*check, str(tmp_path / "receipt.json"), "--policy", str(one_of_two)]) == 0
+    assert "not shown   that no other tree meets this policy: two halves" in capsys.readouterr().out
+    assert main(["verify", "log", str(server.data / "store"), "--policy", str(one_of_two)]) == 0
+    assert "two halves" in capsys.readouterr().out
     assert main([*check[:-1]]) == 2
     assert main([*check, str(tmp_path / "receipt.json"), "--log-key", "a+b+c"]) == 2
     capsys.readouterr()

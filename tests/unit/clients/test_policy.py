@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clients.verifier.heads import pinned, proof_parts
-from clients.verifier.policy import head_step, only_log_pem, parse_policy, trusted_head
+from clients.verifier.policy import Policy, head_step, lets_two_pass, only_log_pem, parse_policy, trusted_head
 from clients.verifier.receipt import NotVerified
 from custody.notes import (
     COSIGNATURE,
@@ -98,6 +99,42 @@ def test_what_is_written_for_outsiders_is_what_they_read() -> None:
     assert len(parse_policy(policy_text(log_key(), twins, 1).encode()).witnesses) == 2
     odd = [VerifierKey("none", COSIGNATURE, keys[0].public), VerifierKey("witnesses", 4, keys[1].public)]
     assert len(parse_policy(policy_text(log_key(), odd, 2).encode()).witnesses) == 2
+
+
+@pytest.mark.parametrize(
+    ("groups", "two_pass"),
+    [
+        (("quorum X1",), False), (("quorum none",), True),
+        (("group g any X1 X2", "quorum g"), True), (("group g all X1 X2", "quorum g"), False),
+        (("group g 2 X1 X2 X3", "quorum g"), False), (("group g 2 X1 X2 X3 X4", "quorum g"), True),
+        (("group g any X1 X2", "group h any X3", "group i all g h", "quorum i"), False),
+        (("group g any X1 X2", "group h any X3 X4", "group i all g h", "quorum i"), True),
+        (("group g any X1 X2", "group i 2 g X3 X4", "quorum i"), True),
+        (("group g all X1 X2", "group i 2 g X3 X4", "quorum i"), False),
+    ],
+)  # fmt: skip
+def test_a_policy_that_two_halves_could_meet_is_said_to_be_one(
+    groups: tuple[str, ...], two_pass: bool
+) -> None:
+    policy = parse_policy(written(*groups))
+    assert lets_two_pass(policy) is two_pass
+    # The same, by trying: each of four witnesses cosigns one of two trees or none.
+    passing = [
+        sides
+        for sides in product((0, 1, 2), repeat=4)
+        if all(_meets(policy, [at + 1 for at in range(4) if sides[at] == side]) for side in (1, 2))
+    ]
+    assert bool(passing) is two_pass
+    found = trusted_head(head(1, 2, 3, 4), policy)
+    assert ("two halves" in head_step(found, policy).not_checked) is two_pass
+
+
+def _meets(policy: Policy, witnesses: list[int]) -> bool:
+    try:
+        trusted_head(head(*witnesses), policy)
+    except NotVerified:
+        return False
+    return True
 
 
 def test_without_witnesses_the_log_alone_is_believed_and_that_is_said() -> None:

@@ -15,8 +15,11 @@ def test_settings_that_would_count_one_witness_twice_or_none_are_refused() -> No
     key = "w.test+" + _witness_key("w.test")
     other = "v.test+" + _witness_key("v.test")
     url = "http://127.0.0.1:1"
-    assert len(configured({key: url}, 1, OWN)) == 1
-    assert configured({}, 1, OWN) == []
+    assert len(configured({key: url}, 1, OWN)[0]) == 1
+    assert configured({}, 1, OWN)[0] == []
+    others = {str(VerifierKey("w", COSIGNATURE, bytes([number]) * 32)): url for number in range(10, 15)}
+    for count, needed in ((1, 1), (2, 2), (3, 2), (4, 3), (5, 3)):
+        assert configured(dict([*others.items()][:count]), None, OWN)[1] == needed
     for witnesses, needed in (
         ({key: url, other: url}, 1),
         ({key: url}, 2),
