@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from custody.witness import Cosigned, Witness
 from custody.witnessing import Forked, Inconsistent, StandsAt, Unknown
@@ -20,6 +21,18 @@ _STOP_SECONDS = 5.0
 _SIZE_TYPE = "text/x.tlog.size"
 
 
+@web.middleware
+async def _say_no(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A witness that cannot read or keep its state says so, and to whoever runs it, why."""
+    try:
+        return await handler(request)
+    except CustosError as error:
+        _log.error("%s [%s]", error.message, error.code)
+    except OSError as error:
+        _log.error("what is kept could not be read or written, so nothing was cosigned: %s", error)
+    return web.Response(status=503, text="This witness cannot answer; its own log says why.\n")
+
+
 def make_witness_app(witness: Witness) -> web.Application:
     """The application: `POST /add-checkpoint` changes something, nothing else does."""
 
@@ -30,12 +43,6 @@ def make_witness_app(witness: Witness) -> web.Application:
             decision = await asyncio.to_thread(witness.add, body)
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n")
-        except CustosError as error:
-            _log.error("%s [%s]", error.message, error.code)
-            return web.Response(status=503, text="This witness cannot answer; its own log says why.\n")
-        except OSError as error:
-            _log.error("nothing could be kept, so nothing was cosigned: %s", error)
-            return web.Response(status=503, text="This witness cannot answer; its own log says why.\n")
         if isinstance(decision, Cosigned):
             return web.Response(text=decision.lines)
         stands_at = decision.stands_at if isinstance(decision, Forked) else decision
@@ -59,7 +66,7 @@ def make_witness_app(witness: Witness) -> web.Application:
         """What this is."""
         return web.Response(text=_ABOUT.format(key=witness.key, logs="\n".join(witness.origins)))
 
-    app = web.Application(client_max_size=_LARGEST_REQUEST)
+    app = web.Application(client_max_size=_LARGEST_REQUEST, middlewares=[_say_no])
     app.router.add_post("/add-checkpoint", add_checkpoint)
     app.router.add_get("/{origin:[0-9a-f]{64}}/checkpoint", checkpoint)
     app.router.add_get("/", about)

@@ -20,7 +20,7 @@ def write_once(path: Path, data: bytes, mode: int) -> bool:
             written = True
         except FileExistsError:
             written = False
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return written
 
 
@@ -31,7 +31,7 @@ def replace(path: Path, data: bytes, mode: int) -> None:
     """
     with _beside(path, data, mode) as beside:
         beside.replace(path)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 @contextmanager
@@ -48,7 +48,8 @@ def _beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make durable what was made, linked or renamed in a directory. Raises OSError."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from custody.durable import replace, write_once
+from custody.durable import replace, sync_directory, write_once
 from custody.notes import COSIGNATURE, Note, VerifierKey, checked_name, parse_note
 from custody.signing import FileSigner, open_signer
 from custody.witnessing import (
@@ -69,6 +69,9 @@ class Witness:
         self._locks = {key.name: threading.Lock() for key in logs}
         for below in (_HEADS, _FORKS):
             (directory / below).mkdir(mode=0o700, exist_ok=True)
+        # A file that is durable in a directory that is not is gone with it after a power cut.
+        for made in (directory, directory.parent):
+            sync_directory(made)
 
     @property
     def key(self) -> VerifierKey:

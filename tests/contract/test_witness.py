@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -91,6 +92,9 @@ async def test_a_witness_with_a_damaged_state_does_not_begin_anew(clock: Later, 
                 served.witness.add(str(TREES[0].asks(0, 9)))
             assert error.value.code == "bad-witness-state"
             assert (await post(url, str(TREES[0].asks(0, 9)).encode())).status == 503
+        # What cannot be read at all is no defect of the server either.
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            await asyncio.to_thread(urllib.request.urlopen, f"{served.url}/{path.stem}/checkpoint")
         path.write_bytes(good)
         assert (await post(url, str(TREES[0].asks(5, 9)).encode())).status == 200
 
