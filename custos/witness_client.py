@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import aiohttp
-
 from custody.asking import NoAnswer, WitnessAnswer
 
-#: In all: a witness that sends a byte now and then must not hold a round up.
-_TIMEOUT = aiohttp.ClientTimeout(total=6, sock_connect=3)
+#: In all, and until a connection stands: a witness that sends a byte now and then must not hold a round up.
+_SECONDS = 6
+_CONNECT_SECONDS = 3
 _LONGEST_ANSWER = 16 * 1024
 _SIZE_TYPE = "text/x.tlog.size"
 
 
 async def post(url: str, body: bytes) -> WitnessAnswer:
     """See the port. Redirections are not followed: the address is a setting."""
+    # An installation without witnesses keeps its log without these megabytes.
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=_SECONDS, sock_connect=_CONNECT_SECONDS)
     try:
         # A session for each: a connection kept open for a second would as often be found closed.
         async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session,
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
             session.post(url, data=body, allow_redirects=False) as answer,
         ):
             data = b""
