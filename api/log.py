@@ -9,11 +9,14 @@ from pydantic import BaseModel
 
 from api.context import agent_of, services
 from api.routing import NUMBER, Answer, Handler, Parameter, Route
+from custody.cosigning import WITNESSED
 from evidence.canonical import canonical
 from evidence.errors import Invalid
 from evidence.proofs import as_json
 from evidence.timekeeping import to_text
 
+#: Which head proofs are to lead to.
+HEAD = Parameter("head", "query", False, f"^{WITNESSED}$")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -66,6 +69,12 @@ async def checkpoint(request: web.Request) -> web.Response:
     return web.Response(text=text, headers={"Cache-Control": "no-cache"})
 
 
+async def witnessed(request: web.Request) -> web.Response:
+    """The newest head that enough witnesses have cosigned, with their signatures."""
+    text = await services(request).proofs.witnessed()
+    return web.Response(text=text, headers={"Cache-Control": "no-cache"})
+
+
 async def key(request: web.Request) -> web.Response:
     """The key that checkpoints are verified with; pin it from a second source."""
     return web.Response(text=await services(request).proofs.key() + "\n")
@@ -106,12 +115,21 @@ async def stamps(request: web.Request) -> web.Response:
 async def item_proofs(request: web.Request) -> web.Response:
     """Proofs that an item's events are in the log."""
     agent = await agent_of(request)
-    proof = await services(request).proofs.of_item(agent, request.match_info["item"])
+    item = request.match_info["item"]
+    proof = await services(request).proofs.of_item(agent, item, witnessed=wants_witnessed(request))
     return web.Response(
         body=canonical(as_json(proof)),
         content_type="application/json",
         headers={"Cache-Control": "private, no-store"},
     )
+
+
+def wants_witnessed(request: web.Request) -> bool:
+    """Whether proofs are to lead to the newest witnessed head; raises Invalid("bad-head")."""
+    named = request.query.get("head")
+    if named not in (None, WITNESSED):
+        raise Invalid("bad-head", "`head` is `witnessed`, or left out for the newest head.")
+    return named is not None
 
 
 def _size(request: web.Request, name: str) -> int:
@@ -132,6 +150,7 @@ def _open(
 
 LOG_ROUTES: tuple[Route, ...] = (
     _open("/log/checkpoint", checkpoint, Answer(media_type="text/plain")),
+    _open("/log/witnessed", witnessed, Answer(media_type="text/plain")),
     _open("/log/key", key, Answer(media_type="text/plain")),
     _open("/log/tile/{path:.+}", tile, Answer(media_type="application/octet-stream"), described=False),
     _open(
@@ -142,5 +161,13 @@ LOG_ROUTES: tuple[Route, ...] = (
         Parameter("new", "query", True, NUMBER),
     ),
     _open("/log/stamps", stamps, Answer(StampList)),
-    Route("GET", "/items/{item}/proofs", item_proofs, {200: Answer(ItemProofOut)}, tag="log"),
+    Route(
+        "GET",
+        "/items/{item}/proofs",
+        item_proofs,
+        {200: Answer(ItemProofOut)},
+        parameters=(HEAD,),
+        errors=(400,),
+        tag="log",
+    ),
 )

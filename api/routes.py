@@ -8,7 +8,7 @@ from api.disposal import DISPOSAL_ROUTES
 from api.dossier_routes import DOSSIER_ROUTES
 from api.exports import EXPORT_ROUTES
 from api.figures import FIGURE_ROUTES
-from api.log import LOG_ROUTES
+from api.log import HEAD, LOG_ROUTES
 from api.recording_routes import RECORDING_ROUTES
 from api.review_routes import REVIEW_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
@@ -112,6 +112,8 @@ ROUTES: tuple[Route, ...] = (
         "/uploads/{upload}/receipt/proof",
         tus.receipt_proof,
         {200: Answer(ReceiptProofOut)},
+        parameters=(HEAD,),
+        errors=(400,),
         tag="ingest",
     ),
     Route(

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from api.context import METRICS, agent_of, body_of, respond, services
+from api.log import wants_witnessed
 from api.schemas import ReceiptProofOut, Salvage, UploadOut
 from evidence.errors import CustosError, Denied, Invalid
 from evidence.items import Upload, UploadState
@@ -169,7 +170,9 @@ async def receipt_proof(request: web.Request) -> web.Response:
     statement = await services(request).uploads.receipt(agent, request.match_info["upload"])
     found = None
     if statement is not None:
-        found = await services(request).proofs.of_event(event_of(statement))
+        found = await services(request).proofs.of_event(
+            event_of(statement), witnessed=wants_witnessed(request)
+        )
     if found is None:
         raise _NotYet
     key, proven = found

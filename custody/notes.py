@@ -19,6 +19,7 @@ from custody.tree import HASH_BYTES
 ED25519 = 0x01
 COSIGNATURE = 0x04
 _MOST_SIGNATURES = 64
+_LONGEST_SIZE = 19
 _PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
@@ -45,7 +46,7 @@ def parse_key(text: str) -> VerifierKey:
     """The inverse of `str`; raises ValueError."""
     name, _, rest = text.partition("+")
     _, _, material = rest.partition("+")
-    decoded = _unbase64(material)
+    decoded = parse_base64(material)
     if len(decoded) != 1 + 32 or decoded[0] not in (ED25519, COSIGNATURE):
         raise ValueError("not an Ed25519 key of a note")
     key = VerifierKey(checked_name(name), decoded[0], decoded[1:])
@@ -69,6 +70,9 @@ class Signature:
     key_id: bytes
     signature: bytes
 
+    def __str__(self) -> str:
+        return f"— {self.name} {base64.b64encode(self.key_id + self.signature).decode()}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -78,11 +82,7 @@ class Note:
     signatures: tuple[Signature, ...]
 
     def __str__(self) -> str:
-        lines = [
-            f"— {one.name} {base64.b64encode(one.key_id + one.signature).decode()}\n"
-            for one in self.signatures
-        ]
-        return f"{self.text}\n{''.join(lines)}"
+        return f"{self.text}\n{''.join(map(str, self.signatures))}"
 
 
 def parse_note(text: str) -> Note:
@@ -94,7 +94,7 @@ def parse_note(text: str) -> Note:
     for line in lines.removesuffix("\n").split("\n"):
         dash, _, rest = line.partition(" ")
         name, _, encoded = rest.partition(" ")
-        decoded = _unbase64(encoded)
+        decoded = parse_base64(encoded)
         if dash != "—" or len(decoded) <= 4:
             raise ValueError("not a signature line")
         signatures.append(Signature(checked_name(name), decoded[:4], decoded[4:]))
@@ -103,7 +103,8 @@ def parse_note(text: str) -> Note:
     return Note(body + "\n", tuple(signatures))
 
 
-def _unbase64(text: str) -> bytes:
+def parse_base64(text: str) -> bytes:
+    """The bytes; raises ValueError for what is not base64 in its one form."""
     try:
         decoded = base64.b64decode(text, validate=True)
     except binascii.Error as error:
@@ -151,6 +152,13 @@ def require_signed(note: Note, key: VerifierKey) -> int | None:
     return at
 
 
+def parse_size(text: str) -> int:
+    """A number of leaves as it is written; raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_SIZE and str(int(text)) == text):
+        raise ValueError("not a number of leaves")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The head of a tree: whose log, how many leaves, and their root."""
@@ -166,9 +174,9 @@ class Checkpoint:
 def parse_checkpoint(text: str) -> Checkpoint:
     """The inverse; extension lines are refused, as this log writes none. Raises ValueError."""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not lines[0] or not lines[1].isascii() or not lines[1].isdecimal():
+    if len(lines) != 4 or lines[3] or not lines[0]:
         raise ValueError("not a checkpoint")
-    found = Checkpoint(lines[0], int(lines[1]), _unbase64(lines[2]))
+    found = Checkpoint(lines[0], parse_size(lines[1]), parse_base64(lines[2]))
     if len(found.root) != HASH_BYTES or str(found) != text:
         raise ValueError("not a checkpoint as it is written")
     return found
@@ -187,7 +195,7 @@ def parse_tlog_proof(text: str) -> tuple[int, list[bytes], str]:
     word, _, number = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
     if lines[0] != _PROOF_HEADER or not blank or word != "index" or not number.isdecimal():
         raise ValueError("not a proof of a log")
-    proof = [_unbase64(line) for line in lines[2:]]
+    proof = [parse_base64(line) for line in lines[2:]]
     if any(len(one) != HASH_BYTES for one in proof) or tlog_proof(int(number), proof, checkpoint) != text:
         raise ValueError("not a proof as it is written")
     return int(number), proof, checkpoint

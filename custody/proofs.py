@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, tlog_proof
@@ -36,6 +37,16 @@ class Proofs:
     async def checkpoint(self) -> str:
         """The signed head of the log, for anybody; raises Denied before there is one."""
         return (await self._head()).checkpoint
+
+    async def witnessed(self) -> str:
+        """The newest head that enough witnesses have cosigned, for anybody; raises Denied before that.
+
+        The note has the log's signature and theirs.
+        """
+        found = await self._catalogue.read(lambda tx: tx.log.witnessed())
+        if found is None:
+            raise Denied
+        return found.checkpoint
 
     async def key(self) -> str:
         """The key of the log's checkpoints, as `<name>+<id>+<key>`; raises Denied before the first."""
@@ -74,27 +85,31 @@ class Proofs:
         await self._head()
         return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS))
 
-    async def of_event(self, event_id: str) -> tuple[str, ProvenEvent] | None:
+    async def of_event(self, event_id: str, *, witnessed: bool = False) -> tuple[str, ProvenEvent] | None:
         """The log's key, and the leaf of an event with its proof; None while it is not in the log.
 
+        With `witnessed` the proof leads to the newest witnessed head; None while the event is not under it.
         For whoever was given the event's digest: whether they may ask is the caller's to say. What its detail
         commits to is not told.
         """
 
         def prove(tx: Transaction) -> tuple[str, ProvenEvent] | None:
-            head = tx.log.head()
+            head = head_shown(tx, witnessed=witnessed)
             place = tx.log.place_of(event_id)
             if head is None or place is None or place >= head.published:
                 return None
             (leaf,) = tx.log.entries(place, place + 1)
-            (hashes,) = _hashes(tx, [inclusion_spans(place, head.published)], head.published)
+            (hashes,) = hashes_of(tx, [inclusion_spans(place, head.published)], head.published)
             proof = tlog_proof(place, hashes, head.checkpoint)
             return str(self._key(head)), ProvenEvent(leaf, proof, None, None)
 
         return await self._catalogue.read(prove)
 
-    async def of_item(self, agent: Agent, item_id: str) -> ItemProof:
-        """Proofs for the item's events, the latest thousand; itself an event. Raises Denied."""
+    async def of_item(self, agent: Agent, item_id: str, *, witnessed: bool = False) -> ItemProof:
+        """Proofs for the item's events, the latest thousand; itself an event. Raises Denied.
+
+        With `witnessed` they lead to the newest witnessed head; younger events are among those that wait.
+        """
         now = self._clock.now()
 
         def find(tx: Transaction) -> None:
@@ -107,7 +122,7 @@ class Proofs:
         )
 
         def prove(tx: Transaction) -> ItemProof:
-            head = tx.log.head() or LogHead("", 0, (), 0, "")
+            head = head_shown(tx, witnessed=witnessed) or LogHead("", 0, (), 0, "")
             key = str(self._key(head)) if head.published else ""
             return proven(tx, item_id, head, key, MOST_PROOFS)
 
@@ -123,7 +138,16 @@ class Proofs:
         return VerifierKey(head.origin, ED25519, self._public)
 
 
-def _hashes(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
+def head_shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:
+    """The head to which proofs lead: what is published, or as far as it is witnessed."""
+    head = tx.log.head()
+    if not witnessed or head is None:
+        return head
+    found = tx.log.witnessed()
+    return None if found is None else replace(head, published=found.size, checkpoint=found.checkpoint)
+
+
+def hashes_of(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
     """The hashes of the spans of several proofs; a tile that several need is read once."""
     tiles = tiles_from(tx, sorted(tiles_for(chain.from_iterable(wanted), size)))
     return [[span_from(span, size, tiles) for span in spans] for spans in wanted]
@@ -131,7 +155,7 @@ def _hashes(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> lis
 
 def consistency_hashes(tx: Transaction, old: int, new: int) -> list[bytes]:
     """The proof that the tree of `new` leaves begins with that of `old` (RFC 6962 §2.1.2)."""
-    (hashes,) = _hashes(tx, [consistency_spans(old, new)], new)
+    (hashes,) = hashes_of(tx, [consistency_spans(old, new)], new)
     return hashes
 
 
@@ -139,7 +163,7 @@ def proven(tx: Transaction, item_id: str, head: LogHead, key: str, most: int) ->
     """The item's latest `most` events in the tree of that head."""
     size = head.published
     logged = tx.log.of_subject(item_id, size, most)
-    hashes = _hashes(tx, [inclusion_spans(one.number, size) for one in logged], size)
+    hashes = hashes_of(tx, [inclusion_spans(one.number, size) for one in logged], size)
     found = [
         ProvenEvent(one.leaf, tlog_proof(one.number, proof, head.checkpoint), one.salt, one.detail)
         for one, proof in zip(logged, hashes, strict=True)

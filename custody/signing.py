@@ -6,8 +6,6 @@ RFC 7638 thumbprint, so that keys can be rolled and other algorithms can follow.
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
-from custody.notes import Signature, sign
+from custody.durable import write_once
+from custody.notes import Signature, cosign, sign
 from evidence.errors import Unavailable
 
 ALGORITHM = "Ed25519"
@@ -58,6 +57,10 @@ class FileSigner:
         """A signature of a note's text (c2sp.org/signed-note) under that name."""
         return sign(text, name, self._private)
 
+    def cosign_note(self, text: str, name: str, at: int) -> Signature:
+        """A cosignature of a checkpoint's text (c2sp.org/tlog-cosignature); `at` in seconds since 1970."""
+        return cosign(text, name, self._private, at)
+
     def sign_statement(self, payload: bytes) -> str:
         """`payload` as a compact JWS; equal payloads give equal statements."""
         header = {"alg": ALGORITHM, "kid": self.key_id, "typ": STATEMENT_TYPE}
@@ -83,7 +86,7 @@ def open_signer(directory: Path) -> FileSigner:
     signer = FileSigner(private)
     public = directory / PUBLIC
     if not public.exists():
-        _write_once(public, signer.public_pem, 0o644)
+        write_once(public, signer.public_pem, 0o644)
     return signer
 
 
@@ -91,33 +94,11 @@ def _bad_key() -> Unavailable:
     return Unavailable(
         "bad-key",
         f"{_PRIVATE} in the key directory is not an Ed25519 private key. Put the right one back from your "
-        "backup: receipts already given out can only be checked against it.",
+        "backup: what it has signed can only be checked against it.",
     )
 
 
 def _make_key(path: Path) -> None:
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_once(path, pem, 0o600)
-
-
-def _write_once(path: Path, data: bytes, mode: int) -> None:
-    """Write beside, sync, link: whoever links first wins, and nobody sees half a file."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_once(path, pem, 0o600)

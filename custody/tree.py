@@ -133,10 +133,20 @@ def require_consistent(old: int, old_root: bytes, new: int, new_root: bytes, pro
         if old_root != new_root:
             raise ValueError("one size has two roots")
         return
-    # Both roots from the bottom up: what lies left of a joint is in both, what lies right only in the new.
+    old_made, new_made = _roots_by(old, spans, proof, old_root)
+    if old_made != old_root:
+        raise ValueError("the proof does not lead to the old root")
+    if new_made != new_root:
+        raise ValueError("the proof does not lead to the new root")
+
+
+def _roots_by(
+    old: int, spans: Sequence[Span], proof: Sequence[bytes], old_root: bytes
+) -> tuple[bytes, bytes]:
+    """Both roots that a consistency proof leads to; where it holds no seed of its own, from `old_root`."""
+    # From the bottom up: what lies left of a joint is in both, what lies right only in the new.
     path = list(zip(spans, proof, strict=True))
-    first = spans[0]
-    if first.end == old and (len(spans) == 1 or first.begin > 0):
+    if _holds_seed(old, spans):
         seed, path = proof[0], path[1:]
     else:
         seed = old_root
@@ -146,10 +156,25 @@ def require_consistent(old: int, old_root: bytes, new: int, new_root: bytes, pro
             new_made = node_hash(new_made, other)
         else:
             old_made, new_made = node_hash(other, old_made), node_hash(other, new_made)
-    if old_made != old_root:
-        raise ValueError("the proof does not lead to the old root")
-    if new_made != new_root:
-        raise ValueError("the proof does not lead to the new root")
+    return old_made, new_made
+
+
+def _holds_seed(old: int, spans: Sequence[Span]) -> bool:
+    """Whether the proof begins with a part of the old tree, and not with what lies beside the whole of it."""
+    first = spans[0]
+    return first.end == old and (len(spans) == 1 or first.begin > 0)
+
+
+def begins_with(old: int, new: int, new_root: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """The root of the first `old` leaves of the tree of `new` leaves, as the proof shows it.
+
+    None where it shows none: it does not lead to the new root, or it is one that takes the old root as given.
+    """
+    spans = consistency_spans(old, new)
+    if not spans or len(spans) != len(proof) or not _holds_seed(old, spans):
+        return None
+    old_made, new_made = _roots_by(old, spans, proof, b"")
+    return old_made if new_made == new_root else None
 
 
 @dataclass(slots=True)

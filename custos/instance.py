@@ -12,6 +12,7 @@ from evidence.errors import Invalid
 
 LOCK_FILE = "custos.lock"
 DISPOSER_LOCK_FILE = "dispose.lock"
+WITNESS_LOCK_FILE = "witness.lock"
 
 
 @contextmanager
@@ -25,6 +26,13 @@ def only_instance(data: Path, run: Path) -> Iterator[None]:
 def only_disposer(data: Path, run: Path) -> Iterator[None]:
     """Be the one process that disposes; the server may run beside it. Raises as `only_instance` does."""
     with _only(data, run, DISPOSER_LOCK_FILE, _disposes):
+        yield
+
+
+@contextmanager
+def only_witness(data: Path) -> Iterator[None]:
+    """Be the one process that cosigns with what lies in `data`. Raises as `only_instance` does."""
+    with _only(data, data, WITNESS_LOCK_FILE, _witnesses):
         yield
 
 
@@ -62,6 +70,12 @@ def _disposes(written: bytes) -> str:
     number = written.strip().decode("ascii", "replace")
     who = f"process {number}" if number.isdecimal() else "another process"
     return f"A disposal is being carried out already, by {who}. Wait until that one is done."
+
+
+def _witnesses(written: bytes) -> str:
+    number = written.strip().decode("ascii", "replace")
+    who = f"process {number}" if number.isdecimal() else "another process"
+    return f"A witness already runs on this directory, as {who}. Stop that one first."
 
 
 def _in_use(written: bytes) -> str:

@@ -8,12 +8,14 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from custody.cosigning import Cosigning, configured
 from custody.sequencer import LogStopped, Sequencer
 from custody.signing import open_signer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
 from custos.settings import Settings
+from custos.witness_client import post
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError
 from storage.catalogue.catalogue import open_catalogue
@@ -25,22 +27,29 @@ _PAUSE_SECONDS = 0.5
 _TROUBLE_SECONDS = 2.0
 _STOPPED_SECONDS = 15.0
 _STAMP_SECONDS = 5.0
+_WITNESS_SECONDS = 1.0
 #: A run that added so many leaves has probably left some waiting.
 _BUSY = 1_000
 
 
 @asynccontextmanager
-async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, Stamper]]:
-    """The sequencer over this installation's data, and who stamps its log. Raises Unavailable, Invalid."""
+async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, Stamper, Cosigning]]:
+    """The sequencer over this installation's data, who stamps its log, and who has it cosigned.
+
+    Raises Unavailable, Invalid.
+    """
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
     signer = await asyncio.to_thread(open_signer, settings.keys)
+    custody = settings.custody
+    witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
         files = LogFiles(settings.store, store)
-        sequencer = Sequencer(catalogue, files, signer, clock, settings.custody.origin)
-        roots = await asyncio.to_thread(read_roots, settings.custody.time_authorities)
-        yield sequencer, Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
+        sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
+        roots = await asyncio.to_thread(read_roots, custody.time_authorities)
+        stamper = Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
+        yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 
 
 async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:
@@ -52,6 +61,17 @@ async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:
             _log.warning("the log was not stamped, and is tried again: %s", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
+
+
+async def witness_log(cosigning: Cosigning, stop: asyncio.Event) -> None:
+    """Have heads cosigned until `stop` is set: apart from the sequencer, which no witness keeps waiting."""
+    while not stop.is_set():
+        try:
+            await cosigning.run()
+        except CustosError as error:
+            _log.warning("the log was not witnessed, and is tried again: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _WITNESS_SECONDS)
 
 
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
@@ -78,6 +98,8 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sequencer(settings) as (sequencer, stamper):
+    async with open_sequencer(settings) as (sequencer, stamper, cosigning):
         announce()
-        await asyncio.gather(keep_log(sequencer, stop), stamp_log(stamper, stop))
+        await asyncio.gather(
+            keep_log(sequencer, stop), stamp_log(stamper, stop), witness_log(cosigning, stop)
+        )

@@ -187,6 +187,22 @@ class CustodySettings(_Section):
         "PEM files by the authority's address",
     )
 
+    witnesses: dict[str, str] = _setting(
+        {},
+        "Witnesses of the log: the address of each by its key as `custos witness key` prints it; in a file a "
+        "table whose names stand in quotation marks, in the environment a JSON object. All are asked to "
+        "cosign each new head.",
+        "addresses by the witness' key, as name+id+key",
+    )
+    witnesses_needed: int | None = _setting(
+        None,
+        "How many of the witnesses have to cosign a head before it is served as witnessed, and how many the "
+        "policy of `custos log policy` asks for. Without it more than half of them: two halves could cosign "
+        "two histories.",
+        "a whole number, 1 or more, and not more than there are witnesses",
+        ge=1,
+    )
+
 
 class LogSettings(_Section):
     """What is written to standard error."""

@@ -6,9 +6,9 @@ Written from docs/formats/log.md; shares no code with the server.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.verifier.receipt import NotVerified
+
+_LONGEST_NUMBER = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,21 @@ class PinnedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosigned:
+    """Which witness has cosigned, and when by its own clock."""
+
+    witness: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """What a checkpoint says once its signature holds."""
+    """What a checkpoint says once its signature holds, and which of a policy's witnesses cosigned it."""
 
     origin: str
     size: int
     root: bytes
+    cosigned: tuple[Cosigned, ...] = ()
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -59,7 +70,7 @@ def decoded(text: str, what: str) -> bytes:
     """Base64 in its one form; raises NotVerified that names `what`."""
     try:
         found = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise NotVerified(f"{what} is not base64") from error
     if base64.b64encode(found).decode() != text:
         raise NotVerified(f"{what} is not base64 in its usual form")
@@ -74,7 +85,7 @@ def pinned(text: str) -> PinnedKey:
     material = decoded(pieces[2], "the pinned key")
     if len(material) != 33 or material[0] != 1:
         raise NotVerified("the pinned key is no Ed25519 key")
-    key_id = sha256(pieces[0].encode(), b"\n", material)[:4]
+    key_id = sha256(pieces[0].encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != pieces[1]:
         raise NotVerified("the pinned key's identifier does not belong to it")
     return PinnedKey(pieces[0], key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
@@ -91,6 +102,10 @@ def verified_head(note: str, key: PinnedKey) -> Head:
     """The head that the key has signed; raises NotVerified."""
     body, blank, signatures = note.rpartition("\n\n")
     text = body + "\n"
+    try:
+        signed_bytes = text.encode()
+    except UnicodeEncodeError as error:
+        raise NotVerified("the checkpoint is no text") from error
     lines = text.split("\n")
     if not blank or len(lines) != 4 or not signatures.endswith("\n"):
         raise NotVerified("the checkpoint is not a signed note of three lines")
@@ -103,7 +118,7 @@ def verified_head(note: str, key: PinnedKey) -> Head:
         if (pieces[1], signature[:4]) != (key.name, key.key_id):
             continue
         try:
-            key.public.verify(signature[4:], text.encode())
+            key.public.verify(signature[4:], signed_bytes)
         except InvalidSignature as error:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
@@ -111,12 +126,17 @@ def verified_head(note: str, key: PinnedKey) -> Head:
         raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
     if lines[0] != key.name:
         raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
-    if not (lines[1].isascii() and lines[1].isdecimal() and str(int(lines[1])) == lines[1]):
+    if not _is_number(lines[1]) or str(int(lines[1])) != lines[1]:
         raise NotVerified("the checkpoint's size is no number")
     root = decoded(lines[2], "the checkpoint's root")
     if len(root) != 32:
         raise NotVerified("the checkpoint's root is no SHA-256")
     return Head(lines[0], int(lines[1]), root)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a count of leaves can be; Python refuses to read endless ones."""
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
 def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:
@@ -165,7 +185,7 @@ def proof_parts(text: str, where: str) -> tuple[int, list[bytes], str]:
     if lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index "):
         raise NotVerified(f"{where}: its proof is none")
     number = lines[1].removeprefix("index ")
-    if not (number.isascii() and number.isdecimal()):
+    if not _is_number(number):
         raise NotVerified(f"{where}: its proof has no index")
     path = [decoded(line, f"{where}: a hash of its proof") for line in lines[2:]]
     return int(number), path, note

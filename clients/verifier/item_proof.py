@@ -9,14 +9,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
+from clients.verifier.heads import Head, Step, proof_parts, root_from, sha256
+from clients.verifier.policy import Trust, head_step, trusted_head
 from clients.verifier.receipt import NotVerified
 
 #: Events that a document holds at most, the latest: only then may earlier ones be left out.
 MOST = 1_000
 
 
-def verify_item_proof(document: Mapping[str, Any], key: PinnedKey, most: int = MOST) -> list[Step]:
+def verify_item_proof(document: Mapping[str, Any], trust: Trust, most: int = MOST) -> list[Step]:
     """What the document proves of its item, step by step; raises NotVerified with the first that is wrong.
 
     Earlier events may be left out of a document that holds `most`, the latest.
@@ -25,12 +26,12 @@ def verify_item_proof(document: Mapping[str, Any], key: PinnedKey, most: int = M
         item, events, waiting = document["item"], document["events"], document["waiting"]
         if document["v"] != "custos/item-proof/1":
             raise NotVerified("the document is not an item proof of version 1")
-        return _steps(str(item), events, int(waiting), key, most)
+        return _steps(str(item), events, int(waiting), trust, most)
     except (KeyError, TypeError, ValueError) as error:
         raise NotVerified("the document is not an item proof of version 1") from error
 
 
-def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey, most: int) -> list[Step]:
+def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, most: int) -> list[Step]:
     if not events:
         raise NotVerified("the document proves no event")
     heads: dict[str, Head] = {}
@@ -42,7 +43,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
         leaf = one["leaf"].encode()
         number, path, note = proof_parts(one["proof"], where)
         if note not in heads:
-            heads[note] = verified_head(note, key)
+            heads[note] = trusted_head(note, trust)
         head = heads[note]
         made = sha256(b"\x00", leaf)
         if root_from(made, number, head.size, path) != head.root:
@@ -63,11 +64,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
             details += 1
     head = next(iter(heads.values()))
     return [
-        Step(
-            "signature of the head",
-            f"{head.origin} signed a tree of {head.size} leaves",
-            "whether others were shown the same head: compare checkpoints",
-        ),
+        head_step(head, trust),
         Step("inclusion", f"{len(events)} events are in that tree, each byte as shown"),
         Step(
             "chain of the item",

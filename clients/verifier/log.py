@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verified_head
+from clients.verifier.policy import TWO_HALVES, Policy, Trust, head_step, lets_two_pass, told, trusted_head
 from clients.verifier.receipt import NotVerified
-from clients.verifier.stamps import verify_stamps
+from clients.verifier.stamps import roots_at, verify_stamps
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
@@ -98,24 +99,21 @@ def tile_name(level: str, number: int, width: int) -> str:
 
 def verify_log(
     directory: Path,
-    key: PinnedKey,
+    trust: Trust,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     roots: Sequence[bytes] = (),
 ) -> LogReport:
-    """Check every leaf, tile and chain of the log in `directory` against the head that `key` has signed.
+    """Check every leaf, tile and chain of the log in `directory` against the head that the log has signed.
 
+    Under a policy the newest witnessed head has to meet it and to be of a beginning of this very tree.
     `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that are
     trusted. Raises NotVerified with the first thing that is wrong, and where.
     """
-    head = verified_head(_text(read(directory, "checkpoint")), key)
+    note = _text(read(directory, "checkpoint"))
+    key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
+    head = verified_head(note, key)
     report = LogReport(head)
-    report.steps.append(
-        Step(
-            "signature of the head",
-            f"{head.origin} signed a tree of {head.size} leaves",
-            "whether others were shown the same head: compare checkpoints",
-        )
-    )
+    report.steps.append(head_step(head, key))
     reader = _Reader(directory, head)
     leaves = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in _leaves(reader)]
     if tree_root(leaves) != head.root:
@@ -148,7 +146,24 @@ def verify_log(
         )
     )
     report.steps.append(verify_stamps(directory, key, leaves, roots))
+    if isinstance(trust, Policy) and trust.quorum is not None:
+        report.steps.append(_witnessed(directory, trust, leaves))
     return report
+
+
+def _witnessed(directory: Path, policy: Policy, leaves: list[bytes]) -> Step:
+    """That what the witnesses have cosigned is a beginning of this tree."""
+    head = trusted_head(_text(read(directory, "witnessed")), policy)
+    if roots_at(leaves, {head.size}).get(head.size) != head.root:
+        raise NotVerified("the witnesses cosigned another tree than this one: the log was forked")
+    younger = len(leaves) - head.size
+    unseen = [f"whether others were shown the same {younger} leaves after them"] if younger else []
+    unseen += [TWO_HALVES] if lets_two_pass(policy) else []
+    return Step(
+        "witnesses",
+        f"the first {head.size} leaves are the tree that {told(head)} cosigned",
+        "; ".join(unseen),
+    )
 
 
 def _what_is_wrong(directory: Path, leaves: list[bytes]) -> str:

@@ -25,9 +25,9 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     times: list[datetime] = []
     checkpoints = {name: read(directory, f"stamps/{name}") for name in names}
     heads = {name: verified_head(data.decode("utf-8", "replace"), key) for name, data in checkpoints.items()}
-    roots_at = _roots_at(leaves, {head.size for head in heads.values()})
+    known = roots_at(leaves, {head.size for head in heads.values()})
     for name, checkpoint in checkpoints.items():
-        if roots_at.get(heads[name].size) != heads[name].root:
+        if known.get(heads[name].size) != heads[name].root:
             raise NotVerified(f"stamps/{name} is of another tree than this one: the log was forked")
         tokens = sorted((directory / "stamps").glob(f"{name.removesuffix('.checkpoint')}.*.tsr"))
         if roots and not tokens:
@@ -42,7 +42,7 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     return Step("stamps", f"{told}, and stood at the times of {len(times)} tokens, {first} to {last}")
 
 
-def _roots_at(leaves: Sequence[bytes], sizes: set[int]) -> dict[int, bytes]:
+def roots_at(leaves: Sequence[bytes], sizes: set[int]) -> dict[int, bytes]:
     """The root of the tree at each of these sizes, as far as there are leaves."""
     found: dict[int, bytes] = {}
     peaks: list[tuple[int, bytes]] = []

@@ -18,6 +18,7 @@ from custos.commands import (
     figures,
     formats,
     jobs,
+    log,
     parts,
     people,
     seals,
@@ -26,6 +27,7 @@ from custos.commands import (
     settings,
     units,
     verify,
+    witness,
 )
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -42,7 +44,9 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     figures.register,
     dispose.register,
     search.register,
+    log.register,
     verify.register,
+    witness.register,
     doctor.register,
     settings.register,
     formats.register,

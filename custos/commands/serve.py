@@ -30,6 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; both end it with exit status 0."""
     settings = load_settings(arguments.config)
     logs.set_up(settings.log.level)
+    if settings.custody.witnesses:
+        # Said here, where somebody looks, and not by a part that is started again and again.
+        from custody.cosigning import configured
+
+        configured(settings.custody.witnesses, settings.custody.witnesses_needed, b"")
     with (
         only_instance(settings.data, settings.run),
         parts_of(settings, find_config(arguments.config)) as parts,

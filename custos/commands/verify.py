@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custos.commands import verify_log
+from custos.commands import verify_fork, verify_log
 from custos.configuration import load_settings
 from evidence.errors import Invalid
 
 if TYPE_CHECKING:
     from clients.verifier.heads import Head
+    from clients.verifier.policy import Policy
 
 PUBLIC_KEY = "signing-key.pub.pem"
 
@@ -22,6 +23,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify = subparsers.add_parser("verify", help="check what Custos states, without asking the server")
     kinds = verify.add_subparsers(metavar="WHAT", required=True)
     verify_log.register(kinds)
+    verify_fork.register(kinds)
     receipt = kinds.add_parser("receipt", help="check a file against its receipt")
     receipt.add_argument("file", type=Path)
     receipt.add_argument("receipt", type=Path)
@@ -32,6 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--proof", type=Path, help="that its event is in the log (…/receipt/proof), to be checked too"
     )
     receipt.add_argument("--log-key", help="the log's key as name+id+key; needed with --proof")
+    verify_log.add_policy(receipt)
     receipt.set_defaults(run=verify_receipt)
     certificate = kinds.add_parser("certificate", help="check the certificate of a disposal")
     certificate.add_argument("certificate", type=Path)
@@ -47,32 +50,54 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     certificate.set_defaults(run=verify_disposal)
 
 
-def _in_the_log(arguments: argparse.Namespace, statement: dict[str, Any]) -> Head | None:
+def _in_the_log(
+    arguments: argparse.Namespace, statement: dict[str, Any], policy: Policy | None
+) -> Head | None:
     if arguments.proof is None:
         return None
     from clients.verifier.heads import pinned
     from clients.verifier.receipt_proof import verify_receipt_proof
 
-    if not arguments.log_key:
-        raise Invalid("no-key", "Name the log's key with --log-key; the one in the proof proves nothing.")
+    if policy is None and not arguments.log_key:
+        raise Invalid(
+            "no-key",
+            "Name a policy with --policy, or the log's key with --log-key; the one in the proof proves "
+            "nothing.",
+        )
     try:
         document = json.loads(arguments.proof.read_bytes())
     except ValueError as error:
         raise Invalid("bad-proofs", "The proof is not JSON.") from error
-    return verify_receipt_proof(statement, document, pinned(arguments.log_key))
+    return verify_receipt_proof(statement, document, policy or pinned(arguments.log_key))
+
+
+def _public_pem(arguments: argparse.Namespace, policy: Policy | None) -> bytes:
+    """The key of receipts: the one that is named, the policy's (an installation has one), this one's."""
+    if arguments.key is not None:
+        found: bytes = arguments.key.read_bytes()
+        return found
+    if policy is not None:
+        from clients.verifier.policy import only_log_pem
+
+        return only_log_pem(policy)
+    return (load_settings(arguments.config).keys / PUBLIC_KEY).read_bytes()
 
 
 def verify_receipt(arguments: argparse.Namespace) -> int:
     """Print what is proven, status 0; or why it is not, status 1."""
+    from clients.verifier.policy import TWO_HALVES, lets_two_pass
     from clients.verifier.receipt import NotVerified
     from clients.verifier.receipt import verify_receipt as check
 
-    key = arguments.key or load_settings(arguments.config).keys / PUBLIC_KEY
+    if arguments.policy and arguments.log_key:
+        raise Invalid("two-keys", "Name either a policy or a log's key: a policy has its log's key in it.")
+    if arguments.policy and arguments.proof is None:
+        raise Invalid("no-proof", "A policy is about the log: name the receipt's proof with --proof.")
     try:
-        public_pem = key.read_bytes()
+        policy = verify_log.policy_of(arguments)
         statement = arguments.receipt.read_text()
-        found = check(arguments.file, statement, public_pem)
-        head = _in_the_log(arguments, found.statement)
+        found = check(arguments.file, statement, _public_pem(arguments, policy))
+        head = _in_the_log(arguments, found.statement, policy)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -93,6 +118,10 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
         print(f"  SALVAGED    {said['salvaged']}")
     if head is not None:
         print(f"  in the log  among the {head.size} leaves of {head.origin}")
+        for one in head.cosigned:
+            print(f"  witnessed   by {one.witness} at {one.at:%Y-%m-%d %H:%M:%S} UTC, its own clock")
+        if policy is not None and policy.quorum is not None and lets_two_pass(policy):
+            print(f"  not shown   {TWO_HALVES}")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
     return 0
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clients.verifier.heads import PinnedKey, Step
+    from clients.verifier.policy import Policy, Trust
 
 _PUBLIC_KEY = "signing-key.pub.pem"
 _LOG = Path("objects") / "log"
@@ -42,8 +43,25 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             "--key",
             help="the log's key as name+id+key, or a file that holds it (default: this installation's)",
         )
+        add_policy(parser)
         parser.add_argument("--json", action="store_true", help="say it for programs")
         parser.set_defaults(run=run)
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """The option that names a policy."""
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        help="a policy file (custos log policy): whose signatures a head must have, instead of a key",
+    )
+
+
+def policy_of(arguments: argparse.Namespace) -> Policy | None:
+    """The policy that is named; raises NotVerified, OSError."""
+    from clients.verifier.policy import parse_policy
+
+    return None if arguments.policy is None else parse_policy(arguments.policy.read_bytes())
 
 
 def verify_log(arguments: argparse.Namespace) -> int:
@@ -55,7 +73,7 @@ def verify_log(arguments: argparse.Namespace) -> int:
     directory = store / _LOG if (store / _LOG).is_dir() else store
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
-        report = check(directory, _key(arguments, directory), _progress, roots)
+        report = check(directory, _trust(arguments, directory), _progress, roots)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -72,8 +90,9 @@ def verify_proofs(arguments: argparse.Namespace) -> int:
 
     try:
         document = json.loads(arguments.document.read_bytes())
-        directory = None if arguments.key else load_settings(arguments.config).store / _LOG
-        steps = verify_item_proof(document, _key(arguments, directory))
+        is_given = arguments.key or arguments.policy
+        directory = None if is_given else load_settings(arguments.config).store / _LOG
+        steps = verify_item_proof(document, _trust(arguments, directory))
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -92,11 +111,12 @@ def verify_export(arguments: argparse.Namespace) -> int:
     seal = arguments.seal or (beside if beside.is_file() else None)
     try:
         # What is checked away from any installation needs no settings: the key is given then.
-        installed = arguments.root or (() if arguments.key else _own_roots(arguments))
+        given = arguments.key or arguments.policy
+        installed = arguments.root or (() if given else _own_roots(arguments))
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
-        directory = None if arguments.key else load_settings(arguments.config).store / _LOG
-        steps = check(arguments.export, _key(arguments, directory), said, roots, _progress_bytes)
+        directory = None if given else load_settings(arguments.config).store / _LOG
+        steps = check(arguments.export, _trust(arguments, directory), said, roots, _progress_bytes)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -106,6 +126,12 @@ def verify_export(arguments: argparse.Namespace) -> int:
     finally:
         _wipe()
     return _say(steps, as_json=arguments.json)
+
+
+def _trust(arguments: argparse.Namespace, directory: Path | None) -> Trust:
+    if arguments.policy and arguments.key:
+        raise Invalid("two-keys", "Name either a policy or a key: a policy has its log's key in it.")
+    return policy_of(arguments) or _key(arguments, directory)
 
 
 def _key(arguments: argparse.Namespace, directory: Path | None) -> PinnedKey:

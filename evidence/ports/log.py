@@ -78,6 +78,29 @@ class Stamp:
     checkpoint: str
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessState:
+    """How far a witness is, by its key: the head that it cosigned last, as far as this log knows.
+
+    `checkpoint` is the note with the log's signatures and the witness' own, `at` what the latter states;
+    "" and None before the first. `silent_since` is None while it answers.
+    """
+
+    key: str
+    size: int
+    checkpoint: str
+    at: datetime | None
+    silent_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The newest head that as many witnesses have cosigned as are needed, with their signatures."""
+
+    size: int
+    checkpoint: str
+
+
 class CustodyLog(Protocol):
     """The log's rows. Leaves count from 0 without a hole and never change."""
 
@@ -116,6 +139,22 @@ class CustodyLog(Protocol):
 
     def first_stamp_of(self, number: int) -> Stamp | None:
         """The stamp of the smallest tree that holds the leaf of that number."""
+        ...
+
+    def witnesses(self) -> Mapping[str, WitnessState]:
+        """Every witness that was ever asked, by its key."""
+        ...
+
+    def keep_witness(self, state: WitnessState) -> None:
+        """Put it in the place of what was kept of that witness."""
+        ...
+
+    def witnessed(self) -> Witnessed | None:
+        """None before the first."""
+        ...
+
+    def keep_witnessed(self, found: Witnessed) -> None:
+        """Put it in the place of the one before."""
         ...
 
     def entries(self, begin: int, end: int) -> Sequence[bytes]:

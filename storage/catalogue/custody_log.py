@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import Logged, LogHead, Queued, Sequenced, Stamp
+from evidence.ports.log import Logged, LogHead, Queued, Sequenced, Stamp, Witnessed, WitnessState
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
-from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_stamps, log_subjects
+from storage.catalogue.log_tables import (
+    log_heads,
+    log_leaves,
+    log_nodes,
+    log_stamps,
+    log_subjects,
+    log_witnessed,
+    log_witnesses,
+)
 from storage.catalogue.tables import event_bodies, event_queue, event_subjects, events
 
 _ONLY = 1
@@ -150,6 +159,40 @@ class SqlCustodyLog:
         )
         return None if row is None else _stamp(row)
 
+    def witnesses(self) -> Mapping[str, WitnessState]:
+        """Every witness that was ever asked."""
+        return {
+            row.key: WitnessState(
+                row.key, row.size, row.checkpoint, _instant(row.at), _instant(row.silent_since)
+            )
+            for row in self._connection.execute(select(log_witnesses))
+        }
+
+    def keep_witness(self, state: WitnessState) -> None:
+        """Put it in the place of what was kept."""
+        self._connection.execute(delete(log_witnesses).where(log_witnesses.c.key == state.key))
+        self._connection.execute(
+            insert(log_witnesses).values(
+                key=state.key,
+                size=state.size,
+                checkpoint=state.checkpoint,
+                at=None if state.at is None else to_micros(state.at),
+                silent_since=None if state.silent_since is None else to_micros(state.silent_since),
+            )
+        )
+
+    def witnessed(self) -> Witnessed | None:
+        """None before the first."""
+        row = self._connection.execute(select(log_witnessed).where(log_witnessed.c.id == _ONLY)).first()
+        return None if row is None else Witnessed(row.size, row.checkpoint)
+
+    def keep_witnessed(self, found: Witnessed) -> None:
+        """Put it in the place of the one before."""
+        self._connection.execute(delete(log_witnessed))
+        self._connection.execute(
+            insert(log_witnessed).values(id=_ONLY, size=found.size, checkpoint=found.checkpoint)
+        )
+
     def entries(self, begin: int, end: int) -> Sequence[bytes]:
         """The leaves' bytes."""
         rows = self._connection.execute(
@@ -216,3 +259,7 @@ def _stamp(row: RowMapping) -> Stamp:
         row["token"],
         row["checkpoint"],
     )
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

@@ -64,4 +64,33 @@ log_stamps = Table(
     Column("checkpoint", Text, nullable=False),
 )
 
-__all__ = ["log_heads", "log_leaves", "log_nodes", "log_stamps", "log_subjects", "metadata"]
+#: What each witness has cosigned last, by its key.
+log_witnesses = Table(
+    "log_witnesses",
+    metadata,
+    Column("key", String(512), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("at", BigInteger),
+    Column("silent_since", BigInteger),
+)
+
+#: One row: the newest head that enough of them have cosigned.
+log_witnessed = Table(
+    "log_witnessed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+)
+
+__all__ = [
+    "log_heads",
+    "log_leaves",
+    "log_nodes",
+    "log_stamps",
+    "log_subjects",
+    "log_witnessed",
+    "log_witnesses",
+    "metadata",
+]

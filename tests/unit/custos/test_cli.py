@@ -52,3 +52,13 @@ def test_a_wrong_setting_is_refused_on_the_command_line(
 ) -> None:
     assert cli.main(["serve", "--config", str(tmp_path / "gone.toml")]) == 2
     assert capsys.readouterr().err.endswith("[bad-setting]\n")
+
+
+def test_witnesses_that_cannot_be_asked_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CUSTOS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CUSTOS_CUSTODY__WITNESSES", '{"w.test": "https://w.test"}')
+    assert cli.main(["serve"]) == 2
+    assert capsys.readouterr().err.endswith("[bad-witnesses]\n")
+    assert not (tmp_path / "data").exists()
