@@ -123,7 +123,10 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             raise NotVerified(f"custody/proofs/{item}.json is of another item")
         if any(proof_parts(one["proof"], item)[2] != note for one in document["events"]):
             raise NotVerified(f"custody/proofs/{item}.json leads to another head than custody/checkpoint")
-        verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+        try:
+            verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+        except NotVerified as error:
+            raise NotVerified(f"item {item}: {error}") from error
         told = [json.loads(one["leaf"]) for one in document["events"]]
         _chain(said, line, document, told)
         _contents(bag, line, told)
