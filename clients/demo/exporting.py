@@ -97,8 +97,11 @@ async def _fetched(checks: Checks, archivist: Caller, made: dict[str, Any], arch
 
 
 def _unpacked(archive: Path, place: Path) -> Path:
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(place)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(place)
+    except zipfile.BadZipFile as error:
+        raise DemoError(f"What is stored is not what came in: {error}") from error
     (directory,) = (path for path in place.iterdir() if path.is_dir())
     return directory
 
