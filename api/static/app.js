@@ -1,4 +1,5 @@
 import { showCases, showInbox } from "./cases.js";
+import { offerExporting } from "./exporting.js";
 import { offerFigures } from "./figures.js";
 import { offerReviewing } from "./reviewing.js";
 import { strings } from "./strings.js";
@@ -267,10 +268,11 @@ async function show(id) {
 // Stations have none.
 const inbox = () => showInbox(page).catch((error) => { if (error.code !== "not-found") throw error; });
 const isShown = (id) => shown?.id === id;
-const page = { $, ask, send, element, text, say, clock, fail, show, play, inbox, isShown };
+const page = { $, ask, send, element, text, say, time, clock, fail, show, play, inbox, isShown, open: () => shown?.id };
 const reviewing = offerReviewing(page);
 const untick = offerTagging(page);
 const figures = offerFigures(page);
+const exporting = offerExporting(page);
 
 async function history(id) {
   try {
@@ -288,6 +290,7 @@ function enter(agent) {
   $("sign-in").hidden = Boolean(agent);
   $("main").hidden = !agent;
   $("sign-out").hidden = !agent;
+  exporting.begin(agent).catch(fail);
   if (agent) return;
   // Nothing of what one person saw is left for the next.
   stop();
