@@ -1,24 +1,23 @@
 """Sending evidence: single and multiple ranges, by sendfile, counted as the kernel accepts it.
 
-Before the first byte of a body the viewing is durable. A transfer that outlives its viewing is authorised
-again and gets a new one before it goes on. Answers are `private, no-store`: nothing between us and the
-viewer may keep a copy.
+Before the first byte of a body the viewing is durable. Answers are `private, no-store`: nothing between
+us and the viewer may keep a copy.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import BinaryIO
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
 
-from api.context import METRICS, agent_of, body_of, respond, services
+from api.context import agent_of, body_of, respond, services
 from api.problems import problem
 from api.schemas import JobOut, RecoveryWanted, StillOut, StillWanted
+from api.sending import Transfer
 from evidence.agents import Agent
 from evidence.errors import CustosError, Invalid
 from evidence.items import Rendition
@@ -28,10 +27,7 @@ from retrieval import playlist as playlists
 from retrieval.ranges import Unsatisfiable, parse_range
 from retrieval.reading import Content, Growing
 from retrieval.thumbnails import thumbnail_track
-from retrieval.viewings import OpenViewing
 
-#: A transfer is looked at again after this many bytes: is its viewing still live?
-_STRETCH = 16 << 20
 _LONGEST_PURPOSE = 500
 
 
@@ -66,51 +62,6 @@ def purpose_of(request: web.Request) -> str | None:
     except UnicodeEncodeError as error:
         raise Invalid("bad-purpose", "X-Purpose is not UTF-8.") from error
     return said[:_LONGEST_PURPOSE] or None
-
-
-class _Transfer:
-    """One response body, range by range, under one viewing after another."""
-
-    def __init__(self, request: web.Request, agent: Agent, content: Content) -> None:
-        self._request = request
-        self._agent = agent
-        self._content = content
-        self._viewing: OpenViewing | None = None
-
-    async def enter(self, wanted: ByteRange) -> None:
-        """Be on record for `wanted` before any of it leaves."""
-        reading = services(self._request).reading
-        self._viewing = await reading.enter(self._agent, self._content, wanted)
-
-    async def leave(self) -> None:
-        """Close what was opened; an original's viewing ends with its answer."""
-        if self._viewing is not None:
-            entered, self._viewing = self._viewing, None
-            await services(self._request).desk.leave(entered, done=self._content.rendition is None)
-
-    async def send(self, file: BinaryIO, start: int, end: int, last: int) -> None:
-        """Send [start, end); `last` is where the whole answer's bytes end."""
-        desk = services(self._request).desk
-        loop = asyncio.get_running_loop()
-        while start < end:
-            assert self._viewing is not None
-            if not desk.is_live(self._viewing):
-                await self.leave()
-                await services(self._request).reading.still_allowed(self._agent, self._content)
-                await self.enter((start, max(end, last)))
-                continue
-            transport = self._request.transport
-            if transport is None:
-                raise ConnectionResetError
-            stop = min(end, start + _STRETCH)
-            try:
-                await loop.sendfile(transport, file, start, stop - start)
-            finally:
-                # The kernel's word: what it accepted may have left, even when the send failed.
-                accepted = min(max(file.tell(), start), stop)
-                self._viewing.note(start, accepted)
-                self._request.app[METRICS].sent.inc(accepted - start)
-            start = stop
 
 
 async def _serve(request: web.Request, name: str) -> web.StreamResponse:
@@ -178,17 +129,25 @@ async def _send(
     parts: Sequence[tuple[bytes, int, int]],
     closing: bytes,
 ) -> web.StreamResponse:
-    transfer = _Transfer(request, agent, content)
+    reading = services(request).reading
     first = min(start for _, start, _ in parts)
     last = max(end for _, _, end in parts)
-    async with services(request).reading.opened(content) as file:
+    transfer = Transfer(
+        request,
+        partial(reading.enter, agent, content),
+        partial(reading.still_allowed, agent, content),
+        last,
+        # An original's viewing ends with its answer; players ask for the next stretch of a copy.
+        done=content.rendition is None,
+    )
+    async with reading.opened(content) as file:
         await transfer.enter((first, last))
         try:
             await response.prepare(request)
             for head, start, end in parts:
                 if head:
                     await response.write(head)
-                await transfer.send(file, start, end, last)
+                await transfer.send(file, start, end, start)
             if closing:
                 await response.write(closing)
             await response.write_eof()

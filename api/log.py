@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from api.context import agent_of, services
 from api.routing import NUMBER, Answer, Handler, Parameter, Route
 from custody.cosigning import WITNESSED
-from custody.proofs import as_json
 from evidence.canonical import canonical
 from evidence.errors import Invalid
+from evidence.proofs import as_json
 from evidence.timekeeping import to_text
 
 #: Which head proofs are to lead to.

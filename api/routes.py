@@ -6,6 +6,7 @@ from api import content, reading, session, tus, upkeep
 from api.case_routes import CASE_ROUTES
 from api.disposal import DISPOSAL_ROUTES
 from api.dossier_routes import DOSSIER_ROUTES
+from api.exports import EXPORT_ROUTES
 from api.figures import FIGURE_ROUTES
 from api.log import HEAD, LOG_ROUTES
 from api.recording_routes import RECORDING_ROUTES
@@ -184,6 +185,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *DISPOSAL_ROUTES,
     *DOSSIER_ROUTES,
+    *EXPORT_ROUTES,
     *FIGURE_ROUTES,
     *RECORDING_ROUTES,
     *REVIEW_ROUTES,

@@ -136,7 +136,7 @@ class Disposing:
     async def _bury_item(self, proposal_id: str, item_id: str, time: TrustedTime) -> Fate:
         item = await self._catalogue.read(lambda tx: tx.items.get(item_id))
         assert item is not None
-        cut = await self._catalogue.read(lambda tx: _clips_elsewhere(tx, item))
+        cut = await self._catalogue.read(lambda tx: [*_clips_elsewhere(tx, item), *_exported(tx, item)])
         keys = _in_order(item, {*await self._keys(item), *cut})
         lock = await self._disposer.locked_until(item)
         locks = {} if lock is None else {item_id: lock}
@@ -271,6 +271,12 @@ def _clips_elsewhere(tx: Transaction, item: Item) -> Sequence[str]:
     return [one.key for one in found if one is not None]
 
 
+def _exported(tx: Transaction, item: Item) -> Sequence[str]:
+    """Where the files of exports lie that tell of the item."""
+    found = [one.made for one in tx.exports.with_items([item.id]) if one.made is not None]
+    return [key for made in found for key in made.keys]
+
+
 def _used(times: Sequence[TrustedTime], outcomes: Sequence[Outcome]) -> Sequence[TrustedTime]:
     """Those under which something went; if nothing did, the last one, by which it was judged."""
     used = {one.tombstone.time_id for one in outcomes if one.tombstone is not None}
@@ -284,13 +290,14 @@ def _in_order(item: Item, keys: Sequence[str] | set[str]) -> list[str]:
 
 
 def _copies(entries: Sequence[HistoryEntry]) -> list[CopyOut]:
-    """Bytes of the original or of a clip that were sent, and exported lists with a row about the item."""
+    """What was sent of the original, of clips and exports, and exported lists with a row about the item."""
     found = []
-    clips = set[str]()
+    clips, exports = set[str](), set[str]()
     for entry in entries:
         event = json.loads(entry.data)
         said = {} if entry.detail is None else json.loads(entry.detail)
-        kind = {"original": "original", **dict.fromkeys(clips, "clip")}.get(said.get("content", "original"))
+        known = {"original": "original", **dict.fromkeys(clips, "clip"), **dict.fromkeys(exports, "export")}
+        kind = known.get(said.get("content", "original"))
         if event["type"] == EventType.LIST_EXPORTED:
             found.append(CopyOut(event["id"], event["agent"], "list", None))
         elif event["type"] == EventType.VIEWING_CLOSED and kind is not None:
@@ -298,4 +305,6 @@ def _copies(entries: Sequence[HistoryEntry]) -> list[CopyOut]:
         elif any(subject["kind"] == "clip" for subject in event["subjects"]):
             # That it was asked for, or made: only then has it a rendition.
             clips.add(str(said.get("rendition")))
+        else:
+            exports.update(subject["id"] for subject in event["subjects"] if subject["kind"] == "export")
     return found

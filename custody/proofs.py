@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, tlog_proof
@@ -13,41 +12,17 @@ from custody.tiles import parse_path, span_from, tile_at, tiles_for
 from custody.tree import Span, consistency_spans, inclusion_spans
 from evidence.agents import Action, Agent
 from evidence.allowed import allowed_item
-from evidence.canonical import Json
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogHead, Stamp
+from evidence.proofs import ItemProof, ProvenEvent
 
 #: Events of one item that are proven at once, the latest.
 MOST_PROOFS = 1_000
 MOST_STAMPS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ProvenEvent:
-    """A leaf with its proof (c2sp.org/tlog-proof), and what its event's `detail` commits to, if kept."""
-
-    leaf: bytes
-    proof: str
-    salt: bytes | None
-    detail: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemProof:
-    """An item's events in the log, oldest first; `waiting` counts those that are not in it yet.
-
-    `key` and `checkpoint` are empty before there is a log.
-    """
-
-    item_id: str
-    key: str
-    checkpoint: str
-    events: Sequence[ProvenEvent]
-    waiting: int
 
 
 class Proofs:
@@ -103,8 +78,7 @@ class Proofs:
         head = await self._head()
         if not 0 <= old <= new <= head.published:
             raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
-        (hashes,) = await self._catalogue.read(lambda tx: hashes_of(tx, [consistency_spans(old, new)], new))
-        return hashes
+        return await self._catalogue.read(lambda tx: consistency_hashes(tx, old, new))
 
     async def stamps(self) -> Sequence[Stamp]:
         """The latest checkpoints that a time authority has signed, for anybody; raises Denied."""
@@ -124,7 +98,9 @@ class Proofs:
             place = tx.log.place_of(event_id)
             if head is None or place is None or place >= head.published:
                 return None
-            ((leaf, proof),) = _leaves(tx, [place], head)
+            (leaf,) = tx.log.entries(place, place + 1)
+            (hashes,) = hashes_of(tx, [inclusion_spans(place, head.published)], head.published)
+            proof = tlog_proof(place, hashes, head.checkpoint)
             return str(self._key(head)), ProvenEvent(leaf, proof, None, None)
 
         return await self._catalogue.read(prove)
@@ -147,7 +123,8 @@ class Proofs:
 
         def prove(tx: Transaction) -> ItemProof:
             head = _shown(tx, witnessed=witnessed) or LogHead("", 0, (), 0, "")
-            return _proven(tx, item_id, head, str(self._key(head)) if head.published else "")
+            key = str(self._key(head)) if head.published else ""
+            return proven(tx, item_id, head, key, MOST_PROOFS)
 
         return await self._catalogue.read(prove)
 
@@ -176,43 +153,19 @@ def hashes_of(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> l
     return [[span_from(span, size, tiles) for span in spans] for spans in wanted]
 
 
-def _leaves(tx: Transaction, places: Sequence[int], head: LogHead) -> list[tuple[bytes, str]]:
-    """The leaf at each place, with its proof."""
+def consistency_hashes(tx: Transaction, old: int, new: int) -> list[bytes]:
+    """The proof that the tree of `new` leaves begins with that of `old` (RFC 6962 §2.1.2)."""
+    (hashes,) = hashes_of(tx, [consistency_spans(old, new)], new)
+    return hashes
+
+
+def proven(tx: Transaction, item_id: str, head: LogHead, key: str, most: int) -> ItemProof:
+    """The item's latest `most` events in the tree of that head."""
     size = head.published
-    hashes = hashes_of(tx, [inclusion_spans(place, size) for place in places], size)
-    found = []
-    for place, proof in zip(places, hashes, strict=True):
-        (leaf,) = tx.log.entries(place, place + 1)
-        found.append((leaf, tlog_proof(place, proof, head.checkpoint)))
-    return found
-
-
-def _proven(tx: Transaction, item_id: str, head: LogHead, key: str) -> ItemProof:
-    ids = [str(json.loads(entry.data)["id"]) for entry in tx.events.history(item_id, MOST_PROOFS)]
-    places = {event_id: tx.log.place_of(event_id) for event_id in ids}
-    inside = {one: place for one, place in places.items() if place is not None and place < head.published}
-    found: list[ProvenEvent] = []
-    for event_id, (leaf, proof) in zip(inside, _leaves(tx, [*inside.values()], head), strict=True):
-        kept = tx.events.get(event_id)
-        salt, detail = (None, None) if kept is None else kept[1:]
-        found.append(ProvenEvent(leaf, proof, salt, detail))
-    return ItemProof(item_id, key, head.checkpoint, found, len(ids) - len(found))
-
-
-def as_json(proof: ItemProof) -> dict[str, Json]:
-    """`custos/item-proof/1` (docs/formats/log.md)."""
-    return {
-        "v": "custos/item-proof/1",
-        "item": proof.item_id,
-        "key": proof.key,
-        "waiting": proof.waiting,
-        "events": [
-            {
-                "leaf": one.leaf.decode(),
-                "proof": one.proof,
-                "salt": None if one.salt is None else one.salt.hex(),
-                "detail": None if one.detail is None else one.detail.decode(),
-            }
-            for one in proof.events
-        ],
-    }
+    logged = tx.log.of_subject(item_id, size, most)
+    hashes = hashes_of(tx, [inclusion_spans(one.number, size) for one in logged], size)
+    found = [
+        ProvenEvent(one.leaf, tlog_proof(one.number, proof, head.checkpoint), one.salt, one.detail)
+        for one, proof in zip(logged, hashes, strict=True)
+    ]
+    return ItemProof(item_id, key, head.checkpoint, found, tx.log.waiting(item_id, size))

@@ -28,6 +28,7 @@ from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
 from evidence.timekeeping import is_live, to_text
 from ingest.uploads import Uploads
+from retrieval.exports import Exports
 from retrieval.playbacks import Playbacks
 from retrieval.viewings import ViewingDesk
 
@@ -56,6 +57,7 @@ class Sweep:
         schedules: Schedules,
         playbacks: Playbacks,
         disposal: Disposal,
+        exports: Exports,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -66,6 +68,7 @@ class Sweep:
         self._schedules = schedules
         self._playbacks = playbacks
         self._disposal = disposal
+        self._exports = exports
         self._looked_at: datetime | None = None
 
     async def run(self) -> None:
@@ -85,6 +88,7 @@ class Sweep:
             self._make_entries,
             self._count,
             self._look_at_disposal,
+            self._exports.discard_outdated,
         ):
             try:
                 await step()

@@ -29,9 +29,12 @@ from cases.retention import Schedules
 from cases.reviews import Reviews
 from cases.rights import Rights
 from cases.sampling import Sampling
+from custody.extracts import LogExtracts
 from custody.proofs import Proofs
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner, open_signer
+from custody.trusted_time import ConfiguredTime
+from custos.attached import attached
 from custos.clock import SystemClock
 from custos.settings import Settings
 from custos.sweep import Sweep
@@ -50,6 +53,8 @@ from ingest.read_back import ReadBackStage
 from ingest.uploads import Limits, Uploads
 from retrieval.clips import Clips
 from retrieval.copies import CopySearch
+from retrieval.export_stage import ExportStage
+from retrieval.exports import Exports
 from retrieval.playbacks import Playbacks
 from retrieval.reading import Reading
 from retrieval.recordings import Recordings
@@ -100,6 +105,7 @@ class Services:
     marks: Marks
     playbacks: Playbacks
     clips: Clips
+    exports: Exports
     reviews: Reviews
     sampling: Sampling
     desk: ViewingDesk
@@ -159,12 +165,24 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             ),
             Stage.STILL: StillStage(store, tools, clock, settings.work_directory),
             Stage.CLIP: ClipStage(store, tools, clock, settings.work_directory),
+            Stage.EXPORT: ExportStage(
+                store,
+                LogExtracts(catalogue, signer.note_key),
+                signer,
+                signer.public_pem,
+                ConfiguredTime(authorities) if (authorities := settings.custody.time_authorities) else None,
+                clock,
+                settings.work_directory,
+                attached(),
+            ),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
         }
         playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)
         disposal = Disposal(catalogue, authority, clock)
+        proofs = Proofs(catalogue, authority, clock, signer.note_key)
+        exports = Exports(catalogue, store, authority, clock, doorbell, desk, proofs)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -194,13 +212,14 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Marks(catalogue, authority, clock),
                 playbacks,
                 Clips(catalogue, authority, clock, doorbell),
+                exports,
                 Reviews(catalogue, authority, clock),
                 Sampling(catalogue, authority, clock),
                 desk,
-                Proofs(catalogue, authority, clock, signer.note_key),
+                proofs,
                 Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal, exports),
                 signer,
                 index,
             )

@@ -29,6 +29,7 @@ _SUBJECTS = {
     Stage.STILL: "still",
     Stage.RECOVER: "recovery",
     Stage.CLIP: "clip",
+    Stage.EXPORT: "export",
     Stage.PART: "part",
 }
 

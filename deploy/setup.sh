@@ -32,7 +32,8 @@ wanted_packages() {
     if [[ "$(find_python)" == /usr/bin/python3 ]]; then echo python3-venv; fi
     case "$MODE" in
     demo) echo espeak-ng fonts-dejavu-core ;;
-    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light openssl ;;
+    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light openssl \
+            unzip p7zip-full ;;
     bench) echo nginx-light curl ;;
     esac
 }

@@ -62,6 +62,7 @@ class Action(StrEnum):
     REVIEW = "review"
     SEE_REVIEWS = "see-reviews"
     DRAW_SAMPLE = "draw-sample"
+    EXPORT = "export"
     SEE_DISPOSALS = "see-disposals"
     PROPOSE_DISPOSAL = "propose-disposal"
     APPROVE_DISPOSAL = "approve-disposal"

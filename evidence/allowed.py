@@ -70,13 +70,22 @@ def allowed_items(
 
 
 def seen_among(
-    tx: Transaction, authority: Authority, agent: Agent, item_ids: Collection[str], now: datetime
+    tx: Transaction,
+    authority: Authority,
+    agent: Agent,
+    item_ids: Collection[str],
+    now: datetime,
+    action: Action = Action.SEE_ITEM,
+    purpose: str | None = None,
 ) -> set[str]:
-    """Those of the items that the agent may see; raises nothing for the others."""
+    """Those of the items that the agent may see, or do that with; raises nothing for the others.
+
+    PurposeNeeded where the action asks for a purpose and none is given.
+    """
     seen = set()
     for item_id, resource in tx.access.items(item_ids, agent.id, now).items():
         try:
-            authority.authorize(agent, Action.SEE_ITEM, resource)
+            authority.authorize(agent, action, replace(resource, purpose=purpose or resource.purpose))
         except Denied:
             continue
         seen.add(item_id)

@@ -89,6 +89,10 @@ class EventType(StrEnum):
     PLAYBACK_CLOSED = "playback.closed"
     WATCHED_SHOWN = "watched.shown"
     CLIP_ASKED = "clip.asked"
+    EXPORT_ASKED = "export.asked"
+    EXPORT_MADE = "export.made"
+    EXPORT_SHOWN = "export.shown"
+    EXPORT_DISCARDED = "export.discarded"
     REVIEW_MADE = "review.made"
     REVIEW_WITHDRAWN = "review.withdrawn"
     SAMPLE_DRAWN = "sample.drawn"
@@ -177,6 +181,10 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.PLAYBACK_CLOSED: "dissemination",
     EventType.WATCHED_SHOWN: "dissemination",
     EventType.CLIP_ASKED: None,
+    EventType.EXPORT_ASKED: None,
+    EventType.EXPORT_MADE: "dissemination",
+    EventType.EXPORT_SHOWN: "dissemination",
+    EventType.EXPORT_DISCARDED: "deletion",
     EventType.REVIEW_MADE: "metadata modification",
     EventType.REVIEW_WITHDRAWN: "metadata modification",
     EventType.SAMPLE_DRAWN: None,
@@ -215,7 +223,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
     """What an event is about: "item", "upload", "agent", "emitter", "viewing", "still",
-    "recovery", "recording", "mark", "playback", "clip", "review", "sample" or "alarm"."""
+    "recovery", "recording", "mark", "playback", "clip", "export", "review", "sample" or "alarm"."""
 
     kind: str
     id: str

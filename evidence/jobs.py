@@ -42,6 +42,7 @@ class Stage(StrEnum):
     STILL = "still"
     RECOVER = "recover"
     CLIP = "clip"
+    EXPORT = "export"
     PART = "part"
     TRACKS = "tracks"
 
@@ -51,6 +52,7 @@ URGENCY = (
     Stage.COMMIT,
     Stage.STILL,
     Stage.CLIP,
+    Stage.EXPORT,
     Stage.DESCRIBE,
     Stage.PLAYABLE,
     Stage.READ_BACK,
@@ -80,7 +82,8 @@ class JobState(StrEnum):
 class Job:
     """One stage of one subject.
 
-    For COMMIT that is an upload, for STILL, RECOVER and CLIP what was asked, for PART the part, else an item.
+    For COMMIT that is an upload, for STILL, RECOVER, CLIP and EXPORT what was asked, for PART the part, else
+    an item.
     """
 
     id: str

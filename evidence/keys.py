@@ -30,6 +30,13 @@ def rendition_key(item_id: str, rendition_id: str, name: str) -> str:
     return f"renditions/{item_id}/{rendition_id}/{name}"
 
 
+def export_key(export_id: str, attempt: int, name: str) -> str:
+    """`exports/{export-id}/{attempt}/{name}`; each attempt at making it writes its own."""
+    if not is_id(export_id) or attempt < 0 or _NAME.fullmatch(name) is None:
+        raise ValueError("an identifier, an attempt and a plain name are needed")
+    return f"exports/{export_id}/{attempt}/{name}"
+
+
 def certificate_key(proposal_id: str) -> str:
     """`disposals/{proposal-id}/certificate`."""
     if not is_id(proposal_id):
@@ -49,4 +56,4 @@ def is_key(key: str) -> bool:
 
 def is_rendition(key: str) -> bool:
     """Whether something that can be made again lies under `key`."""
-    return is_key(key) and key.startswith("renditions/")
+    return is_key(key) and key.startswith(("renditions/", "exports/"))

@@ -44,6 +44,7 @@ _KEEP_FILES = {
     Action.WRITE_NOTE: Reach.UNIT,
     Action.SEE_DISPOSALS: Reach.UNIT,
     Action.PROPOSE_DISPOSAL: Reach.UNIT,
+    Action.EXPORT: Reach.UNIT,
 }
 _REVIEW = {Action.REVIEW: Reach.UNIT}
 _OWN = {
@@ -108,7 +109,7 @@ _SHARED = frozenset({Action.SEE_ITEM, Action.PLAY, Action.SEE_CASE, Action.MARK}
 #: The same for a case and whoever is assigned to it.
 _ASSIGNED = frozenset({Action.SEE_CASE, Action.CHANGE_CASE, Action.LINK, Action.WRITE_NOTE})
 #: What of a restricted item asks for a purpose.
-_WITH_PURPOSE = frozenset({Action.PLAY, Action.READ_ORIGINAL})
+_WITH_PURPOSE = frozenset({Action.PLAY, Action.READ_ORIGINAL, Action.EXPORT})
 #: What the log says is seen by whoever may see it, sealed or not: it holds no names.
 _UNSEALED = frozenset({Role.AUDITOR})
 

@@ -200,6 +200,10 @@ class ViewingDesk:
         )
 
     def _put_unknown(self, tx: Transaction, viewing: Viewing) -> None:
+        exported = tx.exports.get(viewing.content)
+        if exported is not None:
+            self._put_closed(tx, viewing, exported.items, None)
+            return
         clips = tx.clips.on([viewing.item_id])
         made = {clip_kind(clip.id): clip.items for clip in clips if clip.item_id == viewing.item_id}
         copies = tx.items.renditions_of_kinds([viewing.item_id], list(made)) if made else {}

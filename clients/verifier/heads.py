@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.verifier.receipt import NotVerified
 
@@ -35,6 +36,11 @@ class PinnedKey:
     name: str
     key_id: bytes
     public: Ed25519PublicKey
+
+    @property
+    def pem(self) -> bytes:
+        """The key as receipts and seals are verified with it: it signs them too."""
+        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,24 @@ from clients.verifier.policy import Trust, head_step, trusted_head
 from clients.verifier.receipt import NotVerified
 
 #: Events that a document holds at most, the latest: only then may earlier ones be left out.
-_MOST = 1_000
+MOST = 1_000
 
 
-def verify_item_proof(document: Mapping[str, Any], trust: Trust) -> list[Step]:
-    """What the document proves of its item, step by step; raises NotVerified with the first that is wrong."""
+def verify_item_proof(document: Mapping[str, Any], trust: Trust, most: int = MOST) -> list[Step]:
+    """What the document proves of its item, step by step; raises NotVerified with the first that is wrong.
+
+    Earlier events may be left out of a document that holds `most`, the latest.
+    """
     try:
         item, events, waiting = document["item"], document["events"], document["waiting"]
         if document["v"] != "custos/item-proof/1":
             raise NotVerified("the document is not an item proof of version 1")
-        return _steps(str(item), events, int(waiting), trust)
+        return _steps(str(item), events, int(waiting), trust, most)
     except (KeyError, TypeError, ValueError) as error:
         raise NotVerified("the document is not an item proof of version 1") from error
 
 
-def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust) -> list[Step]:
+def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, most: int) -> list[Step]:
     if not events:
         raise NotVerified("the document proves no event")
     heads: dict[str, Head] = {}
@@ -49,7 +52,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust) 
         links = [link for link in parsed["chains"] if link["subject"] == item]
         if len(links) != 1:
             raise NotVerified(f"{where} is not about this item")
-        if expected is None and links[0]["seq"] and len(events) + waiting < _MOST:
+        if expected is None and links[0]["seq"] and len(events) + waiting < most:
             raise NotVerified(f"{where} is number {links[0]['seq']} of the item's: earlier ones are left out")
         if expected is not None and (links[0]["seq"], links[0]["prev"]) != (expected, before):
             raise NotVerified(f"{where} does not follow the one before it: something was left out between")

@@ -57,7 +57,12 @@ def _thumbprint(key: Ed25519PublicKey) -> str:
 
 
 def verify_statement(receipt: str, public_pem: bytes) -> dict[str, Any]:
-    """Steps 1 to 4: form, algorithm, key, signature. Returns the statement; raises NotVerified."""
+    """Steps 1 to 4 of a receipt. Returns the statement; raises NotVerified."""
+    return verify_signed(receipt, public_pem, "custos/receipt/1")
+
+
+def verify_signed(receipt: str, public_pem: bytes, version: str) -> dict[str, Any]:
+    """Form, algorithm, key and signature of any statement of that version; raises NotVerified."""
     parts = receipt.strip().split(".")
     if len(parts) != 3:
         raise NotVerified("the receipt is not a compact JWS")
@@ -77,8 +82,8 @@ def verify_statement(receipt: str, public_pem: bytes) -> dict[str, Any]:
     except InvalidSignature as error:
         raise NotVerified("the signature is wrong: the receipt was changed or forged") from error
     statement = _object(_part(parts[1]))
-    if statement.get("v") != "custos/receipt/1":
-        raise NotVerified("this is not a version 1 receipt")
+    if statement.get("v") != version:
+        raise NotVerified(f"this is not a statement {version}")
     return statement
 
 

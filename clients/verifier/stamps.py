@@ -64,10 +64,15 @@ def _time(token: Path, checkpoint: bytes, roots: Sequence[bytes]) -> datetime:
     name, data = f"stamps/{token.name}", token.read_bytes()
     if token.name.split(".")[1] != hashlib.sha256(data).hexdigest()[:32]:
         raise NotVerified(f"{name} was changed: it is not the token that it is named after")
+    return token_time(data, checkpoint, roots, name)
+
+
+def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str) -> datetime:
+    """The time at which an authority below one of the roots (PEM) signed; raises NotVerified."""
     try:
         response = decode_timestamp_response(data)
         certificates = [one for root in roots for one in load_pem_x509_certificates(root)]
-        VerifierBuilder(roots=certificates).build().verify(response, hashlib.sha256(checkpoint).digest())
+        VerifierBuilder(roots=certificates).build().verify(response, hashlib.sha256(signed).digest())
     except (VerificationError, ValueError) as error:
         raise NotVerified(f"{name} does not prove a time: {error}") from error
     if response.tst_info.message_imprint.hash_algorithm != _SHA256:

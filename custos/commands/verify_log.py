@@ -1,4 +1,4 @@
-"""`custos verify log` and `custos verify proofs`: the custody log, offline, with the pinned key alone."""
+"""`custos verify log`, `proofs` and `export`: offline, with the pinned key alone."""
 
 from __future__ import annotations
 
@@ -19,28 +19,34 @@ if TYPE_CHECKING:
 
 _PUBLIC_KEY = "signing-key.pub.pem"
 _LOG = Path("objects") / "log"
+_ROOT_HELP = "root certificates of a time authority, in PEM (default: those of this installation)"
 
 
 def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the two to `custos verify`."""
+    """Add them to `custos verify`."""
     log = kinds.add_parser("log", help="check every leaf, tile and chain of the custody log")
     log.add_argument("store", type=Path, nargs="?", help="a store, or a copy of one (default: this one's)")
     log.add_argument(
         "--root",
         type=Path,
         action="append",
-        help="root certificates of a time authority, in PEM (default: those of this installation)",
+        help=_ROOT_HELP,
     )
     proofs = kinds.add_parser("proofs", help="check what is proven of one item (GET /items/{item}/proofs)")
     proofs.add_argument("document", type=Path)
-    for parser, run in ((log, verify_log), (proofs, verify_proofs)):
+    export = kinds.add_parser("export", help="check an export: its ZIP, or where it was unpacked")
+    export.add_argument("export", type=Path)
+    export.add_argument("--seal", type=Path, help="its seal (default: beside it, if it is there)")
+    export.add_argument("--root", type=Path, action="append", help=_ROOT_HELP)
+    for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
             "--key",
             help="the log's key as name+id+key, or a file that holds it (default: this installation's)",
         )
-        add_policy(parser)
         parser.add_argument("--json", action="store_true", help="say it for programs")
         parser.set_defaults(run=run)
+    for parser in (log, proofs):
+        add_policy(parser)
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +80,7 @@ def verify_log(arguments: argparse.Namespace) -> int:
     except NotVerified as error:
         return _refuse(str(error), as_json=arguments.json)
     finally:
-        if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr)
+        _wipe()
     return _say(report.steps, as_json=arguments.json)
 
 
@@ -95,6 +100,31 @@ def verify_proofs(arguments: argparse.Namespace) -> int:
         raise Invalid("bad-proofs", "The document is not JSON.") from error
     except NotVerified as error:
         return _refuse(str(error), as_json=arguments.json)
+    return _say(steps, as_json=arguments.json)
+
+
+def verify_export(arguments: argparse.Namespace) -> int:
+    """Status 0 and what was proven of the export, or 1 and the first thing that is wrong."""
+    from clients.verifier.export import verify_export as check
+    from clients.verifier.receipt import NotVerified
+
+    beside = arguments.export.with_name(f"{arguments.export.name}.seal.json")
+    seal = arguments.seal or (beside if beside.is_file() else None)
+    try:
+        # What is checked away from any installation needs no settings: the key is given then.
+        installed = arguments.root or (() if arguments.key else _own_roots(arguments))
+        roots = [path.read_bytes() for path in installed]
+        said = None if seal is None else json.loads(seal.read_bytes())
+        directory = None if arguments.key else load_settings(arguments.config).store / _LOG
+        steps = check(arguments.export, _key(arguments, directory), said, roots, _progress_bytes)
+    except OSError as error:
+        raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise Invalid("bad-seal", "The seal is not JSON.") from error
+    except NotVerified as error:
+        return _refuse(str(error), as_json=arguments.json)
+    finally:
+        _wipe()
     return _say(steps, as_json=arguments.json)
 
 
@@ -131,6 +161,16 @@ def _own_roots(arguments: argparse.Namespace) -> list[Path]:
 def _progress(done: int, of: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done:,} of {of:,} leaves", end="", file=sys.stderr, flush=True)
+
+
+def _progress_bytes(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done // 1_000_000:,} of {of // 1_000_000:,} MB", end="", file=sys.stderr, flush=True)
+
+
+def _wipe() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
 
 
 def _say(steps: Sequence[Step], *, as_json: bool) -> int:

@@ -116,7 +116,7 @@ class AccessRows(Protocol):
 
     def case(self, case_id: str, agent_id: str, now: datetime) -> Resource | None: ...
     def hidden(self, subjects: Collection[str], agent_id: str) -> frozenset[str]:
-        """Those of the items, uploads, stills, recoveries, parts and clips that are sealed to the agent."""
+        """Those of the subjects of jobs that are sealed to the agent: items, uploads and what is of items."""
         ...
 
     def restrict(

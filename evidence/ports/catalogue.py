@@ -24,6 +24,7 @@ from evidence.ports.clips import Clips
 from evidence.ports.dispatches import Dispatches
 from evidence.ports.disposal import Disposals
 from evidence.ports.dossier import Dossier
+from evidence.ports.exports import Exports
 from evidence.ports.figures import Figures
 from evidence.ports.lateness import Lateness
 from evidence.ports.log import CustodyLog
@@ -363,6 +364,8 @@ class Transaction(Protocol):
     def clips(self) -> Clips: ...
     @property
     def reviews(self) -> Reviews: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def disposals(self) -> Disposals: ...
     @property

@@ -57,6 +57,16 @@ class Sequenced:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """A leaf at its place, and what its event's detail commits to, where that is kept."""
+
+    number: int
+    leaf: bytes
+    salt: bytes | None
+    detail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked."""
 
@@ -143,12 +153,24 @@ class CustodyLog(Protocol):
         """Put it in the place of the one before."""
         ...
 
+    def first_stamp_of(self, number: int) -> Stamp | None:
+        """The stamp of the smallest tree that holds the leaf of that number."""
+        ...
+
     def entries(self, begin: int, end: int) -> Sequence[bytes]:
         """The leaves' bytes from `begin` up to before `end`."""
         ...
 
     def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
         """Hashes of leaves (level 0), or roots of full tiles, from `begin` up to before `end`."""
+        ...
+
+    def of_subject(self, subject: str, size: int, limit: int) -> Sequence[Logged]:
+        """The latest `limit` leaves about the subject among the first `size`, oldest first."""
+        ...
+
+    def waiting(self, subject: str, size: int) -> int:
+        """How many events about the subject are not among the first `size` leaves."""
         ...
 
     def place_of(self, event_id: str) -> int | None:

@@ -38,6 +38,7 @@ from storage.catalogue.case_tables import (
     shares,
     unit_above,
 )
+from storage.catalogue.export_tables import export_items
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.marks import SqlMarks
 from storage.catalogue.retention_tables import holds
@@ -256,6 +257,7 @@ class SqlAccess:
             (recoveries.c.id, recoveries.c.item_id),
             (parts.c.id, parts.c.item_id),
             (clip_sources.c.clip_id, clip_sources.c.item_id),
+            (export_items.c.export_id, export_items.c.item_id),
         )
         for known_as, of_item in of_items:
             query = select(known_as).join(items, items.c.id == of_item).where(known_as.in_(subjects), closed)

@@ -17,6 +17,7 @@ from storage.catalogue.access import leave_entries
 from storage.catalogue.case_tables import links, purposes
 from storage.catalogue.clips import SqlClips
 from storage.catalogue.dossier_tables import coverings, particulars
+from storage.catalogue.export_tables import export_items, exports
 from storage.catalogue.marks import SqlMarks
 from storage.catalogue.review_tables import (
     clip_sources,
@@ -53,6 +54,7 @@ def bury(connection: Connection, proposal_id: str, tombstone: Tombstone) -> None
     ):  # fmt: skip
         connection.execute(delete(table).where(table.c.item_id == item_id))
     _bury_review(connection, item_id)
+    _bury_exports(connection, item_id, to_micros(tombstone.at))
     of_cases = select(links.c.case_id).where(links.c.item_id == item_id)
     connection.execute(
         delete(coverings).where(coverings.c.case_id.in_(of_cases), coverings.c.item_id == item_id)
@@ -64,6 +66,15 @@ def bury(connection: Connection, proposal_id: str, tombstone: Tombstone) -> None
     connection.execute(
         update(items).where(items.c.id == item_id).values(disposed_at=at, disposed_in=proposal_id, held=False)
     )
+
+
+def _bury_exports(connection: Connection, item_id: str, at: int) -> None:
+    """What tells of it among exports goes as a whole: an archive with a hole in it would prove nothing."""
+    holding = select(export_items.c.export_id).where(export_items.c.item_id == item_id)
+    connection.execute(
+        update(exports).where(exports.c.id.in_(holding), exports.c.gone_at.is_(None)).values(gone_at=at)
+    )
+    connection.execute(delete(jobs).where(jobs.c.subject.in_(holding)))
 
 
 def _bury_review(connection: Connection, item_id: str) -> None:

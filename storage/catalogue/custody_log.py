@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import LogHead, Queued, Sequenced, Stamp, Witnessed, WitnessState
+from evidence.ports.log import Logged, LogHead, Queued, Sequenced, Stamp, Witnessed, WitnessState
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
 from storage.catalogue.log_tables import (
@@ -20,7 +20,7 @@ from storage.catalogue.log_tables import (
     log_witnessed,
     log_witnesses,
 )
-from storage.catalogue.tables import event_queue, events
+from storage.catalogue.tables import event_bodies, event_queue, event_subjects, events
 
 _ONLY = 1
 _HASH_BYTES = 32
@@ -146,17 +146,18 @@ class SqlCustodyLog:
         rows = self._connection.execute(
             select(log_stamps).order_by(log_stamps.c.size.desc()).limit(limit)
         ).mappings()
-        return [
-            Stamp(
-                row["size"],
-                from_micros(row["at"]),
-                from_micros(row["asked_at"]),
-                row["authority"],
-                row["token"],
-                row["checkpoint"],
+        return [_stamp(row) for row in rows]
+
+    def first_stamp_of(self, number: int) -> Stamp | None:
+        """The stamp of the smallest tree that holds that leaf."""
+        row = (
+            self._connection.execute(
+                select(log_stamps).where(log_stamps.c.size > number).order_by(log_stamps.c.size).limit(1)
             )
-            for row in rows
-        ]
+            .mappings()
+            .first()
+        )
+        return None if row is None else _stamp(row)
 
     def witnesses(self) -> Mapping[str, WitnessState]:
         """Every witness that was ever asked."""
@@ -212,11 +213,52 @@ class SqlCustodyLog:
         ordered = query.order_by(log_nodes.c.number if level else log_leaves.c.number)
         return list(self._connection.execute(ordered).scalars())
 
+    def of_subject(self, subject: str, size: int, limit: int) -> Sequence[Logged]:
+        """The latest leaves about the subject, oldest first."""
+        rows = self._connection.execute(
+            select(
+                log_leaves.c.number, log_leaves.c.chains, events.c.data,
+                event_bodies.c.salt, event_bodies.c.detail,
+            )
+            .select_from(event_subjects)
+            .join(log_leaves, log_leaves.c.event_id == event_subjects.c.event_id)
+            .join(events, events.c.id == event_subjects.c.event_id)
+            .join(event_bodies, event_bodies.c.event_id == events.c.id, isouter=True)
+            .where(event_subjects.c.subject == subject, log_leaves.c.number < size)
+            .order_by(event_subjects.c.seq.desc())
+            .limit(limit)
+        )  # fmt: skip
+        found = [Logged(row.number, leaf_around(row.data, row.chains), row.salt, row.detail) for row in rows]
+        return sorted(found, key=lambda one: one.number)
+
+    def waiting(self, subject: str, size: int) -> int:
+        """Events about the subject that are not among the first `size` leaves."""
+        return self._connection.execute(
+            select(func.count())
+            .select_from(event_subjects)
+            .join(log_leaves, log_leaves.c.event_id == event_subjects.c.event_id, isouter=True)
+            .where(
+                event_subjects.c.subject == subject,
+                or_(log_leaves.c.number.is_(None), log_leaves.c.number >= size),
+            )
+        ).scalar_one()
+
     def place_of(self, event_id: str) -> int | None:
         """Its leaf's number."""
         return self._connection.execute(
             select(log_leaves.c.number).where(log_leaves.c.event_id == event_id)
         ).scalar()
+
+
+def _stamp(row: RowMapping) -> Stamp:
+    return Stamp(
+        row["size"],
+        from_micros(row["at"]),
+        from_micros(row["asked_at"]),
+        row["authority"],
+        row["token"],
+        row["checkpoint"],
+    )
 
 
 def _instant(micros: int | None) -> datetime | None:

@@ -13,6 +13,7 @@ from storage.catalogue.custody_log import SqlCustodyLog
 from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.disposal import SqlDisposals
 from storage.catalogue.dossier import SqlDossier
+from storage.catalogue.exports import SqlExports
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
@@ -54,6 +55,7 @@ class SqlTransaction:
         self.playbacks = SqlPlaybacks(connection)
         self.clips = SqlClips(connection)
         self.reviews = SqlReviews(connection, self.figures)
+        self.exports = SqlExports(connection)
         self.disposals = SqlDisposals(connection, self.figures)
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)

@@ -19,8 +19,8 @@ from evidence.keys import is_key, places_of
 from storage.objects.disk import set_immutable, storage_error, sync_directory
 from storage.objects.sidecars import Sidecars
 
-#: How many directories of a key are not the item's own: originals/yyyy/mm, renditions.
-_SHARED_DIRECTORIES = {"originals": 3, "renditions": 1}
+#: How many directories of a key are not the item's own: originals/yyyy/mm, renditions, exports.
+_SHARED_DIRECTORIES = {"originals": 3, "renditions": 1, "exports": 1}
 
 
 class FilesystemDisposer:

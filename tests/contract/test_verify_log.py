@@ -17,7 +17,7 @@ from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey
-from custody.proofs import _proven, as_json
+from custody.proofs import MOST_PROOFS, proven
 from custody.stamping import Stamper
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
 from custody.tree import root_of
@@ -26,6 +26,7 @@ from evidence.canonical import canonical, parse_canonical
 from evidence.errors import Unavailable
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
+from evidence.proofs import as_json
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
 from tests.time_authority import TimeAuthority, time_authority
 
@@ -163,7 +164,7 @@ async def proof_of(place: Place, item: str) -> dict[str, Any]:
     head = await place.catalogue.read(lambda tx: tx.log.head())
     assert head is not None
     key = str(VerifierKey(ORIGIN, ED25519, place.signer.note_key))
-    found = await place.catalogue.read(lambda tx: _proven(tx, item, head, key))
+    found = await place.catalogue.read(lambda tx: proven(tx, item, head, key, MOST_PROOFS))
     return json.loads(canonical(as_json(found)))  # type: ignore[no-any-return]
 
 

@@ -44,6 +44,9 @@ class InlineBell:
         if self.services is None or not self.answers:
             return
         for job in jobs:
+            if job.stage is Stage.EXPORT:
+                # It waits for the log to hold that it was asked for, and nobody else keeps a log here.
+                await self.services.sequencer.run()
             await self.services.work.run(job.id)
 
 

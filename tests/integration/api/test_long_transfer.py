@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from api import content
+from api import sending
 from evidence.agents import Role
 from evidence.errors import EventNotWritten
 from retrieval.reading import Reading
@@ -22,7 +22,7 @@ def item(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bytes]:
     """An original of three stretches, whose first viewing ends after the first of them."""
     data = os.urandom(SIZE)
     item_id = inside.client(Role.SUPERVISOR).kept(data, "long.bin")
-    monkeypatch.setattr(content, "_STRETCH", 1 << 20)
+    monkeypatch.setattr(sending, "STRETCH", 1 << 20)
     original = ViewingDesk.is_live
     ended: list[OpenViewing] = []
 

@@ -37,6 +37,7 @@ OPEN = {
 #: What a route cannot do without.
 _QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z", "/search/suggest": "?text=a"}
 _STRETCH = {"from_ms": 0, "to_ms": 1000}
+_EXPORT = {"profile": "court", "reason": "r", "renditions": []}
 _FRAME = {"since": "2020-01-01T00:00:00Z", "count": 1, "reason": "r"}
 _KINDS = ("track-2", "still-0", "recovered", "part-0", "part-1", "preview")
 
@@ -113,6 +114,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                     f"/items/{item}/reviews", {"outcome": "in-order"}
                 ),
                 "sample": supervisor.post("/samples", _FRAME),
+                "export": supervisor.post(f"/items/{item}/exports", _EXPORT),
             }
             things[situation] = {
                 **{name: answer.json()["id"] for name, answer in made.items()},
@@ -133,6 +135,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Scen
                 "at_us": "0",
                 "number": "1",
                 "username": guest,
+                "name": "export",
             }
         server.client(Role.SUPERVISOR, "south").post(
             "/schedules", {"rules": [{"days": 100, "basis": "b"}], "reason": "r"}
@@ -207,6 +210,8 @@ def _body(path: str, things: Mapping[str, str], guest: str) -> object:
         "/recordings/{recording}/clips": _STRETCH | {"reason": "r"},
         "/items/{item}/reviews": {"outcome": "in-order"},
         "/reviews/{review}/withdrawal": {"reason": "r"},
+        "/items/{item}/exports": _EXPORT,
+        "/cases/{case}/exports": _EXPORT,
         "/samples": _FRAME,
         "/disposals": {"items": [things["item"]], "reason": "r", "preview": True},
         "/disposals/{disposal}/refusal": {"reason": "r"},

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from custody.proofs import as_json
 from custos.cli import main
 from custos.commands.session import with_services
 from custos.settings import ProtectionSettings, Settings
@@ -25,6 +24,7 @@ from evidence.errors import Denied, Unauthenticated
 from evidence.items import Category
 from evidence.jobs import JobState, Stage
 from evidence.ports.catalogue import Alarm
+from evidence.proofs import as_json
 from evidence.search import Query
 from tests.fault.scenario import metadata, pieces
 

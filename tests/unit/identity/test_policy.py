@@ -45,6 +45,7 @@ mark           y----   yyy--    yyy--     yyy--          yyy--      -----   ----
 review         -----   yyy--    -----     yyy--          yyy--      -----   -----         -----
 see-reviews    -----   yyy--    yyy--     yyy--          yyy--      -----   -----         -----
 draw-sample    -----   -----    -----     yyy--          yyy--      -----   -----         -----
+export         -----   -----    yyy--     -----          yyy--      -----   -----         -----
 see-disposals  -----   -----    yyy--     yyy--          yyy--      yyyyy   -----         -----
 propose-disposal ----- -----    yyy--     -----          yyy--      -----   -----         -----
 approve-disposal ----- -----    -----     yyy--          yyy--      -----   -----         -----

@@ -1,0 +1,67 @@
+"""`custos-verify.pyz`: checks the export that it lies in, on a machine that has never seen Custos.
+
+It stands in `verify/` of every export. Status 0: verified; 1: something is wrong, and what; 2: it was
+asked wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, and say step by step what was proven."""
+    parser = argparse.ArgumentParser(
+        prog="custos-verify", description="Checks an export of Custos offline. 离线核验 Custos 导出包。"
+    )
+    parser.add_argument("export", type=Path, help="the ZIP, or the directory that it was unpacked to")
+    parser.add_argument("--key", required=True, help="the log's key, from a source other than the export")
+    parser.add_argument("--seal", type=Path, help="the seal (default: EXPORT.seal.json, if it is there)")
+    parser.add_argument("--root", type=Path, action="append", default=[], help="a time authority's root, PEM")
+    parser.add_argument("--json", action="store_true", help="say it for programs")
+    asked = parser.parse_args(arguments)
+    try:
+        from clients.verifier.export import verify_export
+        from clients.verifier.heads import pinned
+        from clients.verifier.receipt import NotVerified
+    except ImportError as error:
+        print(f"{error.name} is needed: python3 -m pip install cryptography rfc3161-client", file=sys.stderr)
+        return 2
+    beside = asked.export.with_name(f"{asked.export.name}.seal.json")
+    seal = asked.seal or (beside if beside.is_file() else None)
+    try:
+        said = None if seal is None else json.loads(seal.read_text(encoding="utf-8"))
+        roots = [path.read_bytes() for path in asked.root]
+        given = Path(asked.key)
+        key = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
+        steps = verify_export(asked.export, key, said, roots, _progress)
+    except (OSError, ValueError) as error:
+        print(f"cannot be read: {error}", file=sys.stderr)
+        return 2
+    except NotVerified as error:
+        print(json.dumps({"verified": False, "why": str(error)}) if asked.json else f"NOT VERIFIED: {error}.")
+        return 1
+    if asked.json:
+        told = [{"step": one.title, "proved": one.proved, "not_checked": one.not_checked} for one in steps]
+        print(json.dumps({"verified": True, "steps": told}, ensure_ascii=False))
+        return 0
+    for number, one in enumerate(steps, 1):
+        print(f"{number}. {one.title}: {one.proved}.")
+        if one.not_checked:
+            print(f"   not checked: {one.not_checked}.")
+    print("VERIFIED")
+    return 0
+
+
+def _progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        end = "\r" if done < of else "\r\x1b[K"
+        print(f"{done // 1_000_000:,} of {of // 1_000_000:,} MB", end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,287 @@
+"""Checking an export offline, step by step (docs/formats/export.md §7).
+
+Written from the pages of the formats; shares no code with the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clients.verifier.bag import Bag, opened, verified_bag
+from clients.verifier.consistency import verify_beginning
+from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
+from clients.verifier.item_proof import verify_item_proof
+from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
+from clients.verifier.stamps import token_time
+
+_EXPORT_MEMBERS = {
+    "v", "export", "matter", "subject", "profile", "asked_by", "asked_at", "event", "made_at", "time_source",
+    "log", "items", "counts", "withheld", "disposed", "missing_segments",
+}  # fmt: skip
+_LEAF = (b',"event":', b',"v":"custos/leaf/1"}')
+
+
+def verify_export(
+    path: Path,
+    key: PinnedKey,
+    seal: Mapping[str, Any] | None = None,
+    roots: Sequence[bytes] = (),
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> list[Step]:
+    """What the export at `path` (a ZIP, or unpacked) proves; raises NotVerified with the first thing wrong.
+
+    `seal` is what was kept beside it, `roots` are certificates (PEM) of the time authorities that are
+    trusted. Raises OSError.
+    """
+    with opened(path) as source:
+        bag = verified_bag(source, progress)
+        try:
+            return _steps(bag, key, seal, roots)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise NotVerified("a document of the export is not of the form that its version has") from error
+
+
+def _steps(bag: Bag, key: PinnedKey, seal: Mapping[str, Any] | None, roots: Sequence[bytes]) -> list[Step]:
+    steps = list(bag.steps)
+    said = json.loads(bag.read("custody/export.json"))
+    if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
+        raise NotVerified("custody/export.json is not of version 1")
+    steps.append(_seal(bag, said, key, seal, roots))
+    if said["log"] is None:
+        raise NotVerified("the export was made before the log had a head: it proves no history")
+    note = bag.read("custody/checkpoint").decode("utf-8", "replace")
+    head = verified_head(note, key)
+    if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):
+        raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
+    steps.append(
+        Step(
+            "head of the log",
+            f"{head.origin} signed a tree of {head.size} leaves",
+            "whether others were shown the same head: compare checkpoints",
+        )
+    )
+    steps += _items(bag, said, note, key)
+    steps.append(_withheld(bag, said))
+    steps.append(_stamps(bag, head, key, roots))
+    steps.append(_complete(said))
+    return steps
+
+
+def _seal(
+    bag: Bag, said: Mapping[str, Any], key: PinnedKey, seal: Mapping[str, Any] | None, roots: Sequence[bytes]
+) -> Step:
+    if seal is None:
+        return Step("seal", "nothing: none was given", "whether the export is the one that was made")
+    if seal["v"] != "custos/export-seal-file/1":
+        raise NotVerified("the seal is not of version 1")
+    statement = verify_signed(seal["statement"], key.pem, "custos/export-seal/1")
+    digest = bag.digests["tagmanifest-sha256.txt"]
+    if statement["tagmanifest_sha256"] != digest:
+        raise NotVerified("the seal is over another export, or tagmanifest-sha256.txt was changed")
+    named = [item["item"] for item in said["items"]] + [item["item"] for item in said["disposed"]]
+    for member in ("export", "matter", "subject", "profile", "made_at"):
+        if statement[member] != said[member]:
+            raise NotVerified(f"the seal names another {member} than custody/export.json")
+    if sorted(statement["items"]) != sorted(named):
+        raise NotVerified("the seal names other items than custody/export.json")
+    proved, missing = [f"it was made by {key.name} at {said['made_at']}, as it is here"], []
+    if seal["leaf"] is None:
+        missing.append("whether it is in the log: ask for the seal again")
+    else:
+        _made_in_log(seal, digest, key)
+        proved.append("and that is in its log")
+    if seal["token"] is None:
+        missing.append("its time: no authority stamped it")
+    elif not roots:
+        missing.append("its token: name a time authority's root with --root")
+    else:
+        at = token_time(base64.b64decode(seal["token"]), seal["statement"].encode(), roots, "the seal")
+        proved.append(f"stamped {at:%Y-%m-%d %H:%M:%S} UTC")
+    return Step("seal", ", ".join(proved), "; ".join(missing))
+
+
+def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
+    leaf = seal["leaf"].encode()
+    event = json.loads(leaf)["event"]
+    if event["type"] != "export.made" or event["digests"].get("sha256") != digest:
+        raise NotVerified("the seal's leaf is not of this export")
+    number, path, note = proof_parts(seal["proof"], "the seal")
+    head = verified_head(note, key)
+    if root_from(sha256(b"\x00", leaf), number, head.size, path) != head.root:
+        raise NotVerified("the seal's leaf is not in the signed tree")
+
+
+def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
+    events = receipts = copies = 0
+    for line in said["items"]:
+        item = line["item"]
+        document = json.loads(bag.read(f"custody/proofs/{item}.json"))
+        if document["item"] != item:
+            raise NotVerified(f"custody/proofs/{item}.json is of another item")
+        if any(proof_parts(one["proof"], item)[2] != note for one in document["events"]):
+            raise NotVerified(f"custody/proofs/{item}.json leads to another head than custody/checkpoint")
+        verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+        told = [json.loads(one["leaf"]) for one in document["events"]]
+        _chain(said, line, document, told)
+        _contents(bag, line, told)
+        copies += len(line["renditions"])
+        _manifest(bag, item, document)
+        receipts += _receipts(bag, item, document, key)
+        events += len(told)
+    return [
+        Step(
+            "history",
+            f"{events} events of {len(said['items'])} items are in that tree, each byte as shown; each "
+            f"item's follow each other without one left out, up to the export itself ({said['asked_at']})",
+            "what happened after the export was asked for",
+        ),
+        Step(
+            "originals and copies",
+            f"{said['counts']['shown']} originals are the files that were ingested, {copies} copies are "
+            "those that were made of them, by the digests in the log",
+            "whether a copy shows what its original shows: that is the server's word",
+        ),
+        Step("receipts", f"{receipts} receipts are signed by the same key, and about these items"),
+    ]
+
+
+def _chain(
+    said: Mapping[str, Any], line: Mapping[str, Any], document: Mapping[str, Any], told: list[Any]
+) -> None:
+    item, count = line["item"], line["events"]
+    first = next(one["seq"] for one in told[0]["chains"] if one["subject"] == item)
+    shown = sum(one["detail"] is not None for one in document["events"])
+    if (count["first"], count["count"], count["shown"], count["waiting"]) != (
+        first, len(told), shown, document["waiting"],
+    ):  # fmt: skip
+        raise NotVerified(f"custody/export.json counts the events of {item} otherwise than its proof")
+    if not any(one["event"]["id"] == said["event"] for one in told):
+        raise NotVerified(f"the history of {item} ends before the export: events were left out")
+
+
+def _contents(bag: Bag, line: Mapping[str, Any], told: list[Any]) -> None:
+    """Files against the digests in the log's own events."""
+    ingested = {one["event"]["digests"]["sha256"] for one in told if one["event"]["type"] == "item.ingested"}
+    made = {one["event"]["digests"].get("sha256") for one in told if one["event"]["type"] == "rendition.made"}
+    if line["events"]["first"] == 0 and ingested != {line["sha256"]}:
+        raise NotVerified(f"{line['item']} was ingested with another digest than custody/export.json names")
+    if line["original"] is not None and bag.digests.get(line["original"]) != line["sha256"]:
+        raise NotVerified(f"{line['original']} is not the file that was ingested")
+    for path in line["renditions"]:
+        if path not in bag.digests:
+            raise NotVerified(f"{path} is missing")
+        if line["events"]["first"] == 0 and bag.digests[path] not in made:
+            raise NotVerified(f"{path} is not a copy of which the log says that it was made")
+
+
+def _manifest(bag: Bag, item: str, document: Mapping[str, Any]) -> None:
+    manifest = json.loads(bag.read(f"custody/manifests/{item}.json"))
+    event = base64.b64decode(manifest["event"])
+    if manifest["item"] != item:
+        raise NotVerified(f"custody/manifests/{item}.json is of another item")
+    leaves = [one["leaf"].encode() for one in document["events"]]
+    first = next(one["seq"] for one in json.loads(leaves[0])["chains"] if one["subject"] == item)
+    if first == 0 and not any(_event_of(leaf) == event for leaf in leaves):
+        raise NotVerified(f"custody/manifests/{item}.json holds an event that is not in the item's history")
+
+
+def _receipts(bag: Bag, item: str, document: Mapping[str, Any], key: PinnedKey) -> int:
+    digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
+    found = 0
+    for name in bag.below("custody/receipts/"):
+        statement = verify_statement(bag.read(name).decode("utf-8", "replace"), key.pem)
+        if statement["item"] != item:
+            continue
+        if statement["event_digest"] not in digests:
+            raise NotVerified(f"{name} names an event that is not in the history of {item}")
+        found += 1
+    return found
+
+
+def _event_of(leaf: bytes) -> bytes:
+    _, found, rest = leaf.partition(_LEAF[0])
+    if not found or not rest.endswith(_LEAF[1]):
+        raise NotVerified("a leaf is not one of version 1")
+    return rest.removesuffix(_LEAF[1])
+
+
+def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
+    lines = json.loads(bag.read("custody/withheld.json"))["withheld"]
+    if len(lines) != said["withheld"]:
+        raise NotVerified("custody/withheld.json has another length than custody/export.json says")
+    listed = {(one["item"], one["event"]): one for one in lines if one["what"] == "detail"}
+    hidden = set()
+    for line in said["items"]:
+        for one in json.loads(bag.read(f"custody/proofs/{line['item']}.json"))["events"]:
+            event = json.loads(one["leaf"])["event"]
+            if one["detail"] is not None:
+                continue
+            told = listed.get((line["item"], event["id"]))
+            if told is None or (told["digest"], told["type"]) != (event["detail"], event["type"]):
+                raise NotVerified(
+                    f"the detail of event {event['id']} is neither shown nor listed as withheld"
+                )
+            hidden.add((line["item"], event["id"]))
+    if hidden != set(listed):
+        raise NotVerified("custody/withheld.json lists details that are shown, or that no event has")
+    originals = {one["item"]: one for one in lines if one["what"] == "original"}
+    for line in said["items"]:
+        told = originals.get(line["item"])
+        if (line["original"] is None) != (told is not None):
+            raise NotVerified(f"whether the original of {line['item']} is here, the documents say both")
+        if told is not None and told["sha256"] != line["sha256"]:
+            raise NotVerified(f"the original of {line['item']} is listed as withheld under another digest")
+    return Step(
+        "what is withheld",
+        f"{len(listed)} details and {len(originals)} originals are not shown (profile {said['profile']}); "
+        "each is listed with the digest by which it can be proven one day",
+    )
+
+
+def _stamps(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes]) -> Step:
+    checkpoints = [name for name in bag.below("custody/stamps/") if name.endswith(".checkpoint")]
+    names = [name.removesuffix(".checkpoint") for name in checkpoints]
+    if not names:
+        return Step("stamps", "nothing, as there are none", "at what time the history stood")
+    times = []
+    for name in names:
+        checkpoint = bag.read(f"{name}.checkpoint")
+        stamped = verified_head(checkpoint.decode("utf-8", "replace"), key)
+        told = json.loads(bag.read(f"{name}.json"))
+        if (told["old"], told["new"]) != (stamped.size, head.size):
+            raise NotVerified(f"{name}.json is of other trees")
+        path = [bytes.fromhex(one) for one in told["consistency"]]
+        verify_beginning(stamped, head, path, f"{name}.checkpoint")
+        if roots:
+            times.append(token_time(bag.read(f"{name}.tsr"), checkpoint, roots, f"{name}.tsr"))
+    proved = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
+    if not roots:
+        return Step("stamps", proved, "the tokens: name a time authority's root with --root")
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
+    return Step("stamps", f"{proved}, and stood at the times of their tokens, {first} to {last}")
+
+
+def _complete(said: Mapping[str, Any]) -> Step:
+    counts, waiting = said["counts"], sum(line["events"]["waiting"] for line in said["items"])
+    missing = [item["item"] for item in said["disposed"]]
+    if counts["missing"] != len(missing) or counts["held"] != len(said["items"]) + len(missing):
+        raise NotVerified("custody/export.json counts its items otherwise than it lists them")
+    gaps = sum(len(one["segments"]) for one in said["missing_segments"])
+    return Step(
+        "completeness",
+        f"of {counts['held']} items {counts['shown']} originals are here, {counts['withheld']} withheld, "
+        f"{counts['missing']} disposed of",
+        "; ".join(
+            text
+            for text, there in (
+                ("that nothing else was linked to the case", said["matter"] == "case"),
+                (f"{gaps} runs of segment numbers that no segment here has", gaps),
+                (f"{waiting} events that were not in the log yet", waiting),
+            )
+            if there
+        ),
+    )

@@ -1,0 +1,66 @@
+"""Exports: rows of what was taken away, and what of the log goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from evidence.exports import Export, MadeExport
+from evidence.ports.log import LogHead, Stamp
+from evidence.proofs import ItemProof
+
+
+@dataclass(frozen=True, slots=True)
+class DatedHead:
+    """A stamped checkpoint, and the proof (RFC 6962 §2.1.2) that a later tree begins with its tree."""
+
+    stamp: Stamp
+    consistency: Sequence[bytes]
+
+
+class Exports(Protocol):
+    """What was asked for stays; what was made of it goes when it was kept long enough."""
+
+    def add(self, export: Export) -> None: ...
+    def get(self, export_id: str) -> Export | None: ...
+    def page(self, unit: str | None, *, before: str | None, limit: int) -> Sequence[Export]:
+        """The unit's, all for None, newest first."""
+        ...
+
+    def made(self, export_id: str, made: MadeExport) -> None:
+        """Note what was made; once."""
+        ...
+
+    def with_items(self, item_ids: Collection[str]) -> Sequence[Export]:
+        """Those that hold something of one of the items and whose files are there, oldest first."""
+        ...
+
+    def outdated(self, before: datetime, limit: int) -> Sequence[Export]:
+        """Those made before then whose files are there, oldest first."""
+        ...
+
+    def gone(self, export_id: str, at: datetime) -> None:
+        """Note that its files are gone; repeatable."""
+        ...
+
+
+class LogExtracts(Protocol):
+    """Proofs to one head of the custody log."""
+
+    async def head_with(self, event_id: str) -> LogHead | None:
+        """The published head, once that event is in it; after ten seconds the one there is, None for none."""
+        ...
+
+    def key(self, head: LogHead) -> str:
+        """The log's key as it is pinned."""
+        ...
+
+    async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
+        """The item's latest events (at most MOST_EVENTS) in the tree of that head."""
+        ...
+
+    async def dated(self, numbers: Sequence[int], head: LogHead) -> Sequence[DatedHead]:
+        """For each leaf the smallest stamped tree that holds it and is a beginning of the head's."""
+        ...

@@ -1,0 +1,407 @@
+"""The stage that makes an export: everything of it that is not in the store already, and the seal over it.
+
+Order, and why: (1) it waits until the log holds that the export was asked for, so that an access left out
+before that shows; (2) proofs, documents and sums are written into one file; (3) file and plan go into the
+store, under keys of this attempt: one that was overtaken overwrites nothing; (4) the tag manifest's
+digest is signed, and stamped where an authority answers; (5) one transaction notes it all. A crash before
+(5) leaves files that nobody refers to, and the next attempt begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evidence.bags import Sums
+from evidence.canonical import Json, canonical
+from evidence.errors import CustosError, StageFailed
+from evidence.events import EventDraft, EventType, Subject
+from evidence.exports import DISCLOSED, Export, MadeExport, Matter, Plan, Told, encode_seal
+from evidence.ids import new_id
+from evidence.items import Item, Rendition
+from evidence.keys import export_key, manifest_key
+from evidence.ports.catalogue import StoredReceipt, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.disposal import TrustedClock
+from evidence.ports.exports import DatedHead, LogExtracts
+from evidence.ports.log import LogHead
+from evidence.ports.objects import NotStored, ObjectStore
+from evidence.ports.signing import Signer
+from evidence.ports.work import Lease
+from evidence.proofs import ItemProof, as_json
+from evidence.timekeeping import to_text
+from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
+from evidence.zips import ZipEntry, lay_out
+from retrieval.bag_writer import BagWriter, sums_from
+from retrieval.case_uco import case_uco
+from retrieval.certification import certifications
+from retrieval.export_documents import (
+    CaseFile,
+    ItemFile,
+    Sent,
+    case_document,
+    export_document,
+    item_document,
+    original_path,
+    rendition_path,
+)
+from retrieval.premis import premis
+
+_log = logging.getLogger(__name__)
+_OBJECTS = ("files", "plan")
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the export is made of, as it is gathered."""
+
+    files: list[ItemFile] = field(default_factory=list)
+    proofs: dict[str, ItemProof] = field(default_factory=dict)
+    withheld: list[Json] = field(default_factory=list)
+    segments: list[Json] = field(default_factory=list)
+    disposed: list[Item] = field(default_factory=list)
+
+
+class ExportStage:
+    """`evidence.ports.work.StageWork` for exports.
+
+    `attached` are files that go along as they are, by their path in the bag: the verifier and the viewer.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        extracts: LogExtracts,
+        signer: Signer,
+        public_pem: bytes,
+        trusted: TrustedClock | None,
+        clock: Clock,
+        work: Path,
+        attached: Mapping[str, bytes],
+    ) -> None:
+        self._store = store
+        self._extracts = extracts
+        self._signer = signer
+        self._public_pem = public_pem
+        self._trusted = trusted
+        self._clock = clock
+        self._work = work
+        self._attached = attached
+
+    async def run(self, lease: Lease) -> None:
+        """Make the export `lease.job.subject`, sign it, put it on record."""
+        export = await lease.read(lambda tx: tx.exports.get(lease.job.subject))
+        if export is None:
+            raise StageFailed("no-export", "The export of this job is not in the catalogue.", final=True)
+        if export.made is not None or export.gone_at is not None:
+            await lease.finish(lambda _tx: None)
+            return
+        head = await self._extracts.head_with(export.event_id)
+        keys = tuple(export_key(export.id, lease.job.fence, name) for name in _OBJECTS)
+        now = self._clock.now()
+        async with self._workdir() as workdir:
+            small = workdir / "files"
+            with small.open("xb") as file:
+                bag = BagWriter(file, keys[0])
+                await self._fill(lease, export, head, bag, now)
+                about = _bag_info(export, now)
+                files, digest = await asyncio.to_thread(bag.finish, export.name, about)
+            plan = Plan(export.name, now, files)
+            (workdir / "plan").write_bytes(plan.encode())
+            await self._store.put_rendition(keys[0], small)
+            await self._store.put_rendition(keys[1], workdir / "plan")
+        made = await self._sealed(export, plan, keys, digest, new_id(now))
+
+        def complete(tx: Transaction) -> None:
+            tx.exports.made(export.id, made)
+            tx.events.append(
+                EventDraft(
+                    EventType.EXPORT_MADE,
+                    export.agent_id,
+                    now,
+                    _subjects(export),
+                    digests={"sha256": digest},
+                    detail={
+                        "profile": export.wanted.profile.value,
+                        "files": made.files,
+                        "size": made.size,
+                        "authority": made.authority,
+                    },
+                    id=made.event_id,
+                )
+            )
+
+        try:
+            await lease.finish(complete)
+        except CustosError:
+            await self._discard(export, [lease.job.fence])
+            raise
+        # Attempts that died before: nobody refers to what they left.
+        await self._discard(export, range(1, lease.job.fence))
+
+    async def _discard(self, export: Export, attempts: Iterable[int]) -> None:
+        for attempt in attempts:
+            for name in _OBJECTS:
+                await self._store.discard_rendition(export_key(export.id, attempt, name))
+
+    async def _fill(
+        self, lease: Lease, export: Export, head: LogHead | None, bag: BagWriter, now: datetime
+    ) -> None:
+        found = _Gathered()
+        for number, item_id in enumerate(export.items):
+            await self._add_item(lease, export, item_id, head, bag, found)
+            lease.progress(950 * (number + 1) // len(export.items))
+        if head is not None:
+            dated = await self._extracts.dated(_ingestions(found.proofs), head)
+            for path, data in _log_files(head, self._extracts.key(head), dated).items():
+                bag.add(path, data)
+        names = await self._names(lease, export, found)
+        case = await self._case(lease, export, bag, found)
+        found.segments = missing_segments([one.item for one in found.files])
+        document = export_document(
+            export,
+            at=now,
+            time_source=self._clock.source(),
+            head=head,
+            files=found.files,
+            proofs=found.proofs,
+            withheld=len(found.withheld),
+            disposed=found.disposed,
+            segments=found.segments,
+        )
+        await asyncio.to_thread(self._add_documents, bag, document, found, names, case)
+        shown: dict[str, str | None] = {"checkpoint": None, "key": None}
+        if head is not None:
+            shown = {"checkpoint": head.checkpoint, "key": self._extracts.key(head)}
+        told = {"export": document, "agents": dict(names), "case": case, "withheld": found.withheld}
+        bag.add("viewer/data/export.js", _script("custosExport", told | shown))
+
+    def _add_documents(
+        self,
+        bag: BagWriter,
+        document: Mapping[str, Json],
+        found: _Gathered,
+        names: Mapping[str, str],
+        case: Mapping[str, Any] | None,
+    ) -> None:
+        bag.add("custody/export.json", canonical(document))
+        bag.add("custody/withheld.json", canonical({"withheld": found.withheld}))
+        bag.add("custody/signing-key.pub.pem", self._public_pem)
+        bag.add("metadata/agents.json", _json(dict(names)))
+        bag.add("metadata/premis.xml", premis(found.files, found.proofs, names))
+        bag.add("metadata/case-uco.jsonld", _json(case_uco(document, found.files, found.proofs)))
+        for path, data in certifications(document, found.files, case).items():
+            bag.add(path, data)
+        for path, data in self._attached.items():
+            bag.add(path, data)
+
+    async def _add_item(
+        self,
+        lease: Lease,
+        export: Export,
+        item_id: str,
+        head: LogHead | None,
+        bag: BagWriter,
+        found: _Gathered,
+    ) -> None:
+        def look(tx: Transaction) -> tuple[Item, ItemFile, Sequence[StoredReceipt]]:
+            item = tx.items.get(item_id)
+            assert item is not None
+            made = tx.items.renditions(item_id)
+            stated = tx.dossier.stated([item_id]).get(item_id)
+            file = ItemFile(item, (), tx.items.description(item_id), stated, made)
+            return item, file, tx.uploads.receipts_of_item(item_id)
+
+        item, file, receipts = await lease.read(look)
+        if item.disposed_at is not None:
+            found.disposed.append(item)
+            return
+        sent = await self._add_contents(export, file, bag, found)
+        file = ItemFile(item, sent, file.description, file.stated, file.renditions)
+        found.files.append(file)
+        document = item_document(file)
+        bag.add(f"metadata/items/{item_id}.json", _json(document))
+        bag.add(f"custody/manifests/{item_id}.json", await self._read(manifest_key(item.key)))
+        for receipt in _newest(receipts):
+            bag.add(f"custody/receipts/{receipt.upload_id}.jws", receipt.jws.encode())
+        proven: Mapping[str, Json] | None = None
+        if head is not None:
+            proof, withheld = await asyncio.to_thread(
+                disclosed, await self._extracts.of_item(item_id, head), export.wanted.profile
+            )
+            found.proofs[item_id] = proof
+            found.withheld += withheld
+            proven = as_json(proof)
+            bag.add(f"custody/proofs/{item_id}.json", await asyncio.to_thread(canonical, proven))
+        told = {"item": item_id, "document": document, "proof": proven}
+        bag.add(f"viewer/data/{item_id}.js", await asyncio.to_thread(_script, "custosItem", told))
+
+    async def _add_contents(
+        self, export: Export, file: ItemFile, bag: BagWriter, found: _Gathered
+    ) -> list[Sent]:
+        item, sent = file.item, list[Sent]()
+        if export.wanted.originals:
+            sums = _proven_sums(item) or await self._sums(item.key, item.sha256)
+            bag.refer(original_path(item), item.key, sums)
+            sent.append(Sent(original_path(item), "original", item.media_type, item.size, item.sha256))
+        else:
+            found.withheld.append(withheld_original(item))
+        for one in _chosen(file.renditions, export.wanted.renditions):
+            bag.refer(rendition_path(one), one.key, await self._sums(one.key, one.sha256))
+            sent.append(Sent(rendition_path(one), one.kind, one.media_type, one.size, one.sha256))
+        return sent
+
+    async def _case(
+        self, lease: Lease, export: Export, bag: BagWriter, found: _Gathered
+    ) -> Mapping[str, Any] | None:
+        if export.matter is not Matter.CASE:
+            return None
+
+        def look(tx: Transaction) -> CaseFile:
+            case = tx.cases.get(export.subject_id)
+            assert case is not None
+            return CaseFile(case, tx.dossier.notes([case.id]))
+
+        told, withheld = case_document(await lease.read(look), export.wanted.profile)
+        found.withheld += withheld
+        bag.add("metadata/case.json", _json(told))
+        return told
+
+    async def _names(self, lease: Lease, export: Export, found: _Gathered) -> Mapping[str, str]:
+        acted = await asyncio.to_thread(agents_in, list(found.proofs.values()))
+        if Told.ACCESS not in DISCLOSED[export.wanted.profile]:
+            found.withheld.append({"what": "names", "count": len(acted), "why": "profile"})
+            return {}
+        return await lease.read(lambda tx: tx.agents.names(acted))
+
+    async def _read(self, key: str) -> bytes:
+        async with self._store.open(key) as file:
+            return await asyncio.to_thread(file.read)
+
+    async def _sums(self, key: str, sha256: str) -> Sums:
+        try:
+            async with self._store.open(key) as file:
+                found = await asyncio.to_thread(sums_from, file)
+        except NotStored as error:
+            raise StageFailed("not-stored", "Something that belongs to it is not in the store.") from error
+        if found.sha256 != sha256:
+            raise StageFailed(
+                "stored-otherwise",
+                "Something that belongs to it is not stored as it came in; nothing is exported. Look at the "
+                "alarms, and at the store's disk.",
+                final=True,
+            )
+        return found
+
+    async def _sealed(
+        self, export: Export, plan: Plan, keys: tuple[str, ...], digest: str, event_id: str
+    ) -> MadeExport:
+        payload = encode_seal(export, at=plan.at, tag_digest=digest, time_source=self._clock.source())
+        statement = self._signer.sign_statement(payload)
+        token = authority = None
+        if self._trusted is not None:
+            try:
+                time = await self._trusted.stamp(statement.encode())
+                token, authority = time.token, time.authority
+            except CustosError as error:
+                # What an archivist has to hand over today is not kept waiting: that it has no token is said.
+                _log.warning("the export %s is not stamped: %s", export.id, error)
+        layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
+        return MadeExport(
+            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id
+        )
+
+    @asynccontextmanager
+    async def _workdir(self) -> AsyncIterator[Path]:
+        path = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._work))
+        try:
+            yield path
+        finally:
+            await asyncio.to_thread(partial(shutil.rmtree, path))
+
+
+def _subjects(export: Export) -> tuple[Subject, ...]:
+    about = [Subject("export", export.id), *(Subject("item", item_id) for item_id in export.items)]
+    return (*about, Subject("case", export.subject_id)) if export.matter is Matter.CASE else tuple(about)
+
+
+def _bag_info(export: Export, at: datetime) -> dict[str, str]:
+    return {
+        "Source-Organization": export.unit,
+        "External-Identifier": export.id,
+        "External-Description": f"Custos export of {export.matter.value} {export.subject_id}, "
+        f"profile {export.wanted.profile.value}",
+        "Bagging-Date": f"{at:%Y-%m-%d}",
+        "Bag-Software-Agent": "Custos",
+    }
+
+
+def _proven_sums(item: Item) -> Sums | None:
+    """What the read-back found; None where there was none yet."""
+    found = item.read_back
+    if found is None or found["sha256"] != item.sha256:
+        return None
+    return Sums(item.size, item.crc32, item.sha256, str(found["sha512"]), str(found["sm3"]))
+
+
+def _chosen(made: Sequence[Rendition], kinds: Sequence[str]) -> list[Rendition]:
+    return sorted((one for one in made if one.kind in kinds), key=lambda one: one.kind)
+
+
+def _newest(receipts: Sequence[StoredReceipt]) -> list[StoredReceipt]:
+    """One for each upload: the completed one, if there is."""
+    found: dict[str, StoredReceipt] = {}
+    for receipt in receipts:
+        if receipt.completed or receipt.upload_id not in found:
+            found[receipt.upload_id] = receipt
+    return list(found.values())
+
+
+def _ingestions(proofs: Mapping[str, ItemProof]) -> list[int]:
+    """The leaf with which each item's chain begins, by its number in the log."""
+    return [
+        int(one.events[0].proof.split("\n")[1].removeprefix("index "))
+        for one in proofs.values()
+        if one.events
+    ]
+
+
+def _log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:
+    found = {"custody/checkpoint": head.checkpoint.encode(), "custody/log-key.txt": f"{key}\n".encode()}
+    for one in dated:
+        size = one.stamp.size
+        found[f"custody/stamps/{size}.checkpoint"] = one.stamp.checkpoint.encode()
+        found[f"custody/stamps/{size}.tsr"] = one.stamp.token
+        found[f"custody/stamps/{size}.json"] = canonical(
+            {
+                "v": "custos/stamp/1",
+                "authority": one.stamp.authority,
+                "at": to_text(one.stamp.at),
+                "old": size,
+                "new": head.published,
+                "consistency": [made.hex() for made in one.consistency],
+            }
+        )
+    return found
+
+
+def _json(value: Any) -> bytes:
+    """For reading: descriptions hold floats of tools, for which there is no canonical form."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _script(function: str, value: Any) -> bytes:
+    """A document that a page opened from a disk can load: browsers let it read no file."""
+    # `</script>` and U+2028 inside a string would end the script or the line.
+    text = json.dumps(value, ensure_ascii=True, sort_keys=True).replace("</", "<\\/")
+    return f"{function}({text});\n".encode()
