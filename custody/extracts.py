@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from custody.notes import ED25519, VerifierKey
-from custody.proofs import consistency_hashes, proven
+from custody.proofs import consistency_hashes, head_shown, proven
+from evidence.errors import Unavailable
 from evidence.exports import MOST_EVENTS
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import DatedHead
@@ -21,18 +22,30 @@ _BETWEEN_LOOKS = 0.25
 class LogExtracts:
     """`evidence.ports.exports.LogExtracts` over the catalogue."""
 
-    def __init__(self, catalogue: Catalogue, public: bytes) -> None:
+    def __init__(self, catalogue: Catalogue, public: bytes, *, witnessed: bool) -> None:
+        """`witnessed`: enough witnesses are configured for heads to be waited for that they cosigned."""
         self._catalogue = catalogue
         self._public = public
+        self._witnessed = witnessed
 
-    async def head_with(self, event_id: str) -> LogHead | None:
+    async def head_with(self, event_id: str) -> LogHead:
         """See the port."""
+        head: LogHead | None = None
+        place: int | None = None
         for _ in range(_LOOKS):
-            head, place = await self._catalogue.read(lambda tx: (tx.log.head(), tx.log.place_of(event_id)))
-            if head is not None and place is not None and place < head.published:
-                return head
+            head, cosigned, place = await self._catalogue.read(lambda tx: _found(tx, event_id))
+            wanted = cosigned if self._witnessed else head
+            if wanted is not None and place is not None and place < wanted.published:
+                return wanted
             await asyncio.sleep(_BETWEEN_LOOKS)
-        return head if head is not None and head.published else None
+        if head is None or place is None or place >= head.published:
+            raise Unavailable(
+                "log-behind",
+                "The custody log does not go on, and an export without it would prove nothing. Look at the "
+                "alarms; the export is tried again.",
+            )
+        # Witnesses that are away hold up no archivist; the checkpoint says who has signed it.
+        return head
 
     def key(self, head: LogHead) -> str:
         """See the port."""
@@ -55,3 +68,8 @@ class LogExtracts:
             ]
 
         return await self._catalogue.read(look)
+
+
+def _found(tx: Transaction, event_id: str) -> tuple[LogHead | None, LogHead | None, int | None]:
+    """The head, the newest that is witnessed, and the event's place."""
+    return tx.log.head(), head_shown(tx, witnessed=True), tx.log.place_of(event_id)

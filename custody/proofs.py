@@ -94,7 +94,7 @@ class Proofs:
         """
 
         def prove(tx: Transaction) -> tuple[str, ProvenEvent] | None:
-            head = _shown(tx, witnessed=witnessed)
+            head = head_shown(tx, witnessed=witnessed)
             place = tx.log.place_of(event_id)
             if head is None or place is None or place >= head.published:
                 return None
@@ -122,7 +122,7 @@ class Proofs:
         )
 
         def prove(tx: Transaction) -> ItemProof:
-            head = _shown(tx, witnessed=witnessed) or LogHead("", 0, (), 0, "")
+            head = head_shown(tx, witnessed=witnessed) or LogHead("", 0, (), 0, "")
             key = str(self._key(head)) if head.published else ""
             return proven(tx, item_id, head, key, MOST_PROOFS)
 
@@ -138,7 +138,7 @@ class Proofs:
         return VerifierKey(head.origin, ED25519, self._public)
 
 
-def _shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:
+def head_shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:
     """The head to which proofs lead: what is published, or as far as it is witnessed."""
     head = tx.log.head()
     if not witnessed or head is None:

@@ -167,7 +167,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.CLIP: ClipStage(store, tools, clock, settings.work_directory),
             Stage.EXPORT: ExportStage(
                 store,
-                LogExtracts(catalogue, signer.note_key),
+                LogExtracts(catalogue, signer.note_key, witnessed=bool(settings.custody.witnesses)),
                 signer,
                 signer.public_pem,
                 ConfiguredTime(authorities) if (authorities := settings.custody.time_authorities) else None,

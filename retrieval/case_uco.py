@@ -29,7 +29,7 @@ def case_uco(
     document: Mapping[str, Json], files: Sequence[ItemFile], proofs: Mapping[str, ItemProof]
 ) -> dict[str, Any]:
     """The bundle: each file that is sent with its hash, what it derives from, and the acts that made it."""
-    made = [part for file in files for part in _of_file(file, proofs.get(file.item.id))]
+    made = [part for file in files for part in _of_file(file, proofs[file.item.id])]
     bundle = {
         "@id": _named(str(document["export"]), "bundle"),
         "@type": "uco-core:Bundle",
@@ -47,7 +47,7 @@ def _typed(kind: str, value: str) -> dict[str, str]:
     return {"@type": kind, "@value": value}
 
 
-def _of_file(file: ItemFile, proof: ItemProof | None) -> Iterator[dict[str, Any]]:
+def _of_file(file: ItemFile, proof: ItemProof) -> Iterator[dict[str, Any]]:
     item = file.item
     sent = [one for one in file.sent if one.kind == "original"]
     for one in file.sent:
@@ -99,8 +99,8 @@ def _observable(file: ItemFile, sent: Sent) -> dict[str, Any]:
     }
 
 
-def _acts(file: ItemFile, proof: ItemProof | None) -> Iterator[dict[str, Any]]:
-    for event in () if proof is None else (json.loads(one.leaf)["event"] for one in proof.events):
+def _acts(file: ItemFile, proof: ItemProof) -> Iterator[dict[str, Any]]:
+    for event in (json.loads(one.leaf)["event"] for one in proof.events):
         if event["type"] not in _ACTS:
             continue
         act: dict[str, Any] = {

@@ -21,25 +21,14 @@ from retrieval.export_documents import ItemFile
 
 _PAGES = Path(__file__).parent / "templates"
 _OPEN = '<span class="open">&nbsp;</span>'
-#: What is said of the log's head, with and without one.
-_HEADS = {
-    "en": (
-        "The system keeps an append-only log; its head when the export was made is the signed checkpoint "
-        "<code>custody/checkpoint</code> of {} entries.",
-        "No log had been published when the export was made.",
-    ),
-    "zh": (
-        "系统保存只可追加的日志，导出时的日志状态见已签名的检查点 "
-        "<code>custody/checkpoint</code>（共 {} 条）。",
-        "导出时日志尚未发布检查点。",
-    ),
-}
 
 
 def certifications(
     document: Mapping[str, Json], files: Sequence[ItemFile], case: Mapping[str, Any] | None
 ) -> dict[str, bytes]:
     """The templates by their paths in the bag."""
+    log = document["log"]
+    assert isinstance(log, Mapping)
     matter = str(document["subject"]) if case is None else str(case["number"])
     known = {
         "matter": escape(matter),
@@ -48,14 +37,12 @@ def certifications(
         "time_source": escape(str(document["time_source"])),
         "rows": "\n".join(_row(file) for file in files),
         "open": _OPEN,
+        "size": escape(str(log["size"])),
     }
-    log = document["log"]
-    found = {}
-    for language, (with_head, without) in _HEADS.items():
-        head = with_head.format(escape(str(log["size"]))) if isinstance(log, Mapping) else without
-        text = _page(language).substitute(known, head=head)
-        found[f"certification-template.{language}.html"] = text.encode()
-    return found
+    return {
+        f"certification-template.{language}.html": _page(language).substitute(known).encode()
+        for language in ("en", "zh")
+    }
 
 
 @cache

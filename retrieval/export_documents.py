@@ -178,7 +178,7 @@ def export_document(
     *,
     at: datetime,
     time_source: str,
-    head: LogHead | None,
+    head: LogHead,
     files: Sequence[ItemFile],
     proofs: Mapping[str, ItemProof],
     withheld: int,
@@ -196,7 +196,7 @@ def export_document(
             "sha256": item.sha256,
             "original": original,
             "renditions": [one.path for one in file.sent if one.kind != "original"],
-            "events": _events_line(proofs[item.id]) if item.id in proofs else None,
+            "events": _events_line(proofs[item.id]),
         }
         items.append(line)
     originals = sum(line["original"] is not None for line in items if isinstance(line, dict))
@@ -211,7 +211,7 @@ def export_document(
         "event": export.event_id,
         "made_at": to_text(at),
         "time_source": time_source,
-        "log": None if head is None else {"origin": head.origin, "size": head.published},
+        "log": {"origin": head.origin, "size": head.published},
         "items": items,
         "counts": {
             "held": len(files) + len(disposed),

@@ -154,17 +154,15 @@ class ExportStage:
             for name in _OBJECTS:
                 await self._store.discard_rendition(export_key(export.id, attempt, name))
 
-    async def _fill(
-        self, lease: Lease, export: Export, head: LogHead | None, bag: BagWriter, now: datetime
-    ) -> None:
+    async def _fill(self, lease: Lease, export: Export, head: LogHead, bag: BagWriter, now: datetime) -> None:
         found = _Gathered()
         for number, item_id in enumerate(export.items):
             await self._add_item(lease, export, item_id, head, bag, found)
             lease.progress(950 * (number + 1) // len(export.items))
-        if head is not None:
-            dated = await self._extracts.dated(_ingestions(found.proofs), head)
-            for path, data in _log_files(head, self._extracts.key(head), dated).items():
-                bag.add(path, data)
+        key = self._extracts.key(head)
+        dated = await self._extracts.dated(_ingestions(found.proofs), head)
+        for path, data in _log_files(head, key, dated).items():
+            bag.add(path, data)
         names = await self._names(lease, export, found)
         case = await self._case(lease, export, bag, found)
         found.segments = missing_segments([one.item for one in found.files])
@@ -180,11 +178,15 @@ class ExportStage:
             segments=found.segments,
         )
         await asyncio.to_thread(self._add_documents, bag, document, found, names, case)
-        shown: dict[str, str | None] = {"checkpoint": None, "key": None}
-        if head is not None:
-            shown = {"checkpoint": head.checkpoint, "key": self._extracts.key(head)}
-        told = {"export": document, "agents": dict(names), "case": case, "withheld": found.withheld}
-        bag.add("viewer/data/export.js", _script("custosExport", told | shown))
+        told = {
+            "export": document,
+            "agents": dict(names),
+            "case": case,
+            "withheld": found.withheld,
+            "checkpoint": head.checkpoint,
+            "key": key,
+        }
+        bag.add("viewer/data/export.js", _script("custosExport", told))
 
     def _add_documents(
         self,
@@ -210,7 +212,7 @@ class ExportStage:
         lease: Lease,
         export: Export,
         item_id: str,
-        head: LogHead | None,
+        head: LogHead,
         bag: BagWriter,
         found: _Gathered,
     ) -> None:
@@ -234,15 +236,13 @@ class ExportStage:
         bag.add(f"custody/manifests/{item_id}.json", await self._read(manifest_key(item.key)))
         for receipt in _newest(receipts):
             bag.add(f"custody/receipts/{receipt.upload_id}.jws", receipt.jws.encode())
-        proven: Mapping[str, Json] | None = None
-        if head is not None:
-            proof, withheld = await asyncio.to_thread(
-                disclosed, await self._extracts.of_item(item_id, head), export.wanted.profile
-            )
-            found.proofs[item_id] = proof
-            found.withheld += withheld
-            proven = as_json(proof)
-            bag.add(f"custody/proofs/{item_id}.json", await asyncio.to_thread(canonical, proven))
+        proof, withheld = await asyncio.to_thread(
+            disclosed, await self._extracts.of_item(item_id, head), export.wanted.profile
+        )
+        found.proofs[item_id] = proof
+        found.withheld += withheld
+        proven = as_json(proof)
+        bag.add(f"custody/proofs/{item_id}.json", await asyncio.to_thread(canonical, proven))
         told = {"item": item_id, "document": document, "proof": proven}
         bag.add(f"viewer/data/{item_id}.js", await asyncio.to_thread(_script, "custosItem", told))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from clients.demo import accountability, fixity, media, playing, recordings
+from clients.demo import accountability, exporting, fixity, media, playing, recordings
 from clients.demo.caller import Caller, caller
 from clients.demo.concurrently import all_of
 from clients.demo.console import Console, shortened, table
@@ -43,6 +43,7 @@ class _Demonstration:
         self._people = {
             "station": account("dock-01", "采集站一号", "station", UNIT),
             "reviewer": account("zhang", "张审核", "reviewer", UNIT),
+            "archivist": account("chen", "陈档案", "archivist", UNIT),
             "auditor": account("zhao", "赵审计", "auditor", "市局审计处"),
             "stranger": account("wang", "王警官", "officer", "交通执法二大队"),
         }
@@ -71,7 +72,7 @@ class _Demonstration:
 
     async def _story(self, custos: Custos) -> None:
         console, people, sent = self._console, self._people, self._sent
-        console.step("Registering a station and three people")
+        console.step("Registering a station and four people")
         await all_of(map(custos.register, people.values()))
         for one in people.values():
             console.say(f"  {one.username}: {one.name}, {one.role}, {one.unit}")
@@ -110,6 +111,9 @@ class _Demonstration:
             checks.expect(len(playable) == len(ways), "everything that was made or brought can be played")
         if known:
             await self._access(stack, custos, reviewer, reader, (playable or known)[0])
+            archivist, _ = await self._signed_in(stack, custos, "archivist")
+            place = custos.data / "demo" / "export"
+            await exporting.take_away(console, checks, archivist, [item["id"] for _, item in known], place)
         self._summary(ways, items, watch)
 
     async def _access(

@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="custos-verify", description="Checks an export of Custos offline. 离线核验 Custos 导出包。"
     )
     parser.add_argument("export", type=Path, help="the ZIP, or the directory that it was unpacked to")
-    parser.add_argument("--key", required=True, help="the log's key, from a source other than the export")
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--key", help="the log's key, from a source other than the export")
+    whose.add_argument("--policy", type=Path, help="a policy: the log's key, and witnesses who have to agree")
     parser.add_argument("--seal", type=Path, help="the seal (default: EXPORT.seal.json, if it is there)")
     parser.add_argument("--root", type=Path, action="append", default=[], help="a time authority's root, PEM")
     parser.add_argument("--json", action="store_true", help="say it for programs")
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from clients.verifier.export import verify_export
         from clients.verifier.heads import pinned
+        from clients.verifier.policy import Trust, parse_policy
         from clients.verifier.receipt import NotVerified
     except ImportError as error:
         print(f"{error.name} is needed: python3 -m pip install cryptography rfc3161-client", file=sys.stderr)
@@ -36,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         said = None if seal is None else json.loads(seal.read_text(encoding="utf-8"))
         roots = [path.read_bytes() for path in asked.root]
-        given = Path(asked.key)
-        key = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
-        steps = verify_export(asked.export, key, said, roots, _progress)
+        trust: Trust
+        if asked.policy:
+            trust = parse_policy(asked.policy.read_bytes())
+        else:
+            given = Path(asked.key)
+            trust = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
+        steps = verify_export(asked.export, trust, said, roots, _progress)
     except (OSError, ValueError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

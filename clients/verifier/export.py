@@ -15,6 +15,7 @@ from clients.verifier.bag import Bag, opened, verified_bag
 from clients.verifier.consistency import verify_beginning
 from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
+from clients.verifier.policy import Trust, head_step, trusted_head
 from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
 from clients.verifier.stamps import token_time
 
@@ -27,43 +28,41 @@ _LEAF = (b',"event":', b',"v":"custos/leaf/1"}')
 
 def verify_export(
     path: Path,
-    key: PinnedKey,
+    trust: Trust,
     seal: Mapping[str, Any] | None = None,
     roots: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Step]:
     """What the export at `path` (a ZIP, or unpacked) proves; raises NotVerified with the first thing wrong.
 
+    `trust` is the log's key, or a policy whose quorum of witnesses has to have cosigned the export's head;
     `seal` is what was kept beside it, `roots` are certificates (PEM) of the time authorities that are
     trusted. Raises OSError.
     """
     with opened(path) as source:
         bag = verified_bag(source, progress)
         try:
-            return _steps(bag, key, seal, roots)
+            return _steps(bag, trust, seal, roots)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise NotVerified("a document of the export is not of the form that its version has") from error
 
 
-def _steps(bag: Bag, key: PinnedKey, seal: Mapping[str, Any] | None, roots: Sequence[bytes]) -> list[Step]:
+def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequence[bytes]) -> list[Step]:
     steps = list(bag.steps)
+    note = (
+        bag.read("custody/checkpoint").decode("utf-8", "replace")
+        if "custody/checkpoint" in bag.digests
+        else ""
+    )
+    key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
     said = json.loads(bag.read("custody/export.json"))
     if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
         raise NotVerified("custody/export.json is not of version 1")
     steps.append(_seal(bag, said, key, seal, roots))
-    if said["log"] is None:
-        raise NotVerified("the export was made before the log had a head: it proves no history")
-    note = bag.read("custody/checkpoint").decode("utf-8", "replace")
-    head = verified_head(note, key)
+    head = trusted_head(note, trust)
     if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):
         raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
-    steps.append(
-        Step(
-            "head of the log",
-            f"{head.origin} signed a tree of {head.size} leaves",
-            "whether others were shown the same head: compare checkpoints",
-        )
-    )
+    steps.append(head_step(head, trust))
     steps += _items(bag, said, note, key)
     steps.append(_withheld(bag, said))
     steps.append(_stamps(bag, head, key, roots))
@@ -124,7 +123,10 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             raise NotVerified(f"custody/proofs/{item}.json is of another item")
         if any(proof_parts(one["proof"], item)[2] != note for one in document["events"]):
             raise NotVerified(f"custody/proofs/{item}.json leads to another head than custody/checkpoint")
-        verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+        try:
+            verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+        except NotVerified as error:
+            raise NotVerified(f"item {item}: {error}") from error
         told = [json.loads(one["leaf"]) for one in document["events"]]
         _chain(said, line, document, told)
         _contents(bag, line, told)

@@ -43,10 +43,9 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             "--key",
             help="the log's key as name+id+key, or a file that holds it (default: this installation's)",
         )
+        add_policy(parser)
         parser.add_argument("--json", action="store_true", help="say it for programs")
         parser.set_defaults(run=run)
-    for parser in (log, proofs):
-        add_policy(parser)
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -112,11 +111,12 @@ def verify_export(arguments: argparse.Namespace) -> int:
     seal = arguments.seal or (beside if beside.is_file() else None)
     try:
         # What is checked away from any installation needs no settings: the key is given then.
-        installed = arguments.root or (() if arguments.key else _own_roots(arguments))
+        given = arguments.key or arguments.policy
+        installed = arguments.root or (() if given else _own_roots(arguments))
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
-        directory = None if arguments.key else load_settings(arguments.config).store / _LOG
-        steps = check(arguments.export, _key(arguments, directory), said, roots, _progress_bytes)
+        directory = None if given else load_settings(arguments.config).store / _LOG
+        steps = check(arguments.export, _trust(arguments, directory), said, roots, _progress_bytes)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -49,8 +49,12 @@ class Exports(Protocol):
 class LogExtracts(Protocol):
     """Proofs to one head of the custody log."""
 
-    async def head_with(self, event_id: str) -> LogHead | None:
-        """The published head, once that event is in it; after ten seconds the one there is, None for none."""
+    async def head_with(self, event_id: str) -> LogHead:
+        """A head that has that event, cosigned where witnesses are configured.
+
+        After ten seconds the published one as it is, if it has the event; else raises
+        Unavailable("log-behind").
+        """
         ...
 
     def key(self, head: LogHead) -> str:

@@ -137,6 +137,10 @@ class CustodyLog(Protocol):
         """The largest trees first."""
         ...
 
+    def first_stamp_of(self, number: int) -> Stamp | None:
+        """The stamp of the smallest tree that holds the leaf of that number."""
+        ...
+
     def witnesses(self) -> Mapping[str, WitnessState]:
         """Every witness that was ever asked, by its key."""
         ...
@@ -151,10 +155,6 @@ class CustodyLog(Protocol):
 
     def keep_witnessed(self, found: Witnessed) -> None:
         """Put it in the place of the one before."""
-        ...
-
-    def first_stamp_of(self, number: int) -> Stamp | None:
-        """The stamp of the smallest tree that holds the leaf of that number."""
         ...
 
     def entries(self, begin: int, end: int) -> Sequence[bytes]:
