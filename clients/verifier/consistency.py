@@ -21,9 +21,18 @@ def verify_beginning(old: Head, new: Head, path: Sequence[bytes], where: str) ->
         return
     # A perfect smaller tree stands in the larger one as it is: its root begins the proof, and is left out.
     hashes = [old.root, *path] if old.size & (old.size - 1) == 0 else list(path)
+    if roots_shown(old.size, new.size, hashes, where) != (old.root, new.root):
+        raise NotVerified(f"{where}: the larger tree does not begin with the smaller one, a fork")
+
+
+def roots_shown(old: int, new: int, hashes: Sequence[bytes], where: str) -> tuple[bytes, bytes]:
+    """The roots of the first `old` and of all `new` leaves to which the hashes lead; raises NotVerified.
+
+    Where `old` is a power of two the first of them is taken for the smaller root.
+    """
     if not hashes:
         raise NotVerified(f"{where}: the proof is too short")
-    place, last = old.size - 1, new.size - 1
+    place, last = old - 1, new - 1
     while place & 1:
         place, last = place >> 1, last >> 1
     before = after = hashes[0]
@@ -37,5 +46,6 @@ def verify_beginning(old: Head, new: Head, path: Sequence[bytes], where: str) ->
         else:
             after = sha256(b"\x01", after, other)
         place, last = place >> 1, last >> 1
-    if last or before != old.root or after != new.root:
-        raise NotVerified(f"{where}: the larger tree does not begin with the smaller one, a fork")
+    if last:
+        raise NotVerified(f"{where}: the proof is too short")
+    return before, after

@@ -1,4 +1,4 @@
-"""Checking that a log has forked, `custos/log-fork/1` (docs/formats/log.md §8), offline, and comparing heads.
+"""Checking that a log has forked, `custos/log-fork/1` (docs/formats/log.md §9), offline, and comparing heads.
 
 Written from the pages of the formats; shares no code with the server.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clients.verifier.heads import Head, PinnedKey, decoded, sha256, verified_head
+from clients.verifier.consistency import roots_shown, verify_beginning
+from clients.verifier.heads import Head, PinnedKey, decoded, verified_head
 from clients.verifier.receipt import NotVerified
 
 
@@ -58,10 +59,13 @@ def require_one_tree(one: str, other: str, proof: Sequence[bytes], key: PinnedKe
         return
     if not smaller.size:
         return
-    if not _is_beginning(smaller, larger, proof):
+    try:
+        verify_beginning(smaller, larger, proof, "the proof between them")
+    except NotVerified as error:
+        # A wrong proof shows nothing, neither one tree nor two.
         raise NotVerified(
             f"it is not shown that the tree of {larger.size} leaves begins with the one of {smaller.size}"
-        )
+        ) from error
 
 
 def _key_of(note: str, keys: Sequence[PinnedKey]) -> PinnedKey:
@@ -72,41 +76,12 @@ def _key_of(note: str, keys: Sequence[PinnedKey]) -> PinnedKey:
     raise NotVerified(f"no key of {origin} is pinned")
 
 
-def _is_beginning(smaller: Head, larger: Head, proof: Sequence[bytes]) -> bool:
-    # RFC 9162 §2.1.4.2: a proof from a full tree leaves out that tree's own root.
-    path = [smaller.root, *proof] if smaller.size & (smaller.size - 1) == 0 else list(proof)
-    return _walked(smaller.size, larger.size, path) == (smaller.root, larger.root)
-
-
 def _begins_with(size: int, larger: Head, proof: Sequence[bytes]) -> bytes:
     """The root of the first `size` leaves of the larger tree; raises NotVerified where none is shown."""
     if size == 0 or size & (size - 1) == 0:
         # Such a proof takes the smaller root as given: it shows none of its own.
         raise NotVerified("between trees of these sizes a proof shows no other beginning")
-    begun, root = _walked(size, larger.size, list(proof))
+    begun, root = roots_shown(size, larger.size, proof, "the fork")
     if root != larger.root:
         raise NotVerified("the proof does not lead to the larger tree")
     return begun
-
-
-def _walked(size: int, larger: int, path: list[bytes]) -> tuple[bytes, bytes]:
-    """Both roots that a consistency proof leads to (RFC 9162 §2.1.4.2); raises NotVerified."""
-    at, last = size - 1, larger - 1
-    while at & 1:
-        at, last = at >> 1, last >> 1
-    if not path:
-        raise NotVerified("the proof is empty")
-    small = large = path[0]
-    for other in path[1:]:
-        if last == 0:
-            raise NotVerified("the proof is longer than the tree is high")
-        if at & 1 or at == last:
-            small, large = sha256(b"\x01", other, small), sha256(b"\x01", other, large)
-            while not at & 1 and at:
-                at, last = at >> 1, last >> 1
-        else:
-            large = sha256(b"\x01", large, other)
-        at, last = at >> 1, last >> 1
-    if last:
-        raise NotVerified("the proof is shorter than the tree is high")
-    return small, large

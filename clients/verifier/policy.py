@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.verifier.heads import (
     Cosigned,
@@ -178,7 +177,7 @@ def only_log_pem(policy: Policy) -> bytes:
     """The key of the policy's only log in PEM, with which receipts are signed too. Raises NotVerified."""
     if len(policy.logs) != 1:
         raise NotVerified("the policy has not one log alone: name the receipt's key with --key")
-    return policy.logs[0].public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return policy.logs[0].pem
 
 
 def trusted_head(note: str, trust: Trust) -> Head:
