@@ -10,6 +10,7 @@ from api.exports import EXPORT_ROUTES
 from api.figures import FIGURE_ROUTES
 from api.log import HEAD, LOG_ROUTES
 from api.recording_routes import RECORDING_ROUTES
+from api.reports import REPORT_ROUTES
 from api.review_routes import REVIEW_ROUTES
 from api.routing import EMPTY, HLS, NUMBER, OCTETS, TUS, Answer, Parameter, Route, derived, header, served
 from api.schemas import (
@@ -188,6 +189,7 @@ ROUTES: tuple[Route, ...] = (
     *EXPORT_ROUTES,
     *FIGURE_ROUTES,
     *RECORDING_ROUTES,
+    *REPORT_ROUTES,
     *REVIEW_ROUTES,
     *CASE_ROUTES,
     Route("GET", "/healthz", upkeep.alive, {200: Answer(Health)}, signed_in=False, tag="upkeep"),

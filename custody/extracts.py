@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import Sequence
 
-from custody.notes import ED25519, VerifierKey
+from custody.notes import (
+    ED25519,
+    VerifierKey,
+    parse_checkpoint,
+    parse_key,
+    parse_note,
+    parse_tlog_proof,
+    require_signed,
+)  # fmt: skip
 from custody.proofs import consistency_hashes, head_shown, proven
+from custody.tree import root_by_inclusion
 from evidence.errors import Unavailable
 from evidence.exports import MOST_EVENTS
+from evidence.leaf import leaf_hash
 from evidence.ports.catalogue import Catalogue, Transaction
-from evidence.ports.exports import DatedHead
+from evidence.ports.exports import Checked, DatedHead
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof
 
@@ -56,6 +68,15 @@ class LogExtracts:
         key = self.key(head)
         return await self._catalogue.read(lambda tx: proven(tx, item_id, head, key, MOST_EVENTS))
 
+    async def head(self) -> LogHead | None:
+        """See the port."""
+        head = await self._catalogue.read(lambda tx: tx.log.head())
+        return None if head is None or not head.published else head
+
+    async def checked(self, proof: ItemProof) -> Checked:
+        """See the port."""
+        return await asyncio.to_thread(_checked, proof)
+
     async def dated(self, numbers: Sequence[int], head: LogHead) -> Sequence[DatedHead]:
         """See the port."""
 
@@ -68,6 +89,30 @@ class LogExtracts:
             ]
 
         return await self._catalogue.read(look)
+
+
+def _checked(proof: ItemProof) -> Checked:
+    key = parse_key(proof.key)
+    note = parse_note(proof.checkpoint)
+    require_signed(note, key)
+    head = parse_checkpoint(note.text)
+    failed, unbroken = 0, True
+    before: tuple[int, str] | None = None
+    for event in proof.events:
+        hashed = leaf_hash(event.leaf)
+        index, hashes, checkpoint = parse_tlog_proof(event.proof)
+        try:
+            holds = root_by_inclusion(index, head.size, hashed, hashes) == head.root
+        except ValueError:
+            holds = False
+        failed += not (holds and checkpoint == proof.checkpoint)
+        chains = json.loads(event.leaf)["chains"]
+        link = next(one for one in chains if one["subject"] == proof.item_id)
+        if before is not None and (link["seq"], link["prev"]) != (before[0] + 1, before[1]):
+            unbroken = False
+        before = (link["seq"], hashed.hex())
+    root = base64.b64encode(head.root).decode()
+    return Checked(head.origin, head.size, root, len(note.signatures) - 1, proof.key, failed, unbroken)
 
 
 def _found(tx: Transaction, event_id: str) -> tuple[LogHead | None, LogHead | None, int | None]:

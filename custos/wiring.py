@@ -59,6 +59,8 @@ from retrieval.playbacks import Playbacks
 from retrieval.reading import Reading
 from retrieval.recordings import Recordings
 from retrieval.recoveries import Recoveries
+from retrieval.report_pdf import PdfWriter
+from retrieval.reports import Reports
 from retrieval.search import Search
 from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
@@ -106,6 +108,7 @@ class Services:
     playbacks: Playbacks
     clips: Clips
     exports: Exports
+    reports: Reports
     reviews: Reviews
     sampling: Sampling
     desk: ViewingDesk
@@ -152,6 +155,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         )
         uploads = Uploads(catalogue, staging, authority, clock, doorbell, limits)
         desk = ViewingDesk(catalogue, clock)
+        extracts = LogExtracts(catalogue, signer.note_key, witnessed=bool(settings.custody.witnesses))
         stages: dict[Stage, StageWork] = {
             Stage.COMMIT: CommitStage(store, staging, signer, clock),
             Stage.READ_BACK: ReadBackStage(store, signer, clock),
@@ -167,7 +171,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.CLIP: ClipStage(store, tools, clock, settings.work_directory),
             Stage.EXPORT: ExportStage(
                 store,
-                LogExtracts(catalogue, signer.note_key, witnessed=bool(settings.custody.witnesses)),
+                extracts,
                 signer,
                 signer.public_pem,
                 ConfiguredTime(authorities) if (authorities := settings.custody.time_authorities) else None,
@@ -213,6 +217,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 playbacks,
                 Clips(catalogue, authority, clock, doorbell),
                 exports,
+                Reports(catalogue, authority, clock, extracts, PdfWriter()),
                 Reviews(catalogue, authority, clock),
                 Sampling(catalogue, authority, clock),
                 desk,

@@ -26,13 +26,14 @@ run | demo | test | bench) ;;
 esac
 
 wanted_packages() {
-    echo ffmpeg libimage-exiftool-perl poppler-utils poppler-data bubblewrap e2fsprogs ca-certificates
+    echo ffmpeg libimage-exiftool-perl poppler-utils poppler-data bubblewrap e2fsprogs ca-certificates \
+        fonts-dejavu-core fonts-droid-fallback
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then echo nodejs npm; fi
     if [[ -z "$(find_python)" ]]; then echo python3 python3-venv; fi
     if [[ "$(find_python)" == /usr/bin/python3 ]]; then echo python3-venv; fi
     case "$MODE" in
-    demo) echo espeak-ng fonts-dejavu-core ;;
-    test) echo espeak-ng fonts-dejavu-core libheif-examples chromium nginx-light openssl \
+    demo) echo espeak-ng ;;
+    test) echo espeak-ng libheif-examples chromium nginx-light openssl \
             unzip p7zip-full ;;
     bench) echo nginx-light curl ;;
     esac

@@ -107,6 +107,7 @@ class EventType(StrEnum):
     RECEIPT_SHOWN = "receipt.shown"
     PROGRESS_SHOWN = "progress.shown"
     HISTORY_SHOWN = "history.shown"
+    REPORT_SHOWN = "report.shown"
     ACCESS_DENIED = "access.denied"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"
@@ -199,6 +200,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.RECEIPT_SHOWN: "dissemination",
     EventType.PROGRESS_SHOWN: "dissemination",
     EventType.HISTORY_SHOWN: "dissemination",
+    EventType.REPORT_SHOWN: "dissemination",
     EventType.ACCESS_DENIED: None,
     EventType.SESSION_OPENED: None,
     EventType.SESSION_CLOSED: None,

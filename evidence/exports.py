@@ -61,6 +61,7 @@ DISCLOSED: Mapping[Profile, frozenset[Told]] = {
 _ACCESS = (
     "viewing.", "list.", "playback.", "watched.", "purpose.", "share.", "access.", "session.", "progress.",
     "history.", "receipt.", "item.shown", "case.shown", "sample.shown", "still.", "export.",
+    "report.",
 )  # fmt: skip
 _DELIBERATION = (
     "note.", "mark.", "review.", "sample.drawn", "clip.", "disposal.", "particulars.", "entry.", "form.",

@@ -20,6 +20,23 @@ class DatedHead:
     consistency: Sequence[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of checking an item's proofs: the head that they lead to, and what does not.
+
+    `root` is in base64; `cosigned` counts the signatures beside the log's own; `failed` the events that do
+    not lead to the root. `unbroken`: each event names the one before it, without a hole.
+    """
+
+    origin: str
+    size: int
+    root: str
+    cosigned: int
+    key: str
+    failed: int
+    unbroken: bool
+
+
 class Exports(Protocol):
     """What was asked for stays; what was made of it goes when it was kept long enough."""
 
@@ -63,6 +80,17 @@ class LogExtracts(Protocol):
 
     async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
         """The item's latest events (at most MOST_EVENTS) in the tree of that head."""
+        ...
+
+    async def head(self) -> LogHead | None:
+        """What is published now; None before the first."""
+        ...
+
+    async def checked(self, proof: ItemProof) -> Checked:
+        """The proof, checked by the key that this server signs with; off the loop.
+
+        Raises ValueError for a head that this server has not signed.
+        """
         ...
 
     async def dated(self, numbers: Sequence[int], head: LogHead) -> Sequence[DatedHead]:

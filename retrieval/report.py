@@ -1,0 +1,129 @@
+"""A whole custody report, of an item or of a case, for `report_html` and `report_pdf` to show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evidence.canonical import Json
+from evidence.cases import Case
+from evidence.exports import Profile
+from evidence.report import Block, Report, Row, Section, Sentence, Table
+from retrieval.report_item import (
+    ItemTold,
+    checked_head,
+    checked_item,
+    facts,
+    item_sections,
+    missing_details,
+    missing_numbers,
+)  # fmt: skip
+from retrieval.report_words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """Who asked for a report, when, by which clock, and the event that says so.
+
+    `profile` is that of the export in which it lies; None of one that somebody reads here.
+    """
+
+    agent_id: str
+    at: datetime
+    time_source: str
+    event_id: str
+    profile: Profile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTold:
+    """A case as a report tells of it: what its reader may see.
+
+    `closed_off`: title, parties, place are withheld. `segments`: numbers that are missing among the items'.
+    """
+
+    case: Case
+    items: Sequence[ItemTold]
+    segments: Sequence[Json] = ()
+    closed_off: bool = False
+
+
+def item_report(words: Words, asked: AskedFor, one: ItemTold) -> Report:
+    """The report of one item."""
+    sections = item_sections(words, one)
+    checked = [*checked_item(words, one), *checked_head(words, one.checked, exported=_in_export(asked))]
+    sections.append(Section(2, f"{len(sections) + 1} {words.say('checked')}", checked))
+    name = one.item.submission.filename
+    return _whole(words, asked, words.say("of-item", name=name), one.item.id, sections)
+
+
+def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
+    """The report of a case: its facts, then each item, then how all of it is checked."""
+    case, items = told.case, told.items
+    # What holds of one item is said at that item; what is wrong with any, where nobody misses it.
+    wrong = [block for one in items for block in checked_item(words, one) if block.loud]
+    sections = [Section(2, words.say("case-facts"), [*wrong, *_case(words, told)])]
+    gone = sum(one.item.disposed_at is not None for one in items)
+    missing: list[Block] = [*missing_numbers(words, told.segments), *missing_details(words, items)]
+    if gone:
+        missing.append(Sentence(words.say("disposed-items", count=gone)))
+    sections.append(Section(2, words.say("missing"), missing or [Sentence(words.say("nothing-missing"))]))
+    for number, one in enumerate(items, 1):
+        name = one.item.submission.filename
+        sections.append(Section(1, words.say("item-of", number=number, count=len(items), name=name)))
+        sections += item_sections(words, one)
+        sections.append(Section(2, words.say("checked"), checked_item(words, one)))
+    checked = next((one.checked for one in items if one.checked is not None), None)
+    sections.append(
+        Section(1, words.say("checked"), checked_head(words, checked, exported=_in_export(asked)))
+    )
+    return _whole(words, asked, words.say("of-case", number=case.number), case.number, sections)
+
+
+def _whole(words: Words, asked: AskedFor, subtitle: str, subject: str, sections: list[Section]) -> Report:
+    rows = [
+        ("asked-by", words.who(asked.agent_id)),
+        ("asked-at", words.stamped(asked.at)),
+        ("time-source", words.one_of("source", asked.time_source)),
+        ("zone", words.say("zone-text", zone=words.zone_name)),
+        ("recorded-as", asked.event_id),
+    ]
+    lead = [Sentence(words.say("lead"))]
+    if asked.profile is not None:
+        rows.insert(0, ("for-profile", words.one_of("profile", asked.profile.value)))
+        lead.append(Sentence(words.say("lead-export")))
+    top = Section(0, words.say("title"), [*lead, facts(words, rows)])
+    foot = words.say("foot", subject=subject, at=words.stamped(asked.at))
+    return Report(words.language, words.say("title"), subtitle, foot, asked.at, [top, *sections])
+
+
+def _case(words: Words, told: CaseTold) -> list[Block]:
+    case = told.case
+    rows = [
+        ("number", case.number),
+        ("unit", case.unit),
+        ("category", words.one_of("category", case.category.value)),
+        ("state", words.one_of("state", case.state.value)),
+        ("opened-at", words.stamped(case.opened_at)),
+    ]
+    if case.closed_at is not None:
+        rows.append(("closed-at", words.stamped(case.closed_at)))
+    if not told.closed_off:
+        rows += [
+            ("case-title", words.stated(case.detail.title)),
+            ("parties", words.stated(words.listed(case.detail.parties))),
+            ("place", words.stated(case.detail.place)),
+        ]
+    blocks: list[Block] = [facts(words, rows)]
+    if not told.items:
+        return [*blocks, Sentence(words.say("no-items"))]
+    head = tuple(map(words.say, ("filename", "size", "sha256")))
+    listed = [
+        Row((one.item.submission.filename, words.size(one.item.size), one.item.sha256)) for one in told.items
+    ]
+    return [*blocks, Sentence(words.say("case-items")), Table(head, (36, 14, 50), listed)]
+
+
+def _in_export(asked: AskedFor) -> bool:
+    return asked.profile is not None

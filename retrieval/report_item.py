@@ -1,0 +1,370 @@
+"""The sections of a custody report about one item, in the order in which a judge reads them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.canonical import Json
+from evidence.cases import Case, Link
+from evidence.items import Item, Rendition
+from evidence.ports.exports import Checked
+from evidence.proofs import ItemProof
+from evidence.ranges import total
+from evidence.report import (
+    SITTING,
+    Block,
+    Facts,
+    Place,
+    Row,
+    Section,
+    Sentence,
+    Sitting,
+    Table,
+    Told,
+    place_of,
+    sittings,
+    told,
+)  # fmt: skip
+from evidence.timekeeping import from_text
+from retrieval.report_events import happened, named, table_of
+from retrieval.report_words import Words, clock, mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTold:
+    """An item as a report tells of it: its row, what was found and made, and its events as far as shown.
+
+    `withheld` are the events whose detail is kept and not shown; `cases` the live links, with their cases.
+    """
+
+    item: Item
+    proof: ItemProof
+    checked: Checked | None
+    description: Mapping[str, Any] | None
+    renditions: Sequence[Rendition]
+    cases: Sequence[tuple[Link, Case]] = ()
+    withheld: frozenset[str] = frozenset()
+
+
+def item_sections(words: Words, told_of: ItemTold) -> list[Section]:
+    """What the item is, then what happened to it; every event in its proof is in exactly one row."""
+    at: dict[Place, list[Told]] = {place: [] for place in Place}
+    for event in told(told_of.proof):
+        at[place_of(event.type)].append(event)
+    sections: list[tuple[str, list[Block]]] = [
+        ("what", _what(words, told_of)),
+        ("came", _came(words, told_of, at[Place.CAME])),
+        ("lay", _lay(words, told_of, at[Place.LAY])),
+        ("made", _made(words, told_of, at[Place.MADE])),
+        ("noted", [*table_of(words, at[Place.NOTED], told_of.withheld)]),
+        ("seen", _seen(words, told_of, at)),
+        ("missing", _missing(words, told_of, at)),
+    ]
+    return [
+        Section(2, f"{number} {words.say(key)}", blocks)
+        for number, (key, blocks) in enumerate(((key, blocks) for key, blocks in sections if blocks), 1)
+    ]
+
+
+def _what(words: Words, one: ItemTold) -> list[Block]:
+    item = one.item
+    blocks: list[Block] = []
+    if item.disposed_at is not None:
+        blocks.append(Sentence(words.say("disposed-loud", at=words.stamped(item.disposed_at)), loud=True))
+    linked = [
+        words.say("linked", number=case.number, at=words.when(link.made_at)) for link, case in one.cases
+    ]
+    rows = [
+        ("item", item.id),
+        ("linked-cases", words.listed(linked) or words.say("no-case")),
+        ("unit", item.unit),
+        ("kind", f"{words.one_of('kind', item.kind)} ({item.media_type})"),
+        ("size", words.say("size-text", size=words.size(item.size))),
+        ("sha256", item.sha256),
+    ]
+    if (length := mapping(item.summary).get("duration_ms")) is not None:
+        rows.append(("length", clock(int(length) // 100)))
+    return [*blocks, facts(words, rows)]
+
+
+def _came(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
+    item, said = one.item, one.item.submission
+    segment = None
+    if said.recording is not None:
+        segment = words.say("segment", recording=said.recording, segment=words.stated(said.segment))
+    rows = [
+        ("filename", said.filename),
+        ("sent-by", words.who(item.agent_id)),
+        ("officer", words.stated(said.officer)),
+        ("device", words.stated(said.device)),
+        ("recording", words.stated(segment)),
+        ("medium", f"{words.stated(said.medium)} / {said.method}"),
+        ("received-at", words.stamped(item.committed_at)),
+    ]
+    blocks: list[Block] = [facts(words, rows)]
+    if said.sha256 is None:
+        blocks.append(Sentence(words.say("digest-not-compared")))
+    elif said.sha256 == item.sha256:
+        blocks.append(Sentence(words.say("digest-compared")))
+    else:
+        blocks.append(Sentence(words.say("digest-differs", claimed=said.sha256), loud=True))
+    if item.salvaged is not None:
+        blocks.append(Sentence(words.say("salvaged", reason=item.salvaged), loud=True))
+    return [*blocks, *_clocks(words, one), *table_of(words, events, one.withheld)]
+
+
+def _clocks(words: Words, one: ItemTold) -> list[Block]:
+    found = [
+        (each.source, each.value, each.zone or words.say("no-zone"), words.one_of("marks", each.marks))
+        for each in one.item.submission.times
+    ]
+    for each in mapping(mapping(one.description).get("facts")).get("clocks", ()):
+        zone = words.say("is-utc") if each.get("is_utc") else each.get("zone") or words.say("no-zone")
+        marks = words.one_of("marks", each.get("marks"))
+        found.append((str(each.get("source")), str(each.get("value")), str(zone), marks))
+    if not found:
+        return [Sentence(words.say("no-clocks"))]
+    head = tuple(map(words.say, ("clock-source", "clock-value", "clock-zone", "clock-marks")))
+    return [Sentence(words.say("clocks")), Table(head, (28, 32, 20, 20), [Row(cells) for cells in found])]
+
+
+def _lay(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
+    item, found = one.item, one.item.read_back
+    rows = []
+    if item.disposed_at is None:
+        until = words.say("without-end") if item.keep_until is None else words.stamped(item.keep_until)
+        rows = [
+            ("locked-until", words.say("locked-text", at=words.stamped(item.locked_until))),
+            ("kept-until", until),
+            ("basis", item.keep_basis if item.keep_until is not None else words.say("no-rule")),
+            ("held", words.say("is-held" if item.held else "not-held")),
+        ]
+    if found is None:
+        rows.append(("read-back", words.say("not-read-back")))
+    else:
+        method = words.one_of("method", found["method"])
+        at = words.stamped(from_text(str(found["at"])))
+        rows.append(("read-back", words.say("read-back-text", at=at, method=method)))
+        rows.append(("more-digests", f"{found['sha512']} {found['sm3']}"))
+    return [facts(words, rows), *table_of(words, events, one.withheld)]
+
+
+def _made(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
+    made = [event for event in events if event.type == "rendition.made"]
+    rest = [event for event in events if event.type != "rendition.made"]
+    blocks: list[Block] = [Sentence(words.say("made-lead" if made else "none-made"))]
+    if made:
+        head = tuple(map(words.say, ("when", "made-what", "made-how", "made-digest")))
+        rows = [Row(_made_cells(words, one, event), (event.id,)) for event in made]
+        blocks.append(Table(head, (16, 18, 34, 32), rows))
+    return [*blocks, *table_of(words, rest, one.withheld)]
+
+
+def _made_cells(words: Words, one: ItemTold, event: Told) -> tuple[str, ...]:
+    sha256 = event.digests.get("sha256", "")
+    if event.detail is None:
+        return words.when(event.at), happened(words, event, one.withheld), "", sha256
+    how = mapping(event.detail.get("provenance"))
+    size = words.say("size-text", size=words.size(int(event.detail["size"])))
+    kind = words.kind_of(str(event.detail["kind"]))
+    return words.when(event.at), kind, words.listed(_how(words, how)), f"{size} {sha256}"
+
+
+def _how(words: Words, how: Mapping[str, Any]) -> Iterable[str]:
+    if "tool" in how:
+        yield words.say("by-tool", tool=how["tool"], version=words.stated(how.get("version")))
+    encoded = how.get("encoded")
+    if isinstance(encoded, Mapping):
+        if anew := words.listed(_streams(words, encoded, anew=True)):
+            yield words.say("encoded", streams=anew)
+            if kept := words.listed(_streams(words, encoded, anew=False)):
+                yield words.say("copied-some", streams=kept)
+        else:
+            yield words.say("copied")
+    if hidden := how.get("not_shown"):
+        yield words.say(
+            "not-shown", streams=words.listed(words.say("stream", number=each) for each in hidden)
+        )
+    if streams := how.get("streams"):
+        equal = sum(mapping(each).get("equal") is True for each in streams)
+        yield words.say("equal-streams", equal=equal, count=len(streams))
+    if how.get("errors"):
+        yield words.say("errors", count=how["errors"])
+    if how.get("flaws_in_source"):
+        yield words.say("flaws", count=how["flaws_in_source"])
+
+
+def _streams(words: Words, encoded: Mapping[str, Any], *, anew: bool) -> Iterable[str]:
+    for name, done in encoded.items():
+        if bool(done) is anew:
+            yield words.say(name) if words.knows(name) else str(name)
+
+
+def _seen(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
+    blocks: list[Block] = [Sentence(words.say("seen-lead", minutes=SITTING.seconds // 60))]
+    kinds = {rendition.id: rendition.kind for rendition in one.renditions}
+    kinds |= {
+        str(event.detail["rendition"]): str(event.detail["kind"])
+        for event in at[Place.MADE]
+        if event.type == "rendition.made" and event.detail is not None
+    }
+    exports = {export for event in at[Place.TAKEN] for export in event.subjects.get("export", ())}
+    found = sittings(at[Place.SITTING], one.item.id)
+    if found:
+        head = tuple(map(words.say, ("person", "sitting", "opened", "sent", "watched")))
+        rows = [Row(_sitting(words, one, each, kinds, exports), tuple(each.events)) for each in found]
+        blocks.append(Table(head, (16, 18, 30, 16, 20), rows))
+    else:
+        blocks.append(Sentence(words.say("nobody")))
+    for key, place in (("taken", Place.TAKEN), ("sight", Place.SIGHT)):
+        if at[place]:
+            blocks += [Sentence(words.say(key)), *table_of(words, at[place], one.withheld)]
+    if at[Place.COUNTED]:
+        blocks += [Sentence(words.say("counted")), _counted(words, at[Place.COUNTED])]
+    return blocks
+
+
+def _sitting(
+    words: Words, one: ItemTold, sitting: Sitting, kinds: Mapping[str, str], exports: set[str]
+) -> tuple[str, ...]:
+    opened = [_content(words, one, sitting, name, kinds, exports) for name in sitting.content]
+    purposes = [words.say("for", purpose=purpose) for purpose in sitting.purposes]
+    silent = [words.say("silent", count=sitting.silent)] if sitting.silent else []
+    sent = [words.say("sent-text", size=words.size(sitting.sent))]
+    if sitting.unknown:
+        sent.append(words.say("sent-unknown", count=sitting.unknown))
+    if sitting.open > 0:
+        sent.append(words.say("still-open", count=sitting.open))
+    if sitting.silent and not sitting.content:
+        sent = sent[1:] or [words.stated(None)]
+    length = int(mapping(one.item.summary).get("duration_ms") or 0)
+    if sitting.watched:
+        shown = words.ranges(sitting.watched)
+        watched = words.say("watched-of", ranges=shown, length=clock(length // 100)) if length else shown
+    elif sitting.silent:
+        watched = words.stated(None)
+    else:
+        watched = words.say("told-nothing" if sitting.played else "no-player")
+    return (
+        words.who(sitting.agent),
+        words.say("between-times", first=words.when(sitting.first), last=words.when(sitting.last)),
+        words.listed([*dict.fromkeys(opened), *purposes, *silent]),
+        words.listed(sent),
+        watched,
+    )
+
+
+def _content(
+    words: Words,
+    one: ItemTold,
+    sitting: Sitting,
+    name: str,
+    kinds: Mapping[str, str],
+    exports: set[str],
+) -> str:
+    if name == "original":
+        return words.say("original-whole" if total(sitting.original) == one.item.size else "original")
+    if name in exports:
+        return words.say("an-export")
+    return words.kind_of(kinds[name]) if name in kinds else words.say("gone-copy")
+
+
+def _counted(words: Words, events: list[Told]) -> Table:
+    counted: dict[tuple[str | None, str], list[Told]] = {}
+    for event in events:
+        counted.setdefault((event.agent, event.type), []).append(event)
+    rows = [
+        Row(
+            (
+                words.who(agent),
+                named(words, kind),
+                str(len(found)),
+                words.say("between-times", first=words.when(found[0].at), last=words.when(found[-1].at)),
+            ),
+            tuple(event.id for event in found),
+        )
+        for (agent, kind), found in counted.items()
+    ]
+    head = tuple(map(words.say, ("person", "also", "count", "between")))
+    return Table(head, (22, 32, 8, 38), rows)
+
+
+def _missing(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
+    events = told(one.proof)
+    blocks: list[Block] = [*table_of(words, at[Place.GONE], one.withheld)]
+    blocks += missing_details(words, [one])
+    if events and events[0].number:
+        blocks.append(Sentence(words.say("events-before", count=events[0].number), loud=True))
+    if one.proof.waiting:
+        blocks.append(Sentence(words.say("events-waiting", count=one.proof.waiting)))
+    return blocks or [Sentence(words.say("nothing-missing"))]
+
+
+def missing_details(words: Words, items: Sequence[ItemTold]) -> list[Block]:
+    """How many events have no detail here, by why."""
+    withheld = sum(len(one.withheld) for one in items)
+    absent = sum(event.detail is None for one in items for event in one.proof.events)
+    found = [("details-withheld", withheld), ("details-gone", absent - withheld)]
+    return [Sentence(words.say(key, count=count)) for key, count in found if count]
+
+
+def missing_numbers(words: Words, segments: Sequence[Json]) -> list[Block]:
+    """A sentence for each recording whose numbered segments have holes."""
+    blocks: list[Block] = []
+    for line in segments:
+        one = mapping(line)
+        numbers = [str(first) if first == last else f"{first}–{last}" for first, last in one["segments"]]
+        blocks.append(
+            Sentence(
+                words.say(
+                    "segments",
+                    device=one["device"],
+                    recording=one["recording"],
+                    numbers=words.listed(numbers),
+                )
+            )
+        )
+    return blocks
+
+
+def checked_item(words: Words, one: ItemTold) -> list[Sentence]:
+    """What the server found when it checked the item's events, as its own word."""
+    checked, events = one.checked, told(one.proof)
+    if checked is None:
+        return [Sentence(words.say("not-checked"), loud=True)]
+    if checked.failed:
+        return [Sentence(words.say("checked-wrong", failed=checked.failed, count=len(events)), loud=True)]
+    if not checked.unbroken:
+        return [Sentence(words.say("chain-broken"), loud=True)]
+    if not events:
+        return []
+    first, last = events[0].number, events[-1].number
+    return [Sentence(words.say("checked-text", count=len(events), first=first, last=last))]
+
+
+def checked_head(words: Words, checked: Checked | None, *, exported: bool) -> list[Block]:
+    """The head of the log to which all of it leads, and how anybody checks that."""
+    blocks: list[Block] = []
+    if checked is not None:
+        signed = (
+            words.say("cosigned-text", count=checked.cosigned)
+            if checked.cosigned
+            else words.say("not-cosigned")
+        )
+        rows = [
+            ("origin", checked.origin),
+            ("tree-size", words.size(checked.size)),
+            ("root", checked.root),
+            ("cosigned", signed),
+            ("key", checked.key),
+        ]
+        blocks.append(facts(words, rows))
+    keys = ("how-export" if exported else "how", "not-proven")
+    return [*blocks, *(Sentence(words.say(key)) for key in keys)]
+
+
+def facts(words: Words, rows: Iterable[tuple[str, str]]) -> Facts:
+    """Values beside the catalogue's words for their keys."""
+    return Facts([(words.say(key), value) for key, value in rows])

@@ -1,0 +1,182 @@
+"""Custody reports 保管报告 as somebody asks for them: of an item, or of a case as far as they may see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from evidence.access import Viewer
+from evidence.agents import Action, Agent
+from evidence.allowed import allowed_case, allowed_item, seen_among
+from evidence.cases import Case, Link
+from evidence.errors import Denied, Invalid
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import new_id
+from evidence.items import Item
+from evidence.ports.authority import Authority
+from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.exports import LogExtracts
+from evidence.ports.log import LogHead
+from evidence.proofs import ItemProof
+from evidence.report import Language, Report
+from evidence.withholding import agents_in, missing_segments
+from retrieval.report import AskedFor, CaseTold, case_report, item_report
+from retrieval.report_html import report_html
+from retrieval.report_item import ItemTold
+from retrieval.report_words import Words
+
+#: Items that one report tells of; a case of more is exported, where each has its history.
+MOST_ITEMS = 200
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
+_Tell: TypeAlias = Callable[[Words, AskedFor], Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a report is to tell of, as far as whoever asks may see it."""
+
+    items: Sequence[Item]
+    links: dict[str, list[tuple[Link, Case]]]
+    case: Case | None = None
+
+
+class Reports:
+    """The use cases of custody reports. Each is on record before its first byte."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        authority: Authority,
+        clock: Clock,
+        extracts: LogExtracts,
+        write_pdf: Callable[[Report], bytes],
+    ) -> None:
+        self._catalogue = catalogue
+        self._authority = authority
+        self._clock = clock
+        self._extracts = extracts
+        self._write = {Format.HTML: report_html, Format.PDF: write_pdf}
+
+    async def of_item(self, agent: Agent, item_id: str, language: Language, wanted: Format) -> bytes:
+        """The report of one item, for whoever may see its history; also once it is disposed of.
+
+        Raises Denied, Unavailable("no-font").
+        """
+        now = self._clock.now()
+
+        def look(tx: Transaction) -> Found:
+            item = allowed_item(tx, self._authority, agent, Action.SEE_HISTORY, item_id, now)
+            # Not by `allowed_item`: of what was disposed of there is a report still.
+            if not seen_among(tx, self._authority, agent, [item_id], now):
+                raise Denied
+            return Found([item], self._links(tx, agent, [item_id]))
+
+        found = await self._catalogue.read(look)
+        return await self._made(agent, found, language, wanted)
+
+    async def of_case(self, agent: Agent, case_id: str, language: Language, wanted: Format) -> bytes:
+        """The report of a case, with the items linked to it whose history the agent may see.
+
+        What they may not see counts nowhere. Raises Denied, Invalid("too-many-items"),
+        Unavailable("no-font").
+        """
+        now = self._clock.now()
+
+        def look(tx: Transaction) -> Found:
+            case = allowed_case(tx, self._authority, agent, Action.SEE_CASE, case_id, now)
+            if self._authority.scope(agent, Action.SEE_HISTORY) is None:
+                raise Denied
+            linked = [link.item_id for link in tx.links.of_case(case_id) if link.withdrawn_at is None]
+            seen = seen_among(tx, self._authority, agent, linked, now)
+            seen &= seen_among(tx, self._authority, agent, linked, now, Action.SEE_HISTORY)
+            items = tx.items.several([item_id for item_id in linked if item_id in seen])
+            if len(items) > MOST_ITEMS:
+                raise Invalid(
+                    "too-many-items",
+                    f"A report tells of at most {MOST_ITEMS} items. Ask for reports of single items, or "
+                    "export the case.",
+                )
+            return Found(items, self._links(tx, agent, [item.id for item in items]), case)
+
+        found = await self._catalogue.read(look)
+        return await self._made(agent, found, language, wanted)
+
+    def _links(
+        self, tx: Transaction, agent: Agent, item_ids: Sequence[str]
+    ) -> dict[str, list[tuple[Link, Case]]]:
+        scope = self._authority.scope(agent, Action.SEE_CASE)
+        if scope is None:
+            return {}
+        links = tx.links.of_items(item_ids)
+        named = {link.case_id for made in links.values() for link in made}
+        seen = tx.cases.seen_by(Viewer.of(agent, scope, self._clock.now()), named)
+        return {
+            item_id: [(link, seen[link.case_id]) for link in made if link.case_id in seen]
+            for item_id, made in links.items()
+        }
+
+    async def _made(self, agent: Agent, found: Found, language: Language, wanted: Format) -> bytes:
+        asked = AskedFor(agent.id, self._clock.now(), self._clock.source(), new_id(self._clock.now()))
+        subjects = [Subject("item", item.id) for item in found.items]
+        if found.case is not None:
+            subjects.append(Subject("case", found.case.id))
+        await self._catalogue.record(
+            EventDraft(
+                EventType.REPORT_SHOWN,
+                agent.id,
+                asked.at,
+                tuple(subjects),
+                detail={"language": language.value, "format": wanted.value},
+                id=asked.event_id,
+            )
+        )
+        head = await self._extracts.head()
+        items = [await self._told(item, found, head) for item in found.items]
+        proofs = [one.proof for one in items]
+        people = {agent.id, *agents_in(proofs), *(item.agent_id for item in found.items)}
+        cases = {case.id: case.number for made in found.links.values() for _, case in made}
+
+        def look(tx: Transaction) -> Words:
+            return Words(language, tx.zone, tx.agents.names(sorted(people)), cases)
+
+        words = await self._catalogue.read(look)
+
+        def write() -> bytes:
+            if found.case is None:
+                report = item_report(words, asked, items[0])
+            else:
+                segments = missing_segments(found.items)
+                report = case_report(words, asked, CaseTold(found.case, items, segments))
+            return self._write[wanted](report)
+
+        return await asyncio.to_thread(write)
+
+    async def _told(self, item: Item, found: Found, head: LogHead | None) -> ItemTold:
+        checked = None
+        proof = ItemProof(item.id, "", "", [], 0)
+        if head is None:
+            waiting = await self._catalogue.read(lambda tx: tx.log.waiting(item.id, 0))
+            proof = replace(proof, waiting=waiting)
+        else:
+            proof = await self._extracts.of_item(item.id, head)
+            checked = await self._extracts.checked(proof)
+
+        def look(tx: Transaction) -> ItemTold:
+            live = [(link, case) for link, case in found.links.get(item.id, ()) if link.withdrawn_at is None]
+            return ItemTold(
+                item, proof, checked, tx.items.description(item.id), tx.items.renditions(item.id), live
+            )
+
+        return await self._catalogue.read(look)
