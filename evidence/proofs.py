@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evidence.canonical import Json
+from evidence.ports.log import Stamp
 
 ITEM_PROOF_VERSION = "custos/item-proof/1"
 
@@ -32,6 +33,20 @@ class ItemProof:
     checkpoint: str
     events: Sequence[ProvenEvent]
     waiting: int
+
+
+def first_leaf(proof: ItemProof) -> int | None:
+    """The number in the log of the first event that is proven; None where none is."""
+    if not proof.events:
+        return None
+    return int(proof.events[0].proof.split("\n")[1].removeprefix("index "))
+
+
+def stamp_of(proof: ItemProof, stamps: Iterable[Stamp]) -> Stamp | None:
+    """The stamp of the smallest tree that holds that event; None where none of them does."""
+    first = first_leaf(proof)
+    holding = [one for one in stamps if first is not None and one.size > first]
+    return min(holding, key=lambda one: one.size, default=None)
 
 
 def as_json(proof: ItemProof) -> dict[str, Json]:

@@ -38,7 +38,7 @@ from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
-from evidence.proofs import ItemProof, as_json
+from evidence.proofs import ItemProof, as_json, first_leaf
 from evidence.timekeeping import to_text
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
@@ -160,7 +160,7 @@ class ExportStage:
             await self._add_item(lease, export, item_id, head, bag, found)
             lease.progress(950 * (number + 1) // len(export.items))
         key = self._extracts.key(head)
-        dated = await self._extracts.dated(_ingestions(found.proofs), head)
+        dated = await self._extracts.dated(_ingestions(found.proofs.values()), head)
         for path, data in _log_files(head, key, dated).items():
             bag.add(path, data)
         names = await self._names(lease, export, found)
@@ -367,13 +367,9 @@ def _newest(receipts: Sequence[StoredReceipt]) -> list[StoredReceipt]:
     return list(found.values())
 
 
-def _ingestions(proofs: Mapping[str, ItemProof]) -> list[int]:
+def _ingestions(proofs: Iterable[ItemProof]) -> list[int]:
     """The leaf with which each item's chain begins, by its number in the log."""
-    return [
-        int(one.events[0].proof.split("\n")[1].removeprefix("index "))
-        for one in proofs.values()
-        if one.events
-    ]
+    return [first for one in proofs if (first := first_leaf(one)) is not None]
 
 
 def _log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:

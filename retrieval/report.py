@@ -9,6 +9,7 @@ from datetime import datetime
 from evidence.canonical import Json
 from evidence.cases import Case
 from evidence.exports import Profile
+from evidence.items import Item
 from evidence.report import Block, Report, Row, Section, Sentence, Table
 from retrieval.report_item import (
     ItemTold,
@@ -46,6 +47,8 @@ class CaseTold:
     case: Case
     items: Sequence[ItemTold]
     segments: Sequence[Json] = ()
+    #: Items of the case of which there is no history here, as they were disposed of.
+    disposed: Sequence[Item] = ()
     closed_off: bool = False
 
 
@@ -64,10 +67,8 @@ def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
     # What holds of one item is said at that item; what is wrong with any, where nobody misses it.
     wrong = [block for one in items for block in checked_item(words, one) if block.loud]
     sections = [Section(2, words.say("case-facts"), [*wrong, *_case(words, told)])]
-    gone = sum(one.item.disposed_at is not None for one in items)
     missing: list[Block] = [*missing_numbers(words, told.segments), *missing_details(words, items)]
-    if gone:
-        missing.append(Sentence(words.say("disposed-items", count=gone)))
+    missing += _disposed(words, [*(one.item for one in items), *told.disposed])
     sections.append(Section(2, words.say("missing"), missing or [Sentence(words.say("nothing-missing"))]))
     for number, one in enumerate(items, 1):
         name = one.item.submission.filename
@@ -116,6 +117,7 @@ def _case(words: Words, told: CaseTold) -> list[Block]:
             ("place", words.stated(case.detail.place)),
         ]
     blocks: list[Block] = [facts(words, rows)]
+    blocks.append(Sentence(words.say("case-scope")))
     if not told.items:
         return [*blocks, Sentence(words.say("no-items"))]
     head = tuple(map(words.say, ("filename", "size", "sha256")))
@@ -123,6 +125,18 @@ def _case(words: Words, told: CaseTold) -> list[Block]:
         Row((one.item.submission.filename, words.size(one.item.size), one.item.sha256)) for one in told.items
     ]
     return [*blocks, Sentence(words.say("case-items")), Table(head, (36, 14, 50), listed)]
+
+
+def _disposed(words: Words, items: Sequence[Item]) -> list[Block]:
+    rows = [
+        Row((item.id, words.when(item.disposed_at), item.sha256))
+        for item in items
+        if item.disposed_at is not None
+    ]
+    if not rows:
+        return []
+    head = tuple(map(words.say, ("item", "item.disposed", "sha256")))
+    return [Sentence(words.say("disposed-items", count=len(rows))), Table(head, (34, 20, 46), rows)]
 
 
 def _in_export(asked: AskedFor) -> bool:

@@ -10,6 +10,7 @@ from evidence.canonical import Json
 from evidence.cases import Case, Link
 from evidence.items import Item, Rendition
 from evidence.ports.exports import Checked
+from evidence.ports.log import Stamp
 from evidence.proofs import ItemProof
 from evidence.ranges import total
 from evidence.report import (
@@ -46,6 +47,8 @@ class ItemTold:
     renditions: Sequence[Rendition]
     cases: Sequence[tuple[Link, Case]] = ()
     withheld: frozenset[str] = frozenset()
+    #: The smallest stamped tree that holds its first event.
+    stamp: Stamp | None = None
 
 
 def item_sections(words: Words, told_of: ItemTold) -> list[Section]:
@@ -100,8 +103,9 @@ def _came(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
         ("officer", words.stated(said.officer)),
         ("device", words.stated(said.device)),
         ("recording", words.stated(segment)),
-        ("medium", f"{words.stated(said.medium)} / {said.method}"),
+        ("medium", words.listed([said.medium or "", words.one_of("by", said.method)])),
         ("received-at", words.stamped(item.committed_at)),
+        ("trusted-time", _trusted(words, one.stamp)),
     ]
     blocks: list[Block] = [facts(words, rows)]
     if said.sha256 is None:
@@ -115,15 +119,26 @@ def _came(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
     return [*blocks, *_clocks(words, one), *table_of(words, events, one.withheld)]
 
 
+def _trusted(words: Words, stamp: Stamp | None) -> str:
+    if stamp is None:
+        return words.say("self-asserted")
+    return words.say("stamped", authority=stamp.authority, at=words.stamped(stamp.at))
+
+
 def _clocks(words: Words, one: ItemTold) -> list[Block]:
     found = [
-        (each.source, each.value, each.zone or words.say("no-zone"), words.one_of("marks", each.marks))
+        (
+            words.one_of("clock", each.source),
+            each.value,
+            each.zone or words.say("no-zone"),
+            words.one_of("marks", each.marks),
+        )
         for each in one.item.submission.times
     ]
     for each in mapping(mapping(one.description).get("facts")).get("clocks", ()):
         zone = words.say("is-utc") if each.get("is_utc") else each.get("zone") or words.say("no-zone")
         marks = words.one_of("marks", each.get("marks"))
-        found.append((str(each.get("source")), str(each.get("value")), str(zone), marks))
+        found.append((words.one_of("clock", each.get("source")), str(each.get("value")), str(zone), marks))
     if not found:
         return [Sentence(words.say("no-clocks"))]
     head = tuple(map(words.say, ("clock-source", "clock-value", "clock-zone", "clock-marks")))
@@ -147,7 +162,7 @@ def _lay(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
         method = words.one_of("method", found["method"])
         at = words.stamped(from_text(str(found["at"])))
         rows.append(("read-back", words.say("read-back-text", at=at, method=method)))
-        rows.append(("more-digests", f"{found['sha512']} {found['sm3']}"))
+        rows += [(name, str(found[name])) for name in ("sha512", "sm3")]
     return [facts(words, rows), *table_of(words, events, one.withheld)]
 
 
@@ -231,6 +246,7 @@ def _sitting(
 ) -> tuple[str, ...]:
     opened = [_content(words, one, sitting, name, kinds, exports) for name in sitting.content]
     purposes = [words.say("for", purpose=purpose) for purpose in sitting.purposes]
+    played = [words.say("player")] if sitting.played else []
     silent = [words.say("silent", count=sitting.silent)] if sitting.silent else []
     sent = [words.say("sent-text", size=words.size(sitting.sent))]
     if sitting.unknown:
@@ -249,8 +265,8 @@ def _sitting(
         watched = words.say("told-nothing" if sitting.played else "no-player")
     return (
         words.who(sitting.agent),
-        words.say("between-times", first=words.when(sitting.first), last=words.when(sitting.last)),
-        words.listed([*dict.fromkeys(opened), *purposes, *silent]),
+        words.between(sitting.first, sitting.last),
+        words.listed([*dict.fromkeys(opened), *played, *purposes, *silent]),
         words.listed(sent),
         watched,
     )
@@ -281,7 +297,7 @@ def _counted(words: Words, events: list[Told]) -> Table:
                 words.who(agent),
                 named(words, kind),
                 str(len(found)),
-                words.say("between-times", first=words.when(found[0].at), last=words.when(found[-1].at)),
+                words.between(found[0].at, found[-1].at),
             ),
             tuple(event.id for event in found),
         )
@@ -331,13 +347,17 @@ def missing_numbers(words: Words, segments: Sequence[Json]) -> list[Block]:
 
 def checked_item(words: Words, one: ItemTold) -> list[Sentence]:
     """What the server found when it checked the item's events, as its own word."""
-    checked, events = one.checked, told(one.proof)
+    checked, events, item_id = one.checked, told(one.proof), one.item.id
     if checked is None:
         return [Sentence(words.say("not-checked"), loud=True)]
     if checked.failed:
-        return [Sentence(words.say("checked-wrong", failed=checked.failed, count=len(events)), loud=True)]
+        return [
+            Sentence(
+                words.say("checked-wrong", item=item_id, failed=checked.failed, count=len(events)), loud=True
+            )
+        ]
     if not checked.unbroken:
-        return [Sentence(words.say("chain-broken"), loud=True)]
+        return [Sentence(words.say("chain-broken", item=item_id), loud=True)]
     if not events:
         return []
     first, last = events[0].number, events[-1].number

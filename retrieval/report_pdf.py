@@ -19,7 +19,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, Paragraph, SimpleDocTemplate, Spacer
 from reportlab.platypus import Table as Grid
 
 from evidence.errors import Unavailable
@@ -28,10 +28,16 @@ from evidence.report import Block, Facts, Report, Section, Sentence, Table, plai
 #: Where Debian's fonts-dejavu-core and fonts-droid-fallback put them.
 LATIN = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 CHINESE = Path("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf")
-_WIDTH = A4[0] - 30 * mm
+#: What a frame of reportlab pads on each side.
+_PADDING = 6
+_MARGIN = 15 * mm
+_WIDTH = A4[0] - 2 * _MARGIN
 #: Longer than this, a word without a space is broken wherever the line ends.
 _LONGEST_WORD = 24
+_RED = colors.HexColor("#aa0000")
 _GREY = colors.HexColor("#888888")
+#: No heading stands with less than this below it.
+_ROOM_BELOW = 30 * mm
 _SIZES = {0: 18.0, 1: 13.0, 2: 10.5}
 
 
@@ -71,7 +77,7 @@ class PdfWriter:
         out = io.BytesIO()
         document = SimpleDocTemplate(
             out, pagesize=A4,
-            leftMargin=15 * mm, rightMargin=15 * mm, topMargin=16 * mm, bottomMargin=20 * mm,
+            leftMargin=_MARGIN - _PADDING, rightMargin=_MARGIN - _PADDING, topMargin=16 * mm, bottomMargin=20 * mm,
             title=plain(f"{report.title} · {report.subtitle}"), author="Custos", subject=plain(report.foot),
             creator="Custos", lang=report.language.value, invariant=1, initialFontName=self._fonts[0][0],
         )  # fmt: skip
@@ -82,9 +88,9 @@ class PdfWriter:
             canvas.setProducer("Custos")
             foot = self._paragraph(report.foot, 7.5, colors.HexColor("#444444"))
             foot.wrap(_WIDTH - 20 * mm, 20 * mm)
-            foot.drawOn(canvas, 15 * mm, 10 * mm)
+            foot.drawOn(canvas, _MARGIN, 10 * mm)
             canvas.setFont(self._fonts[0][0], 7.5)
-            canvas.drawRightString(A4[0] - 15 * mm, 10 * mm + 1, str(canvas.getPageNumber()))
+            canvas.drawRightString(A4[0] - _MARGIN, 10 * mm + 1, str(canvas.getPageNumber()))
 
         story: list[Flowable] = []
         for section in report.sections:
@@ -94,8 +100,8 @@ class PdfWriter:
 
     def _section(self, report: Report, section: Section) -> list[Flowable]:
         size = _SIZES[section.level]
-        heading = self._paragraph(section.title, size, bold=True, before=14 - 4 * section.level, after=4)
-        found: list[Flowable] = [heading]
+        heading = self._paragraph(section.title, size, before=14 - 4 * section.level, after=4)
+        found: list[Flowable] = [CondPageBreak(_ROOM_BELOW), heading]
         if section.level == 0:
             found.append(self._paragraph(report.subtitle, 12, after=8))
         for block in section.blocks:
@@ -104,20 +110,25 @@ class PdfWriter:
 
     def _block(self, block: Block) -> list[Flowable]:
         if isinstance(block, Sentence):
-            colour = colors.HexColor("#aa0000") if block.loud else colors.black
-            return [self._paragraph(block.text, 9, colour, bold=block.loud, after=4)]
+            if not block.loud:
+                return [self._paragraph(block.text, 9, after=4)]
+            boxed = _grid([[self._paragraph(block.text, 9, _RED)]], (100,), head=0)
+            boxed.setStyle(
+                [("BOX", (0, 0), (-1, -1), 2, _RED), ("BACKGROUND", (0, 0), (-1, -1), colors.white)]
+            )
+            return [boxed, Spacer(0, 5)]
         if isinstance(block, Facts):
-            rows = [[self._cell(name, bold=True), self._cell(value)] for name, value in block.rows]
+            rows = [[self._cell(name), self._cell(value)] for name, value in block.rows]
             return [_grid(rows, (26, 74), head=0), Spacer(0, 5)]
         return [self._table(block), Spacer(0, 5)]
 
     def _table(self, table: Table) -> Flowable:
-        rows = [[self._cell(cell, bold=True) for cell in table.head]]
+        rows = [[self._cell(cell) for cell in table.head]]
         rows += [[self._cell(cell) for cell in row.cells] for row in table.rows]
         return _grid(rows, table.widths, head=1)
 
-    def _cell(self, text: str, *, bold: bool = False) -> Paragraph:
-        return self._paragraph(text, 8, bold=bold)
+    def _cell(self, text: str) -> Paragraph:
+        return self._paragraph(text, 8)
 
     def _paragraph(
         self,
@@ -125,7 +136,6 @@ class PdfWriter:
         size: float,
         colour: colors.Color = colors.black,
         *,
-        bold: bool = False,
         before: float = 0,
         after: float = 0,
     ) -> Paragraph:
@@ -137,11 +147,7 @@ class PdfWriter:
         style = ParagraphStyle(
             "custos", fontName=self._fonts[0][0], fontSize=size, leading=size * 1.4, textColor=colour,
             wordWrap="CJK" if anywhere else None, spaceBefore=before, spaceAfter=after,
-            keepWithNext=before > 0,
         )  # fmt: skip
-        if bold:
-            # The Chinese font has one weight: a thin outline in the same colour makes it heavier.
-            style.strokeWidth, style.strokeColor = size / 30, colour
         return Paragraph(marked, style)
 
     def _shown(self, text: str) -> str:

@@ -58,6 +58,13 @@ class Words:
         """To the second, in the office's zone."""
         return f"{at + self.zone:%Y-%m-%d %H:%M:%S}"
 
+    def between(self, first: datetime, last: datetime) -> str:
+        """From one time to another, the day said once."""
+        begins, ends = self.when(first), self.when(last)
+        if begins == ends:
+            return begins
+        return f"{begins} – {ends[11:] if begins[:10] == ends[:10] else ends}"
+
     def stamped(self, at: datetime) -> str:
         """The same with the zone beside it, where it stands alone."""
         return f"{self.when(at)} {self.zone_name}"

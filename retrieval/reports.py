@@ -19,9 +19,9 @@ from evidence.items import Item
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.exports import LogExtracts
+from evidence.ports.exports import DatedHead, LogExtracts
 from evidence.ports.log import LogHead
-from evidence.proofs import ItemProof
+from evidence.proofs import ItemProof, first_leaf, stamp_of
 from evidence.report import Language, Report
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
@@ -163,8 +163,12 @@ class Reports:
 
         return await asyncio.to_thread(write)
 
+    async def _dated(self, proof: ItemProof, head: LogHead) -> Sequence[DatedHead]:
+        first = first_leaf(proof)
+        return [] if first is None else await self._extracts.dated([first], head)
+
     async def _told(self, item: Item, found: Found, head: LogHead | None) -> ItemTold:
-        checked = None
+        checked = stamp = None
         proof = ItemProof(item.id, "", "", [], 0)
         if head is None:
             waiting = await self._catalogue.read(lambda tx: tx.log.waiting(item.id, 0))
@@ -172,11 +176,11 @@ class Reports:
         else:
             proof = await self._extracts.of_item(item.id, head)
             checked = await self._extracts.checked(proof)
+            stamp = stamp_of(proof, [one.stamp for one in await self._dated(proof, head)])
 
         def look(tx: Transaction) -> ItemTold:
             live = [(link, case) for link, case in found.links.get(item.id, ()) if link.withdrawn_at is None]
-            return ItemTold(
-                item, proof, checked, tx.items.description(item.id), tx.items.renditions(item.id), live
-            )
+            description, made = tx.items.description(item.id), tx.items.renditions(item.id)
+            return ItemTold(item, proof, checked, description, made, live, stamp=stamp)
 
         return await self._catalogue.read(look)
