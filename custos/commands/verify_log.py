@@ -32,6 +32,9 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         action="append",
         help=_ROOT_HELP,
     )
+    log.add_argument(
+        "--full", action="store_true", help="and every stored file against what the log says of it"
+    )
     proofs = kinds.add_parser("proofs", help="check what is proven of one item (GET /items/{item}/proofs)")
     proofs.add_argument("document", type=Path)
     export = kinds.add_parser("export", help="check an export: its ZIP, or where it was unpacked")
@@ -73,7 +76,8 @@ def verify_log(arguments: argparse.Namespace) -> int:
     directory = store / _LOG if (store / _LOG).is_dir() else store
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
-        report = check(directory, _trust(arguments, directory), _progress, roots)
+        objects = directory.parent if arguments.full else None
+        report = check(directory, _trust(arguments, directory), _progress, roots, objects)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -160,7 +164,7 @@ def _own_roots(arguments: argparse.Namespace) -> list[Path]:
 
 def _progress(done: int, of: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r{done:,} of {of:,} leaves", end="", file=sys.stderr, flush=True)
+        print(f"\r{done:,} of {of:,}", end="", file=sys.stderr, flush=True)
 
 
 def _progress_bytes(done: int, of: int) -> None:
