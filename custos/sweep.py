@@ -13,6 +13,7 @@ from functools import partial
 
 from cases.disposal import Disposal
 from cases.retention import Schedules
+from custody.audits import Audits
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
@@ -56,6 +57,7 @@ class Sweep:
         schedules: Schedules,
         playbacks: Playbacks,
         disposal: Disposal,
+        audits: Audits,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -66,6 +68,7 @@ class Sweep:
         self._schedules = schedules
         self._playbacks = playbacks
         self._disposal = disposal
+        self._audits = audits
         self._looked_at: datetime | None = None
 
     async def run(self) -> None:
@@ -85,6 +88,7 @@ class Sweep:
             self._make_entries,
             self._count,
             self._look_at_disposal,
+            self._audits.plan,
         ):
             try:
                 await step()

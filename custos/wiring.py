@@ -29,6 +29,8 @@ from cases.retention import Schedules
 from cases.reviews import Reviews
 from cases.rights import Rights
 from cases.sampling import Sampling
+from custody.auditing import FixityStage
+from custody.audits import Audits
 from custody.proofs import Proofs
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner, open_signer
@@ -105,6 +107,7 @@ class Services:
     desk: ViewingDesk
     proofs: Proofs
     sequencer: Sequencer
+    audits: Audits
     work: JobRunner
     sweep: Sweep
     signer: FileSigner
@@ -161,10 +164,13 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.CLIP: ClipStage(store, tools, clock, settings.work_directory),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
+            Stage.FIXITY: FixityStage(store, clock, settings.fixity.bytes_per_second),
         }
         playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)
         disposal = Disposal(catalogue, authority, clock)
+        every = timedelta(days=settings.fixity.every_days) or None
+        audits = Audits(catalogue, clock, every, settings.fixity.bytes_per_second)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -199,8 +205,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 desk,
                 Proofs(catalogue, authority, clock, signer.note_key),
                 Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
+                audits,
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal),
+                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal, audits),
                 signer,
                 index,
             )

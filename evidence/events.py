@@ -40,6 +40,8 @@ class EventType(StrEnum):
     ITEM_RESUBMITTED = "item.resubmitted"
     ITEM_LOCKED = "item.locked"
     ITEM_READ_BACK = "item.read-back"
+    ITEM_AUDITED = "item.audited"
+    AUDIT_ASKED = "audit.asked"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
     RENDITION_DISCARDED = "rendition.discarded"
@@ -128,6 +130,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_RESUBMITTED: "fixity check",
     EventType.ITEM_LOCKED: "policy assignment",
     EventType.ITEM_READ_BACK: "fixity check",
+    EventType.ITEM_AUDITED: "fixity check",
+    EventType.AUDIT_ASKED: None,
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
     EventType.RENDITION_DISCARDED: "deletion",

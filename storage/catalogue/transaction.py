@@ -14,6 +14,7 @@ from storage.catalogue.dispatches import SqlDispatches
 from storage.catalogue.disposal import SqlDisposals
 from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.fixity import SqlFixity
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.lateness import SqlLateness
@@ -40,7 +41,8 @@ class SqlTransaction:
         self.figures = SqlFigures(connection, zone)
         self.agents = SqlAgents(connection)
         self.uploads = SqlUploads(connection)
-        self.items = SqlItems(connection, self.figures)
+        self.fixity = SqlFixity(connection)
+        self.items = SqlItems(connection, self.figures, self.fixity)
         self.parts = SqlParts(connection)
         self.units = SqlUnits(connection)
         self.cases = SqlCases(connection)

@@ -1,0 +1,192 @@
+"""What is kept is read again: every damage is found, named, on record, and cleared when it is mended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custos.settings import Settings
+from custos.wiring import Services, open_services
+from evidence.agents import Agent
+from evidence.errors import Conflict
+from evidence.fixity import Audit, Finding
+from evidence.items import Item
+from evidence.jobs import JobState, Stage
+from evidence.keys import manifest_key
+from tests.fault.scenario import Bell, Shift, metadata, pieces, settings_for, somebody, work
+
+DATA = b"the bytes of a recording" * 1000
+
+
+@dataclass
+class Kept:
+    """One item that is committed, read back and described."""
+
+    settings: Settings
+    services: Services
+    bell: Bell
+    agent: Agent
+    item: Item
+
+    def path(self, key: str) -> Path:
+        return self.settings.store / "objects" / key
+
+    async def audit(self) -> Audit:
+        await self.services.audits.ask([self.item.id], None)
+        await work(self.services, self.bell)
+        return await self.standing()
+
+    async def standing(self) -> Audit:
+        found = await self.services.catalogue.read(lambda tx: tx.fixity.get(self.item.id))
+        assert found is not None
+        return found
+
+    async def alarms(self) -> dict[str, str]:
+        found = await self.services.catalogue.read(lambda tx: tx.oversight.alarms())
+        assert {one.subject for one in found} <= {self.item.id}
+        return {one.kind: one.message for one in found}
+
+    async def events(self, kind: str = "item.audited") -> list[tuple[str, Any]]:
+        lines = await self.services.reading.history(self.agent, self.item.id)
+        return [(line.event["outcome"], line.detail) for line in lines if line.event["type"] == kind]
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    settings, bell = settings_for(tmp_path / "data"), Bell()
+    async with open_services(settings, bell, "test") as services:
+        agent = await somebody(services)
+        upload = await services.uploads.open(agent, len(DATA), metadata(filename="a.bin", device="CAM"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(DATA, 0), None)
+        await work(services, bell)
+        (view,) = await services.reading.items(agent, None)
+        yield Kept(settings, services, bell, agent, view.item)
+
+
+def flip(path: Path) -> None:
+    path.chmod(0o600)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\0")
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def refuse(path: Path) -> None:
+    """What opens and cannot be read."""
+    path.unlink()
+    path.mkdir()
+
+
+async def test_what_is_intact_is_on_record_as_that(kept: Kept) -> None:
+    before = await kept.standing()
+    assert (before.audited_at, before.outcome) == (None, None)
+    assert before.seen_at > kept.item.committed_at
+    after = await kept.audit()
+    assert (after.outcome, after.failing, after.asked_at) == (Finding.INTACT, (), None)
+    assert after.proven_at == after.audited_at
+    assert after.method in ("direct", "cached")
+    ((outcome, detail),) = await kept.events()
+    assert outcome == "success"
+    assert (detail["objects"], detail["findings"]) == (2, [])
+    assert await kept.alarms() == {}
+
+
+@pytest.mark.parametrize("what", ["original", "manifest"])
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        (flip, Finding.MISMATCH),
+        (cut, Finding.MISMATCH),
+        (grow, Finding.MISMATCH),
+        (lose, Finding.MISSING),
+        (refuse, Finding.UNREADABLE),
+    ],
+)
+async def test_damage_is_found_named_and_cleared_when_it_is_mended(
+    kept: Kept, what: str, damage: Callable[[Path], None], finding: Finding
+) -> None:
+    path = kept.path(kept.item.key if what == "original" else manifest_key(kept.item.key))
+    sound = path.read_bytes()
+    damage(path)
+    found = await kept.audit()
+    assert (found.outcome, found.failing) == (finding, (what,))
+    assert found.proven_at < found.seen_at
+    outcome, detail = (await kept.events())[-1]
+    assert outcome == "failure"
+    ((named),) = detail["findings"]
+    assert (named["what"], named["finding"], named["expected"]["size"]) == (what, finding, len(sound))
+    assert (named["found"] is None) == (finding is not Finding.MISMATCH)
+    alarms = await kept.alarms()
+    assert list(alarms) == [f"fixity-{finding}"]
+    assert what in alarms[f"fixity-{finding}"]
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(sound)
+    mended = await kept.audit()
+    assert (mended.outcome, mended.failing) == (Finding.INTACT, ())
+    assert await kept.alarms() == {}
+    assert (await kept.events())[-1][1]["cleared"] == [f"fixity-{finding}"]
+    assert [outcome for outcome, _ in await kept.events()] == ["failure", "success"]
+
+
+async def test_what_is_due_comes_by_itself_and_what_failed_comes_sooner(kept: Kept) -> None:
+    Shift.forward += timedelta(days=364)
+    await work(kept.services, kept.bell)
+    assert (await kept.standing()).audited_at is None
+    Shift.forward += timedelta(days=2)
+    await work(kept.services, kept.bell)
+    assert len(await kept.events()) == 1
+    flip(kept.path(kept.item.key))
+    Shift.forward += timedelta(days=366)
+    await work(kept.services, kept.bell)
+    assert [outcome for outcome, _ in await kept.events()] == ["success", "failure"]
+    Shift.forward += timedelta(days=8)
+    await work(kept.services, kept.bell)
+    assert [outcome for outcome, _ in await kept.events()] == ["success", "failure", "failure"]
+    assert len(await kept.events("alarm.raised")) == 1
+
+
+async def test_a_whole_round_is_asked_for_once(kept: Kept) -> None:
+    assert await kept.services.audits.ask_all(None) == 1
+    for _ in range(2):
+        await work(kept.services, kept.bell)
+    assert len(await kept.events()) == 1
+
+
+async def test_what_is_not_kept_cannot_be_asked_for(kept: Kept) -> None:
+    with pytest.raises(Conflict) as error:
+        await kept.services.audits.ask([kept.item.id, "nothing"], None)
+    assert error.value.code == "not-kept"
+    assert (await kept.standing()).asked_at is None
+
+
+async def test_an_audit_that_died_is_done_again(kept: Kept) -> None:
+    await kept.services.audits.ask([kept.item.id], None)
+    await kept.services.audits.plan()
+    (job,) = await kept.services.catalogue.read(lambda tx: tx.jobs.listed(JobState.QUEUED, 9))
+    assert job.stage is Stage.FIXITY
+    # A worker that claimed it and was killed: nobody holds the lease.
+    now = kept.services.work._clock.now()
+    assert await kept.services.catalogue.write(lambda tx: tx.jobs.claim(job.id, now)) is not None
+    assert not await kept.services.work.run(job.id)
+    await work(kept.services, kept.bell)
+    assert (await kept.standing()).outcome is Finding.INTACT
+    assert len(await kept.events()) == 1
