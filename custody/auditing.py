@@ -65,7 +65,7 @@ class FixityStage:
         Raises Unavailable("disk-failed") where the disk refuses, as long as it may be asked again.
         """
         wanted = await lease.read(partial(_wanted, item_id=lease.job.subject))
-        pace = _Pace(lease, self._clock, self._rate, self._sleep, sum(cost(one.size) for one in wanted))
+        pace = SharedPace(lease, self._clock, self._rate, self._sleep, sum(cost(one.size) for one in wanted))
         looked = [await self._look(one, pace) for one in wanted]
         if lease.job.attempts < TRIES and any(one.finding is Finding.UNREADABLE for one in looked):
             raise Unavailable("disk-failed", "The disk refused to read what is kept; it is asked again.")
@@ -82,7 +82,7 @@ class FixityStage:
         raise_alarm(tx, Alarm("fixity-unreadable", job.subject, alarm, now), job.subject)
         tx.fixity.settle(replace(was, seen_at=now, audited_at=now, outcome=Finding.UNREADABLE, asked_at=None))
 
-    async def _look(self, expected: Expected, pace: _Pace) -> Looked:
+    async def _look(self, expected: Expected, pace: SharedPace) -> Looked:
         try:
             found = await self._store.read_back(expected.key, pace)
         except NotStored:
@@ -168,7 +168,7 @@ class FixityStage:
         return sorted(stood.keys() - wrong.keys())
 
 
-class _Pace:
+class SharedPace:
     """Asked before each piece is read: waits until all processes together have budget for it."""
 
     def __init__(self, lease: Lease, clock: Clock, rate: int, sleep: Sleep, total: int) -> None:

@@ -178,7 +178,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 store,
                 Accounts(catalogue, clock),
                 uploads,
-                Reading(catalogue, store, authority, clock, desk),
+                Reading(catalogue, store, authority, clock, desk, every),
                 CaseFiles(catalogue, authority, clock),
                 Linking(catalogue, authority, clock, zone),
                 CourtParticulars(catalogue, authority, clock),

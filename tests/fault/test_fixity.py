@@ -109,42 +109,53 @@ async def test_what_is_intact_is_on_record_as_that(kept: Kept) -> None:
     assert await kept.alarms() == {}
 
 
-@pytest.mark.parametrize("what", ["original", "manifest"])
-@pytest.mark.parametrize(
-    ("damage", "finding"),
-    [
-        (flip, Finding.MISMATCH),
-        (cut, Finding.MISMATCH),
-        (grow, Finding.MISMATCH),
-        (lose, Finding.MISSING),
-        (refuse, Finding.UNREADABLE),
-    ],
+DAMAGE: tuple[tuple[Callable[[Path], None], Finding], ...] = (
+    (flip, Finding.MISMATCH),
+    (cut, Finding.MISMATCH),
+    (grow, Finding.MISMATCH),
+    (lose, Finding.MISSING),
+    (refuse, Finding.UNREADABLE),
 )
-async def test_damage_is_found_named_and_cleared_when_it_is_mended(
-    kept: Kept, what: str, damage: Callable[[Path], None], finding: Finding
-) -> None:
+
+
+@pytest.mark.parametrize("what", ["original", "manifest"])
+async def test_damage_is_found_named_and_cleared_when_it_is_mended(kept: Kept, what: str) -> None:
     path = kept.path(kept.item.key if what == "original" else manifest_key(kept.item.key))
     sound = path.read_bytes()
-    damage(path)
+    for damage, finding in DAMAGE:
+        damage(path)
+        found = await kept.audit()
+        assert (found.outcome, found.failing) == (finding, (what,)), damage
+        assert found.proven_at < found.seen_at
+        outcome, detail = (await kept.events())[-1]
+        assert outcome == "failure"
+        (named,) = detail["findings"]
+        assert (named["what"], named["finding"], named["expected"]["size"]) == (what, finding, len(sound))
+        assert (named["found"] is None) == (finding is not Finding.MISMATCH)
+        alarms = await kept.alarms()
+        assert list(alarms) == [f"fixity-{finding}"]
+        assert what in alarms[f"fixity-{finding}"]
+        if path.is_dir():
+            path.rmdir()
+        path.write_bytes(sound)
+        mended = await kept.audit()
+        assert (mended.outcome, mended.failing) == (Finding.INTACT, ())
+        assert await kept.alarms() == {}
+        assert (await kept.events())[-1][1]["cleared"] == [f"fixity-{finding}"]
+    assert [outcome for outcome, _ in await kept.events()] == ["failure", "success"] * len(DAMAGE)
+
+
+async def test_damage_of_another_kind_is_another_alarm(kept: Kept) -> None:
+    path = kept.path(kept.item.key)
+    flip(path)
+    await kept.audit()
+    lose(path)
+    lose(kept.path(manifest_key(kept.item.key)))
     found = await kept.audit()
-    assert (found.outcome, found.failing) == (finding, (what,))
-    assert found.proven_at < found.seen_at
-    outcome, detail = (await kept.events())[-1]
-    assert outcome == "failure"
-    ((named),) = detail["findings"]
-    assert (named["what"], named["finding"], named["expected"]["size"]) == (what, finding, len(sound))
-    assert (named["found"] is None) == (finding is not Finding.MISMATCH)
+    assert (found.outcome, found.failing) == (Finding.MISSING, ("original", "manifest"))
     alarms = await kept.alarms()
-    assert list(alarms) == [f"fixity-{finding}"]
-    assert what in alarms[f"fixity-{finding}"]
-    if path.is_dir():
-        path.rmdir()
-    path.write_bytes(sound)
-    mended = await kept.audit()
-    assert (mended.outcome, mended.failing) == (Finding.INTACT, ())
-    assert await kept.alarms() == {}
-    assert (await kept.events())[-1][1]["cleared"] == [f"fixity-{finding}"]
-    assert [outcome for outcome, _ in await kept.events()] == ["failure", "success"]
+    assert list(alarms) == ["fixity-missing"]
+    assert "original and the manifest" in alarms["fixity-missing"]
 
 
 async def test_what_is_due_comes_by_itself_and_what_failed_comes_sooner(kept: Kept) -> None:
@@ -164,14 +175,11 @@ async def test_what_is_due_comes_by_itself_and_what_failed_comes_sooner(kept: Ke
     assert len(await kept.events("alarm.raised")) == 1
 
 
-async def test_a_whole_round_is_asked_for_once(kept: Kept) -> None:
+async def test_a_round_or_an_item_is_asked_for_once(kept: Kept) -> None:
     assert await kept.services.audits.ask_all(None) == 1
     for _ in range(2):
         await work(kept.services, kept.bell)
     assert len(await kept.events()) == 1
-
-
-async def test_what_is_not_kept_cannot_be_asked_for(kept: Kept) -> None:
     with pytest.raises(Conflict) as error:
         await kept.services.audits.ask([kept.item.id, "nothing"], None)
     assert error.value.code == "not-kept"
@@ -190,3 +198,20 @@ async def test_an_audit_that_died_is_done_again(kept: Kept) -> None:
     await work(kept.services, kept.bell)
     assert (await kept.standing()).outcome is Finding.INTACT
     assert len(await kept.events()) == 1
+
+
+async def test_what_an_audit_cannot_finish_is_unreadable_and_not_asked_for_again_at_once(kept: Kept) -> None:
+    """A defect in the stage, or a catalogue that lost a row: it must not be forgotten, nor go round."""
+    await kept.services.audits.ask([kept.item.id], None)
+    await kept.services.catalogue.write(
+        lambda tx: tx.connection.exec_driver_sql("UPDATE intents SET event_id = event_id || '?'")
+    )
+    await work(kept.services, kept.bell)
+    found = await kept.standing()
+    assert (found.outcome, found.asked_at) == (Finding.UNREADABLE, None)
+    assert list(await kept.alarms()) == ["fixity-unreadable"]
+    await kept.services.catalogue.write(
+        lambda tx: tx.connection.exec_driver_sql("UPDATE intents SET event_id = rtrim(event_id, '?')")
+    )
+    assert (await kept.audit()).outcome is Finding.INTACT
+    assert await kept.alarms() == {}
