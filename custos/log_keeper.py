@@ -8,8 +8,9 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from custody.key_files import open_signer
+from custody.rotation import require_in_force
 from custody.sequencer import LogStopped, Sequencer
-from custody.signing import open_signer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
@@ -37,6 +38,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     signer = await asyncio.to_thread(open_signer, settings.keys)
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
+        await require_in_force(catalogue, signer.note_key)
         files = LogFiles(settings.store, store)
         sequencer = Sequencer(catalogue, files, signer, clock, settings.custody.origin)
         roots = await asyncio.to_thread(read_roots, settings.custody.time_authorities)

@@ -31,9 +31,11 @@ from cases.rights import Rights
 from cases.sampling import Sampling
 from custody.auditing import FixityStage
 from custody.audits import Audits
+from custody.key_files import open_signer
 from custody.proofs import Proofs
+from custody.rotation import require_in_force
 from custody.sequencer import Sequencer
-from custody.signing import FileSigner, open_signer
+from custody.signing import FileSigner
 from custos.clock import SystemClock
 from custos.settings import Settings
 from custos.sweep import Sweep
@@ -140,6 +142,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     authority = RolePolicy()
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, process, zone) as catalogue:
+        await require_in_force(catalogue, signer.note_key)
         limits = Limits(
             settings.ingest.max_bytes,
             settings.ingest.unit_quota_bytes,

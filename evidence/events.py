@@ -114,6 +114,8 @@ class EventType(StrEnum):
     AGENT_ENABLED = "agent.enabled"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     ALARM_RAISED = "alarm.raised"
+    KEY_RECOVERY_NAMED = "key.recovery-named"
+    KEY_ROTATED = "key.rotated"
 
 
 #: The PREMIS 3 event type (id.loc.gov/vocabulary/preservation/eventType) carried beside ours;
@@ -204,6 +206,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.AGENT_ENABLED: None,
     EventType.TOKEN_ISSUED: None,
     EventType.ALARM_RAISED: None,
+    EventType.KEY_RECOVERY_NAMED: None,
+    EventType.KEY_ROTATED: None,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -33,6 +33,8 @@ class PinnedKey:
     name: str
     key_id: bytes
     public: Ed25519PublicKey
+    #: Keys that this one took over from, where a chain of statements says so (`clients.verifier.keys`).
+    earlier: tuple[PinnedKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Head:
     origin: str
     size: int
     root: bytes
+    #: Signed by a key that was replaced since, and not by the one in force.
+    by_earlier: bool = False
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -81,8 +85,12 @@ def pin_of(name: str, public: bytes) -> str:
     return f"{name}+{key_id.hex()}+{base64.b64encode(material).decode()}"
 
 
-def verified_head(note: str, key: PinnedKey) -> Head:
-    """The head that the key has signed; raises NotVerified."""
+def verified_head(note: str, key: PinnedKey, *, earlier_too: bool = False) -> Head:
+    """The head that the key has signed, or with `earlier_too` one of its earlier keys; raises NotVerified."""
+    if earlier_too:
+        for one in key.earlier:
+            if _is_signed_by(note, one) and not _is_signed_by(note, key):
+                return replace(verified_head(note, one), by_earlier=True)
     body, blank, signatures = note.rpartition("\n\n")
     text = body + "\n"
     lines = text.split("\n")
@@ -102,7 +110,10 @@ def verified_head(note: str, key: PinnedKey) -> Head:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
     if not signed:
-        raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
+        raise NotVerified(
+            f"the checkpoint is not signed by {key.name} with the pinned key; if that key was replaced, a "
+            "chain of keys leads to the one in force (--keys)"
+        )
     if lines[0] != key.name:
         raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
     if not (lines[1].isascii() and lines[1].isdecimal() and str(int(lines[1])) == lines[1]):
@@ -111,6 +122,13 @@ def verified_head(note: str, key: PinnedKey) -> Head:
     if len(root) != 32:
         raise NotVerified("the checkpoint's root is no SHA-256")
     return Head(lines[0], int(lines[1]), root)
+
+
+def _is_signed_by(note: str, key: PinnedKey) -> bool:
+    """Whether one of the note's signature lines is of that key, whether or not it holds."""
+    lines = [line.split(" ") for line in note.rpartition("\n\n")[2].split("\n")]
+    mine = [pieces[2] for pieces in lines if len(pieces) == 3 and pieces[1] == key.name]
+    return any(decoded(one, "a signature of the checkpoint")[:4] == key.key_id for one in mine)
 
 
 def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:

@@ -39,7 +39,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
         leaf = one["leaf"].encode()
         number, path, note = proof_parts(one["proof"], where)
         if note not in heads:
-            heads[note] = verified_head(note, key)
+            heads[note] = verified_head(note, key, earlier_too=True)
         head = heads[note]
         made = sha256(b"\x00", leaf)
         if root_from(made, number, head.size, path) != head.root:
@@ -63,7 +63,8 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, key: PinnedKey
         Step(
             "signature of the head",
             f"{head.origin} signed a tree of {head.size} leaves",
-            "whether others were shown the same head: compare checkpoints",
+            "whether others were shown the same head: compare checkpoints"
+            + ("; whether its key, replaced since, was still in the right hands" if head.by_earlier else ""),
         ),
         Step("inclusion", f"{len(events)} events are in that tree, each byte as shown"),
         Step(

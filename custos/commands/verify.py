@@ -13,6 +13,7 @@ from evidence.errors import Invalid
 
 if TYPE_CHECKING:
     from clients.verifier.heads import Head
+    from clients.verifier.keys import KeyChain
 
 PUBLIC_KEY = "signing-key.pub.pem"
 
@@ -32,6 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--proof", type=Path, help="that its event is in the log (…/receipt/proof), to be checked too"
     )
     receipt.add_argument("--log-key", help="the log's key as name+id+key; needed with --proof")
+    verify_log.add_chain(receipt)
     receipt.set_defaults(run=verify_receipt)
     certificate = kinds.add_parser("certificate", help="check the certificate of a disposal")
     certificate.add_argument("certificate", type=Path)
@@ -47,7 +49,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     certificate.set_defaults(run=verify_disposal)
 
 
-def _in_the_log(arguments: argparse.Namespace, statement: dict[str, Any]) -> Head | None:
+def _in_the_log(
+    arguments: argparse.Namespace, statement: dict[str, Any], chain: KeyChain | None
+) -> Head | None:
     if arguments.proof is None:
         return None
     from clients.verifier.heads import pinned
@@ -59,7 +63,8 @@ def _in_the_log(arguments: argparse.Namespace, statement: dict[str, Any]) -> Hea
         document = json.loads(arguments.proof.read_bytes())
     except ValueError as error:
         raise Invalid("bad-proofs", "The proof is not JSON.") from error
-    return verify_receipt_proof(statement, document, pinned(arguments.log_key))
+    key = pinned(arguments.log_key)
+    return verify_receipt_proof(statement, document, key if chain is None else chain.leads_from(key))
 
 
 def verify_receipt(arguments: argparse.Namespace) -> int:
@@ -71,8 +76,11 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     try:
         public_pem = key.read_bytes()
         statement = arguments.receipt.read_text()
+        chain = verify_log.chain_of(arguments)
+        if chain is not None:
+            public_pem = chain.signer_of(statement, public_pem)
         found = check(arguments.file, statement, public_pem)
-        head = _in_the_log(arguments, found.statement)
+        head = _in_the_log(arguments, found.statement, chain)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -93,6 +101,8 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
         print(f"  SALVAGED    {said['salvaged']}")
     if head is not None:
         print(f"  in the log  among the {head.size} leaves of {head.origin}")
+        if head.by_earlier:
+            print("              signed by a key that was replaced since")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
     return 0
 

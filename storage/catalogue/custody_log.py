@@ -10,7 +10,14 @@ from evidence.leaf import leaf_around
 from evidence.ports.log import LogHead, Queued, Sequenced, Stamp
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
-from storage.catalogue.log_tables import log_heads, log_leaves, log_nodes, log_stamps, log_subjects
+from storage.catalogue.log_tables import (
+    log_heads,
+    log_key_statements,
+    log_leaves,
+    log_nodes,
+    log_stamps,
+    log_subjects,
+)
 from storage.catalogue.tables import event_queue, events
 
 _ONLY = 1
@@ -127,6 +134,15 @@ class SqlCustodyLog:
                 checkpoint=stamp.checkpoint,
             )
         )
+
+    def add_key_statement(self, seq: int, note: str) -> None:
+        """Keep it."""
+        self._connection.execute(insert(log_key_statements).values(seq=seq, note=note))
+
+    def key_statements(self) -> Sequence[str]:
+        """Oldest first."""
+        query = select(log_key_statements.c.note).order_by(log_key_statements.c.seq)
+        return self._connection.execute(query).scalars().all()
 
     def last_stamp(self) -> Stamp | None:
         """The one of the largest tree."""

@@ -64,4 +64,20 @@ log_stamps = Table(
     Column("checkpoint", Text, nullable=False),
 )
 
-__all__ = ["log_heads", "log_leaves", "log_nodes", "log_stamps", "log_subjects", "metadata"]
+#: Signed statements about the log's keys: which named a recovery key, which took over from which.
+log_key_statements = Table(
+    "log_key_statements",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+)
+
+__all__ = [
+    "log_heads",
+    "log_key_statements",
+    "log_leaves",
+    "log_nodes",
+    "log_stamps",
+    "log_subjects",
+    "metadata",
+]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from custody.signing import open_signer
+from custody.key_files import open_signer
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.cli import main
 from custos.clock import SystemClock

@@ -1,0 +1,125 @@
+"""Keys as files: a directory of mode 0700, private keys of mode 0600, nothing ever half written.
+
+A signing key is made at the first start and at no other: where one was before and is gone, nothing is made.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from custody.signing import FileSigner
+from evidence.errors import Unavailable
+
+PRIVATE = "signing-key.pem"
+PUBLIC = "signing-key.pub.pem"
+#: Of a rotation that is not finished: the key that takes over, and the statement.
+NEXT = "next-signing-key.pem"
+PENDING = "pending-rotation.json"
+#: Directories of statements about keys, and of public keys that are no longer in force.
+STATEMENTS = "statements"
+RETIRED = "retired"
+
+
+def open_signer(directory: Path) -> FileSigner:
+    """The key in `directory`, made at the first start; several processes may start at once.
+
+    The key and its public half are durable on return. Raises Unavailable("bad-key") when the file is there
+    and is not an Ed25519 key, Unavailable("key-lost") when there was one before,
+    Unavailable("rotation-unfinished") while a rotation is.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (directory / PENDING).exists():
+        raise Unavailable(
+            "rotation-unfinished",
+            "A rotation of the signing key was begun and not finished. Run `custos keys rotate --finish`.",
+        )
+    path, public = directory / PRIVATE, directory / PUBLIC
+    if not path.exists() and not public.exists():
+        write_once(path, private_pem(Ed25519PrivateKey.generate()), 0o600)
+    signer = FileSigner(load_private(path))
+    if not public.exists():
+        write_once(public, signer.public_pem, 0o644)
+    return signer
+
+
+def load_private(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file; raises Unavailable("bad-key"), Unavailable("key-lost")."""
+    try:
+        return private_of(path.read_bytes())
+    except FileNotFoundError as error:
+        raise Unavailable(
+            "key-lost",
+            "The signing key is gone. Put it back from a backup (`custos keys restore`), or replace it with "
+            "the recovery key (`custos keys rotate --recovery`).",
+        ) from error
+
+
+def private_of(pem: bytes) -> Ed25519PrivateKey:
+    """The private key in PKCS#8 PEM; raises Unavailable("bad-key")."""
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except ValueError as error:
+        raise _bad_key() from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise _bad_key()
+    return private
+
+
+def private_pem(private: Ed25519PrivateKey) -> bytes:
+    """PKCS#8, not encrypted: whoever reads the file can sign."""
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _bad_key() -> Unavailable:
+    return Unavailable(
+        "bad-key",
+        f"{PRIVATE} in the key directory is not an Ed25519 private key. Put the right one back from your "
+        "backup: receipts already given out can only be checked against it.",
+    )
+
+
+def write_once(path: Path, data: bytes, mode: int) -> None:
+    """Write beside, sync, link: whoever links first wins, and nobody sees half a file. Durable on return."""
+    beside = _beside(path, data, mode)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    finally:
+        beside.unlink()
+    _sync(path.parent)
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Put `data` in the place of what is there, whole or not at all. Durable on return."""
+    _beside(path, data, mode).replace(path)
+    _sync(path.parent)
+
+
+def _beside(path: Path, data: bytes, mode: int) -> Path:
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return beside
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
