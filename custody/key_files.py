@@ -30,8 +30,8 @@ STATEMENTS = "statements"
 RETIRED = "retired"
 
 
-def open_signer(directory: Path) -> FileSigner:
-    """The key in `directory`, made at the first start; several processes may start at once.
+def open_signer(directory: Path, *, is_first: bool = True) -> FileSigner:
+    """The key in `directory`, made if `is_first`, at the first start; several processes may start at once.
 
     The key and its public half are durable on return. Raises Unavailable("bad-key") when the file is there
     and is not an Ed25519 key, Unavailable("key-lost") when there was one before,
@@ -44,7 +44,7 @@ def open_signer(directory: Path) -> FileSigner:
             "A rotation of the signing key was begun and not finished. Run `custos keys rotate --finish`.",
         )
     path, public = directory / PRIVATE, directory / PUBLIC
-    if not path.exists() and not public.exists():
+    if is_first and not path.exists() and not public.exists():
         write_once(path, private_pem(Ed25519PrivateKey.generate()), 0o600)
     signer = FileSigner(load_private(path))
     if not public.exists():

@@ -125,7 +125,7 @@ class Keys:
             EventType.KEY_RECOVERY_NAMED, None, now, digests=_digests(named), detail=detail, id=named.event
         )
         await self._catalogue.write(lambda tx: _record(tx, named, note, draft))
-        self._keep(named, note)
+        await self._keep_statements()
         return named
 
     async def rotate(self, reason: str, recovery: Ed25519PrivateKey | None = None) -> Finished:
@@ -147,6 +147,7 @@ class Keys:
             self._require_recovery(head, statements, recovery)
             old = keys[-1]
         new = Ed25519PrivateKey.generate()
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(self._directory / NEXT, private_pem(new), 0o600)
         seq, prev = follows(statements)
         now, salt = self._clock.now(), secrets.token_hex(32)
@@ -173,7 +174,7 @@ class Keys:
             EventType.KEY_ROTATED, None, said.at, digests=_digests(said), detail=detail, id=said.event
         )
         await self._catalogue.write(lambda tx: _record(tx, said, note, draft))
-        self._keep(said, note)
+        await self._keep_statements()
         published = await self._publish(said)
         self._take_over(said)
         pending.unlink()
@@ -206,11 +207,13 @@ class Keys:
             following.unlink()
         replace_file(self._directory / PUBLIC, _pem(parse_key(said.new)), 0o644)
 
-    def _keep(self, said: Statement, note: str) -> None:
-        """Beside the keys, where a backup of them finds it."""
+    async def _keep_statements(self) -> None:
+        """All of them beside the keys, where a backup and the verifier find them, also after a loss."""
         place = self._directory / STATEMENTS
-        place.mkdir(mode=0o700, exist_ok=True)
-        write_once(place / f"{said.seq:04}.note", note.encode(), 0o644)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for note in await self._catalogue.read(lambda tx: tx.log.key_statements()):
+            seq = parse_statement(parse_note(note).text).seq
+            write_once(place / f"{seq:04}.note", note.encode(), 0o644)
 
     def _require_settled(self) -> None:
         if (self._directory / PENDING).exists():

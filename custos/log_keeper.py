@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from custody.key_files import open_signer
 from custody.rotation import require_in_force
@@ -35,7 +36,9 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     """The sequencer over this installation's data, and who stamps its log. Raises Unavailable, Invalid."""
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    signer = await asyncio.to_thread(open_signer, settings.keys)
+    # The key comes before the catalogue: where that is there and the key is not, it was lost.
+    is_first = not settings.catalogue.exists()
+    signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
     zone = zone_of(settings.ingest.clock_zone)
     async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
         await require_in_force(catalogue, signer.note_key)

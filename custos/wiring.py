@@ -128,7 +128,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
     staging = StagingDirectory(settings.staging)
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    signer = await asyncio.to_thread(open_signer, settings.keys)
+    # The key comes before the catalogue: where that is there and the key is not, it was lost.
+    is_first = not settings.catalogue.exists()
+    signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
     tools = await asyncio.to_thread(
         partial(
             SandboxedTools,

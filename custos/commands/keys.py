@@ -57,7 +57,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def show_keys(arguments: argparse.Namespace) -> int:
     """Print the log's name, each key as it is pinned, and what became of it."""
-    standing = asyncio.run(_with_keys(load_settings(arguments.config), _standing))
+    settings = load_settings(arguments.config)
+    if not settings.catalogue.exists():
+        print("There is no key yet: it is made at the first start.")
+        return 0
+    standing = asyncio.run(_with_keys(settings, _standing))
     print(f"log       {standing.log}")
     for said in standing.statements:
         at = to_text(said.at)[:19]
@@ -66,7 +70,7 @@ def show_keys(arguments: argparse.Namespace) -> int:
         else:
             when = "before the first leaf" if said.genesis else "when the log had begun"
             print(f"{said.seq:>4}  {at}Z  recovery key {said.recovery}\n      named by {said.key}, {when}")
-    print(f"in force  {standing.key or _own_pin(load_settings(arguments.config), standing.log)}")
+    print(f"in force  {standing.key or _own_pin(settings, standing.log)}")
     print(f"recovery  {standing.recovery or 'none: see docs/keys.md'}")
     return 0
 
@@ -106,7 +110,7 @@ def name_recovery(arguments: argparse.Namespace) -> int:
     _outside(arguments.to, settings)
     passphrase = _passphrase(arguments, twice=True)
     with only_instance(settings.data, settings.run):
-        open_signer(settings.keys)
+        open_signer(settings.keys, is_first=not settings.catalogue.exists())
         if asyncio.run(_with_keys(settings, _standing)).recovery is not None:
             raise Conflict("recovery-named", "This log has its recovery key already: see `custos keys show`.")
         private = Ed25519PrivateKey.generate()
@@ -178,7 +182,7 @@ def _own_pin(settings: Settings, log: str) -> str:
 
     path = settings.keys / PUBLIC
     if not path.exists():
-        return "none yet: made at the first start"
+        return "none lies there: see docs/keys.md"
     public = load_pem_public_key(path.read_bytes())
     assert isinstance(public, Ed25519PublicKey)
     return str(VerifierKey(log, ED25519, public.public_bytes_raw()))

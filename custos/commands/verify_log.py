@@ -47,7 +47,7 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def add_chain(parser: argparse.ArgumentParser) -> None:
     """Options that lead from an old pinned key to the one in force."""
     parser.add_argument(
-        "--keys", type=Path, help="the log's keys (GET /log/keys), where the pinned one was replaced"
+        "--keys", type=Path, help="the log's keys (GET /log/keys), if the pinned one was replaced"
     )
     parser.add_argument("--recovery-key", help="the recovery key as name+id+key, if it is pinned too")
 
