@@ -65,13 +65,13 @@ def ask_now(arguments: argparse.Namespace) -> int:
         return await (services.audits.ask(wanted, None) if wanted else services.audits.ask_all(None))
 
     count = asyncio.run(with_services(load_settings(arguments.config), ask))
-    print(f"{count:,} items are audited next. `custos fixity status` says how far it is.")
+    print(f"Audited next: {count:,}. `custos fixity status` says how far it is.")
     return 0
 
 
 def _rough(length: timedelta) -> str:
     if length < timedelta(minutes=2):
-        return f"{length // timedelta(seconds=1)} seconds"
+        return f"{length // timedelta(seconds=1)} s"
     if length < timedelta(hours=2):
         return f"{length // timedelta(minutes=1)} minutes"
     if length < timedelta(days=2):

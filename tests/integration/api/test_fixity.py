@@ -101,7 +101,7 @@ def test_what_was_made_is_made_again_once_and_then_it_is_an_alarm(
     assert custos("status")[0] == 0
     assert custos("run", "--item", "nothing") == (2, "custos: No such item is kept: nothing. [not-kept]\n")
     status, said = custos("run")
-    assert (status, said.startswith("1 items are audited next.")) == (0, True)
+    assert (status, said.startswith("Audited next: 1.")) == (0, True)
     swept(bureau)
     assert len(audited(bureau, item)) == 4
 
