@@ -7,14 +7,13 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
-from custody.key_files import open_signer
 from custody.rotation import require_in_force
 from custody.sequencer import LogStopped, Sequencer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
+from custos.key_holding import holding_key
 from custos.settings import Settings
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError
@@ -36,11 +35,11 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     """The sequencer over this installation's data, and who stamps its log. Raises Unavailable, Invalid."""
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    # The key comes before the catalogue: where that is there and the key is not, it was lost.
-    is_first = not settings.catalogue.exists()
-    signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
     zone = zone_of(settings.ingest.clock_zone)
-    async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
+    async with (
+        holding_key(settings) as signer,
+        open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue,
+    ):
         await require_in_force(catalogue, signer.note_key)
         files = LogFiles(settings.store, store)
         sequencer = Sequencer(catalogue, files, signer, clock, settings.custody.origin)

@@ -31,12 +31,12 @@ from cases.rights import Rights
 from cases.sampling import Sampling
 from custody.auditing import FixityStage
 from custody.audits import Audits
-from custody.key_files import open_signer
 from custody.proofs import Proofs
 from custody.rotation import require_in_force
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner
 from custos.clock import SystemClock
+from custos.key_holding import holding_key
 from custos.settings import Settings
 from custos.sweep import Sweep
 from custos.work import JobRunner
@@ -128,9 +128,6 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
     staging = StagingDirectory(settings.staging)
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    # The key comes before the catalogue: where that is there and the key is not, it was lost.
-    is_first = not settings.catalogue.exists()
-    signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
     tools = await asyncio.to_thread(
         partial(
             SandboxedTools,
@@ -143,7 +140,10 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     index = await asyncio.to_thread(DiskFingerprintIndex, settings.fingerprints)
     authority = RolePolicy()
     zone = zone_of(settings.ingest.clock_zone)
-    async with open_catalogue(settings.catalogue, clock, process, zone) as catalogue:
+    async with (
+        holding_key(settings) as signer,
+        open_catalogue(settings.catalogue, clock, process, zone) as catalogue,
+    ):
         await require_in_force(catalogue, signer.note_key)
         limits = Limits(
             settings.ingest.max_bytes,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from custos.configuration import load_settings
-from custos.instance import only_instance
+from custos.instance import changing_keys, only_instance
 from custos.settings import Settings
 from evidence.errors import Conflict, Invalid
 from evidence.key_statements import Rotation
@@ -93,7 +93,7 @@ def put_back(arguments: argparse.Namespace) -> int:
 
     settings = load_settings(arguments.config)
     data = _read(arguments.file)
-    with only_instance(settings.data, settings.run):
+    with only_instance(settings.data, settings.run), changing_keys(settings.run):
         names = restore(data, _passphrase(arguments, twice=False), settings.keys)
     print(f"{len(names)} files are back: {', '.join(names)}.")
     return 0
@@ -109,7 +109,7 @@ def name_recovery(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     _outside(arguments.to, settings)
     passphrase = _passphrase(arguments, twice=True)
-    with only_instance(settings.data, settings.run):
+    with only_instance(settings.data, settings.run), changing_keys(settings.run):
         open_signer(settings.keys, is_first=not settings.catalogue.exists())
         if asyncio.run(_with_keys(settings, _standing)).recovery is not None:
             raise Conflict("recovery-named", "This log has its recovery key already: see `custos keys show`.")
@@ -140,7 +140,7 @@ def replace_key(arguments: argparse.Namespace) -> int:
     def work(keys: Keys) -> Awaitable[Finished]:
         return keys.finish() if arguments.finish else keys.rotate(arguments.reason, recovery)
 
-    with only_instance(settings.data, settings.run):
+    with only_instance(settings.data, settings.run), changing_keys(settings.run):
         done = asyncio.run(_with_keys(settings, work))
     said = done.statement
     print(f"replaced  {said.old}")

@@ -142,6 +142,12 @@ def test_the_first_day_leaves_no_key_where_it_does_not_belong(office: Office) ->
         status, said = office.keys(*command)
         assert (status, f"[{code}]" in said) == (2, True), said
     assert not (office.base / "other.key").exists()
+
+    async def beside(_: Services) -> None:
+        status, said = await asyncio.to_thread(office.keys, "rotate", "--reason", "r")
+        assert (status, "[keys-in-use]" in said) == (2, True)
+
+    asyncio.run(with_services(office.settings, beside))
     (office.base / "passphrase").write_text("wrong, all of it")
     assert "[wrong-passphrase]" in office.keys("restore", office.base / "backup.keys")[1]
     (office.base / "passphrase").write_text("short")
