@@ -165,8 +165,8 @@ def examine_keys(settings: Settings) -> list[Finding]:
             Finding(
                 "problem",
                 "key-modes",
-                f"Other accounts can reach the signing key. Set {settings.keys} to mode 0700 and the key in it "
-                "to 0600; if somebody may have read it, see docs/keys.md.",
+                f"Other accounts can reach the signing key. Set {settings.keys} to mode 0700, the key in "
+                "it to 0600; if somebody may have read it, see docs/keys.md.",
             )
         )
     named = any(b"key-recovery" in path.read_bytes() for path in settings.keys.glob("statements/*.note"))

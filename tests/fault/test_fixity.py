@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,14 +59,29 @@ class Kept:
         return [(line.event["outcome"], line.detail) for line in lines if line.event["type"] == kind]
 
 
+@pytest.fixture(scope="module")
+def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory once the item is in it: each test has a copy of its own."""
+    data = tmp_path_factory.mktemp("fixity") / "data"
+
+    async def take_in() -> None:
+        bell = Bell()
+        async with open_services(settings_for(data), bell, "test") as services:
+            agent = await somebody(services)
+            upload = await services.uploads.open(agent, len(DATA), metadata(filename="a.bin", device="CAM"))
+            await services.uploads.receive(agent, upload.id, 0, None, pieces(DATA, 0), None)
+            await work(services, bell)
+
+    asyncio.run(take_in())
+    return data
+
+
 @pytest.fixture
-async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+async def kept(taken_in: Path, tmp_path: Path) -> AsyncIterator[Kept]:
+    shutil.copytree(taken_in, tmp_path / "data")
     settings, bell = settings_for(tmp_path / "data"), Bell()
     async with open_services(settings, bell, "test") as services:
         agent = await somebody(services)
-        upload = await services.uploads.open(agent, len(DATA), metadata(filename="a.bin", device="CAM"))
-        await services.uploads.receive(agent, upload.id, 0, None, pieces(DATA, 0), None)
-        await work(services, bell)
         (view,) = await services.reading.items(agent, None)
         yield Kept(settings, services, bell, agent, view.item)
 

@@ -106,8 +106,10 @@ def test_what_was_made_is_made_again_once_and_then_it_is_an_alarm(
     assert len(audited(bureau, item)) == 4
 
 
-def test_what_is_disposed_of_in_the_middle_of_its_audit_is_no_finding(office: Office) -> None:
-    server, item = office.server, office.items[0]
+def test_what_is_disposed_of_in_its_audit_is_no_finding_and_what_is_sealed_and_held_is(
+    office: Office,
+) -> None:
+    server, (item, sealed, _) = office.server, office.items
     services, loop = server.services, server.loop
     begun, go_on = threading.Event(), asyncio.Event()
     stage = services.work._stages[Stage.FIXITY]
@@ -132,20 +134,18 @@ def test_what_is_disposed_of_in_the_middle_of_its_audit_is_no_finding(office: Of
     assert server.do(services.catalogue.read(lambda tx: tx.fixity.get(item))) is None
     assert server.jobs(Stage.FIXITY) == []
 
-
-def test_a_sealed_and_held_item_is_audited_like_any_other(office: Office) -> None:
-    server, item = office.server, office.items[0]
     path: Path = server.data / "store" / "objects"
-    found = server.do(server.services.catalogue.read(lambda tx: tx.items.get(item)))
+    found = server.do(services.catalogue.read(lambda tx: tx.items.get(sealed)))
     assert found is not None
     held = {"reason": "r", "authority": "a"}
-    assert server.client(Role.LEGAL_REVIEWER).post(f"/items/{item}/holds", held).status == 201
-    office.row("UPDATE items SET restriction = 'sealed' WHERE id = ? RETURNING id", item)
+    assert server.client(Role.LEGAL_REVIEWER).post(f"/items/{sealed}/holds", held).status == 201
+    office.row("UPDATE items SET restriction = 'sealed' WHERE id = ? RETURNING id", sealed)
     (path / found.key).chmod(0o600)
     (path / found.key).write_bytes(b"")
-    server.do(server.services.audits.ask([item], None))
+    server.bell.answers = True
+    server.do(services.audits.ask([sealed], None))
     swept(server)
-    audit = server.do(server.services.catalogue.read(lambda tx: tx.fixity.get(item)))
+    audit = server.do(services.catalogue.read(lambda tx: tx.fixity.get(sealed)))
     assert audit is not None
     assert audit.outcome is Finding.MISMATCH
     assert "fixity-mismatch" in alarms(server)

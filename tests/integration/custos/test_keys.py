@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Office:
     """One installation, its files outside of it, and whoever types commands."""
 
     base: Path
-    capture: pytest.CaptureFixture[str]
+    capture: pytest.CaptureFixture[str] | None = None
     pins: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -53,6 +53,7 @@ class Office:
         )
 
     def custos(self, *arguments: str | Path) -> tuple[int, str]:
+        assert self.capture is not None
         status = main([str(one) for one in arguments])
         said = self.capture.readouterr()
         return status, said.out + said.err
@@ -61,10 +62,12 @@ class Office:
         secret = ("--passphrase-file", self.base / "passphrase")
         return self.custos("keys", command, *arguments, *(() if command == "show" else secret))
 
-    def serve(self) -> None:
+    def serve(self, work: Callable[[Services], Awaitable[None]] | None = None) -> None:
         """A moment of the server: something happens, and is in the log."""
 
         async def moment(services: Services) -> None:
+            if work is not None:
+                await work(services)
             while (await services.sequencer.run()).added:
                 pass
             (self.base / "keys.json").write_bytes(canonical(await services.proofs.keys()))
@@ -72,7 +75,7 @@ class Office:
         asyncio.run(with_services(self.settings, moment))
 
     def keep(self, name: str) -> None:
-        """Take in a file; its receipt and the proof of that beside it."""
+        """Take in a file; its receipt beside it."""
 
         async def take(services: Services) -> None:
             agent = await services.accounts.add(f"li-{name}", "", Role.SUPERVISOR, "u", None)
@@ -84,13 +87,11 @@ class Office:
             assert receipt is not None
             (self.base / f"{name}.jws").write_text(receipt)
 
-        asyncio.run(with_services(self.settings, take))
+        self.serve(take)
         (self.base / name).write_bytes(BYTES)
-        self.serve()
 
     def shown(self, what: str) -> str:
-        _, said = self.keys("show")
-        return next(line.split()[-1] for line in said.splitlines() if line.startswith(what))
+        return last_word(self.keys("show")[1], what)
 
     @property
     def log(self) -> Path:
@@ -100,25 +101,49 @@ class Office:
         return ("--keys", self.base / "keys.json")
 
 
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What lies where after the first day: each test has a copy of its own."""
+    base = tmp_path_factory.mktemp("keys")
+    with pytest.MonkeyPatch.context() as patch:
+        settle(patch, base)
+        secret = ["--passphrase-file", str(base / "passphrase")]
+        (base / "passphrase").write_text("correct horse battery staple\n")
+        (base / "passphrase").chmod(0o600)
+        assert main(["keys", "show"]) == 0
+        assert not (base / "data" / "keys").exists()
+        assert main(["keys", "recovery", "--to", str(base / "recovery.key"), *secret]) == 0
+        Office(base).keep("first.mp4")
+        assert main(["keys", "backup", "--to", str(base / "backup.keys"), *secret]) == 0
+        shutil.copy(base / "data" / "keys" / "signing-key.pub.pem", base / "first.pem")
+        yield base
+
+
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Office:
+def office(
+    first_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Office:
     """After its first day."""
-    monkeypatch.setenv("CUSTOS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("CUSTOS_PROTECTION__IMMUTABLE", "false")
-    monkeypatch.setenv("CUSTOS_CUSTODY__ORIGIN", ORIGIN)
-    # What a person waits for half a second for, a test does not.
-    monkeypatch.setattr("custody.passphrase._N", 1 << 10)
-    (tmp_path / "passphrase").write_text("correct horse battery staple\n")
-    (tmp_path / "passphrase").chmod(0o600)
-    made = Office(tmp_path, capsys)
-    assert made.custos("keys", "show") == (0, "There is no key yet: it is made at the first start.\n")
-    status, said = made.keys("recovery", "--to", tmp_path / "recovery.key")
-    assert (status, "before the log's first leaf" in said) == (0, True)
-    made.keep("first.mp4")
-    assert made.keys("backup", "--to", tmp_path / "backup.keys")[0] == 0
-    made.pins = {"key": made.shown("in force"), "recovery": made.shown("recovery")}
-    shutil.copy(made.data / "keys" / "signing-key.pub.pem", tmp_path / "first.pem")
+    base = tmp_path / "office"
+    shutil.copytree(first_day, base)
+    settle(monkeypatch, base)
+    made = Office(base, capsys)
+    _, said = made.keys("show")
+    assert "before the first leaf" in said
+    made.pins = {"key": last_word(said, "in force"), "recovery": last_word(said, "recovery")}
     return made
+
+
+def settle(patch: pytest.MonkeyPatch, base: Path) -> None:
+    patch.setenv("CUSTOS_DATA", str(base / "data"))
+    patch.setenv("CUSTOS_PROTECTION__IMMUTABLE", "false")
+    patch.setenv("CUSTOS_CUSTODY__ORIGIN", ORIGIN)
+    # What a person waits for half a second for, a test does not.
+    patch.setattr("custody.passphrase._N", 1 << 10)
+
+
+def last_word(said: str, what: str) -> str:
+    return next(line.split()[-1] for line in said.splitlines() if line.startswith(what))
 
 
 def test_the_first_day_leaves_no_key_where_it_does_not_belong(office: Office) -> None:
