@@ -13,14 +13,19 @@ from typing import Any
 
 import pytest
 
+from custody.auditing import FixityStage
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Agent
 from evidence.errors import Conflict
 from evidence.fixity import Audit, Finding
-from evidence.items import Item
+from evidence.ids import new_id
+from evidence.items import Item, Rendition
 from evidence.jobs import JobState, Stage
 from evidence.keys import manifest_key
+from evidence.ports.catalogue import Transaction
+from evidence.projection import refresh
+from retrieval.reading import views_of
 from tests.fault.scenario import Bell, Shift, metadata, pieces, settings_for, somebody, work
 
 DATA = b"the bytes of a recording" * 1000
@@ -190,6 +195,49 @@ async def test_what_is_due_comes_by_itself_and_what_failed_comes_sooner(kept: Ke
     await work(kept.services, kept.bell)
     assert [outcome for outcome, _ in await kept.events()] == ["success", "failure", "failure"]
     assert len(await kept.events("alarm.raised")) == 1
+
+
+async def test_what_is_discarded_while_it_is_read_is_no_finding(kept: Kept) -> None:
+    now = kept.services.work._clock.now()
+    key = f"renditions/{kept.item.id}/{new_id(now)}/poster.jpg"
+    made = Rendition(new_id(now), kept.item.id, "poster", key, "image/jpeg", 1, "ab" * 32, now)
+    write = kept.services.catalogue.write
+    await write(lambda tx: tx.items.put_rendition(made))
+    assert (await kept.audit()).failing == ("poster",)
+    assert list(await kept.alarms()) == ["fixity-rendition"]
+
+    async def discard(_: float) -> None:
+        await write(lambda tx: tx.items.drop_rendition(made.id))
+
+    stage = kept.services.work._stages[Stage.FIXITY]
+    assert isinstance(stage, FixityStage)
+    stage._sleep = discard
+    assert (await kept.audit()).failing == ()
+    assert await kept.alarms() == {}
+
+
+async def test_an_audit_changes_nothing_of_what_is_said_of_the_item(kept: Kept) -> None:
+    """It is neither at work nor has failed because its audit waits, or could not be done."""
+
+    def state(tx: Transaction) -> tuple[str, list[Stage]]:
+        refresh(tx, kept.item.id)
+        rows = tx.connection.exec_driver_sql("SELECT state FROM search_rows")  # type: ignore[attr-defined]
+        (view,) = views_of(tx, [kept.item])
+        return rows.scalar_one(), [job.stage for job in view.jobs]
+
+    services = kept.services
+    before = await services.catalogue.write(state)
+    await services.audits.ask([kept.item.id], None)
+    await services.audits.plan()
+    assert await services.catalogue.write(state) == before
+    assert await services.catalogue.read(lambda tx: tx.disposals.busy([kept.item.id])) == set()
+    await services.catalogue.write(
+        lambda tx: tx.connection.exec_driver_sql("UPDATE jobs SET state = 'failed' WHERE stage = 'fixity'")
+    )
+    assert await services.catalogue.write(state) == before
+    # And it is not forgotten for having failed once.
+    await work(services, kept.bell)
+    assert (await kept.standing()).outcome is Finding.INTACT
 
 
 async def test_a_round_or_an_item_is_asked_for_once(kept: Kept) -> None:
