@@ -89,6 +89,16 @@ async def test_what_is_worked_at_not_locked_or_disposed_of_is_not_due(catalogue:
     assert {one.item_id for one in due} == {quiet, working}
 
 
+async def test_one_audit_is_rung_for_at_once(catalogue: SqlCatalogue) -> None:
+    for _ in range(3):
+        await catalogue.write(lambda tx: tx.jobs.add(Stage.FIXITY, new_id(NOW), "u", NOW))
+    (first,) = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 9))
+    assert await catalogue.write(lambda tx: tx.jobs.claim(first.id, NOW)) is not None
+    later = NOW + timedelta(seconds=20)
+    assert await catalogue.write(lambda tx: tx.jobs.to_ring(later, 9)) == []
+    assert await catalogue.read(lambda tx: tx.fixity.at_work()) == 3
+
+
 async def test_a_read_back_counts_until_the_first_audit(catalogue: SqlCatalogue) -> None:
     item = await catalogue.write(an_item)
     later = NOW + timedelta(hours=1)

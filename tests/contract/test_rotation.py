@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.keys import verified_chain
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
-from custody.key_files import open_signer
+from custody.key_files import PRIVATE, load_private, open_signer
 from custody.proofs import Proofs
 from custody.rotation import Keys, require_in_force
 from custody.stamping import Stamper
@@ -85,3 +86,9 @@ async def test_a_key_that_the_log_knows_nothing_of_is_refused(place: Place, tmp_
         old = await rotated(place)
         with pytest.raises(Unavailable):
             await require_in_force(place.catalogue, old.public.public_bytes_raw())
+    # Nor does such a key name a recovery key.
+    shutil.copy(tmp_path / "other" / PRIVATE, place.base / "keys" / PRIVATE)
+    keys = Keys(place.catalogue, place.store, place.base / "keys", Still(), ORIGIN)
+    with pytest.raises(Unavailable) as error:
+        await keys.name_recovery(load_private(place.base / "keys" / PRIVATE))
+    assert error.value.code == "key-unknown"

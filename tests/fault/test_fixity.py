@@ -265,6 +265,21 @@ async def test_an_audit_that_died_is_done_again(kept: Kept) -> None:
     assert len(await kept.events()) == 1
 
 
+async def test_a_disk_that_refuses_once_is_asked_again(kept: Kept) -> None:
+    path = kept.path(kept.item.key)
+    sound = path.read_bytes()
+    refuse(path)
+    await kept.services.audits.ask([kept.item.id], None)
+    await kept.services.audits.plan()
+    (job,) = await kept.services.catalogue.read(lambda tx: tx.jobs.listed(JobState.QUEUED, 9))
+    assert await kept.services.work.run(job.id)
+    assert await kept.events() == []
+    path.rmdir()
+    path.write_bytes(sound)
+    await work(kept.services, kept.bell)
+    assert [outcome for outcome, _ in await kept.events()] == ["success"]
+
+
 async def test_what_an_audit_cannot_finish_is_unreadable_and_not_asked_for_again_at_once(kept: Kept) -> None:
     """A defect in the stage, or a catalogue that lost a row: it must not be forgotten, nor go round."""
     await kept.services.audits.ask([kept.item.id], None)
