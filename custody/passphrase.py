@@ -57,7 +57,7 @@ def open_again(file: bytes, passphrase: str, version: str) -> bytes:
         raise Invalid("not-such-a-file", f"This is no file of the kind {version}.") from error
     try:
         return cipher.decrypt(nonce, data, canonical(head))
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise Invalid("wrong-passphrase", "The passphrase is wrong, or the file was changed.") from error
 
 
