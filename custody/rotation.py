@@ -268,8 +268,8 @@ def key_unknown() -> Unavailable:
     return Unavailable(
         "key-unknown",
         "The signing key is not the one that this log is signed with. Put the right one back from a backup "
-        "(`custos keys restore`), or replace it with the recovery key (`custos keys rotate --recovery`). If the "
-        "catalogue was put back from a backup that is older than the last rotation, put back a newer one.",
+        "(`custos keys restore`), or replace it with the recovery key (`custos keys rotate --recovery`). If "
+        "the catalogue is from a backup that is older than the last rotation, put back a newer one.",
     )
 
 
