@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from custos.configuration import load_settings
-from custos.instance import changing_keys, only_instance
+from custos.instance import changing_keys, only_instance, using_keys
 from custos.settings import Settings
 from evidence.errors import Conflict, Invalid
 from evidence.key_statements import Rotation
@@ -82,7 +82,10 @@ def back_up(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     _outside(arguments.to, settings)
     passphrase = _passphrase(arguments, twice=True)
-    _write_new(arguments.to, encrypted(settings.keys, passphrase))
+    settings.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with using_keys(settings.run):
+        data = encrypted(settings.keys, passphrase)
+    _write_new(arguments.to, data)
     print(f"{arguments.to} opens with that passphrase alone. Keep the two apart, and both away from here.")
     return 0
 
