@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from evidence.alarms import raise_alarm
 from evidence.errors import Conflict
 from evidence.events import EventDraft, EventType, Subject
-from evidence.fixity import AHEAD, Tally
+from evidence.fixity import AHEAD, IN_A_ROW, STOPPED, STOPPED_SAYS, Audit, Tally, looks_unmounted
 from evidence.jobs import JobState, Stage
-from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 
 
@@ -25,18 +26,32 @@ class Audits:
         self.bytes_per_second = bytes_per_second
 
     async def plan(self) -> None:
-        """Queue what is due, as many as may be ahead; repeatable, durable on return."""
+        """Queue what is due, as many as may be ahead; repeatable, durable on return.
+
+        Where one item after the other is missing, an alarm takes the place of all but what somebody asks for:
+        what is wrong then is not the items, and what is said of them is said for ever.
+        """
         now = self._clock.now()
-
-        def due(tx: Transaction) -> bool:
-            return tx.fixity.at_work() < AHEAD and bool(tx.fixity.due(now, self.every, 1))
-
         # Almost always there is nothing to do: that is found out without a transaction that writes.
-        if await self._catalogue.read(due):
+        if await self._catalogue.read(lambda tx: self._has_work(tx, now)):
             await self._catalogue.write(lambda tx: self._queue(tx, now))
 
+    def _has_work(self, tx: Transaction, now: datetime) -> bool:
+        told = any((one.kind, one.subject) == STOPPED for one in tx.oversight.alarms())
+        if told != _stands_still(tx):
+            return True
+        return tx.fixity.at_work() < AHEAD and bool(self._next(tx, now, 1))
+
+    def _next(self, tx: Transaction, now: datetime, limit: int) -> Sequence[Audit]:
+        due = tx.fixity.due(now, self.every, limit)
+        return [one for one in due if one.asked_at is not None] if _stands_still(tx) else due
+
     def _queue(self, tx: Transaction, now: datetime) -> None:
-        for audit in tx.fixity.due(now, self.every, max(AHEAD - tx.fixity.at_work(), 0)):
+        if _stands_still(tx):
+            raise_alarm(tx, Alarm(*STOPPED, STOPPED_SAYS, now))
+        else:
+            tx.oversight.clear_alarm(*STOPPED, now)
+        for audit in self._next(tx, now, max(AHEAD - tx.fixity.at_work(), 0)):
             item = tx.items.get(audit.item_id)
             assert item is not None
             job = tx.jobs.get(tx.jobs.add(Stage.FIXITY, item.id, item.unit, now, again=True))
@@ -80,3 +95,7 @@ class Audits:
         """How many items are due and how many are failing."""
         now = self._clock.now()
         return await self._catalogue.read(lambda tx: tx.fixity.counts(now, self.every))
+
+
+def _stands_still(tx: Transaction) -> bool:
+    return looks_unmounted(tx.fixity.latest(IN_A_ROW))

@@ -29,6 +29,9 @@ AGAIN_AFTER = timedelta(days=7)
 #: A disk that refuses is asked so often before it is a finding.
 TRIES = 3
 
+#: So many missing one after the other: then the disk is not mounted, sooner than that each is a loss.
+IN_A_ROW = 10
+
 ORIGINAL = "original"
 MANIFEST = "manifest"
 
@@ -162,6 +165,12 @@ def in_order(audits: Iterable[Audit]) -> list[Audit]:
     return sorted(audits, key=lambda one: (one.asked_at is None, one.seen_at, one.item_id))
 
 
+def looks_unmounted(latest: Sequence[Audit]) -> bool:
+    """Whether the latest audits, newest first, found nothing at all: no single item is to blame for that."""
+    gone = [one.outcome is Finding.MISSING and one.method is None for one in latest[:IN_A_ROW]]
+    return len(gone) == IN_A_ROW and all(gone)
+
+
 def cost(size: int) -> int:
     """What looking at an object of that size counts for, in bytes."""
     return (-(-size // PIECE) + 1) * PIECE
@@ -188,6 +197,13 @@ def round_takes(objects: int, size: int, rate: int) -> timedelta:
     return timedelta(seconds=-(-(size + objects * PIECE) // rate))
 
 
+#: The alarm of audits that stand still, and what it is about.
+STOPPED = ("fixity-stopped", "store")
+STOPPED_SAYS = (
+    f"{IN_A_ROW} items in a row are missing in the store, so no more are audited: its disk is probably not "
+    "mounted. Mount it, then run `custos fixity run --item ID` with one of them; once anything is found, "
+    "audits go on."
+)
 #: Alarms of audits; a good audit of the same item clears them.
 KINDS = ("fixity-missing", "fixity-mismatch", "fixity-unreadable", "fixity-rendition")
 _SAYS = {

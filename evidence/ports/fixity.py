@@ -18,6 +18,10 @@ class Fixity(Protocol):
         """What `evidence.fixity.is_due`, in its order: only what is locked and at which no work goes on."""
         ...
 
+    def latest(self, limit: int) -> Sequence[Audit]:
+        """The items that were audited last, the newest first."""
+        ...
+
     def at_work(self) -> int:
         """How many audits are queued or running."""
         ...

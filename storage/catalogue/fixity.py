@@ -62,6 +62,12 @@ class SqlFixity:
             found.update((row["item_id"], _audit(row)) for row in rows)
         return in_order(one for one in found.values() if is_due(one, now, every, since))[:limit]
 
+    def latest(self, limit: int) -> Sequence[Audit]:
+        """Newest first."""
+        query = select(audits).where(audits.c.audited_at.is_not(None))
+        rows = self._connection.execute(query.order_by(audits.c.audited_at.desc()).limit(limit)).mappings()
+        return [_audit(row) for row in rows]
+
     def at_work(self) -> int:
         """How many audits are queued or running."""
         return self._connection.execute(

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, T
 from storage.catalogue.tables import metadata
 
 _ASKED = text("asked_at IS NOT NULL")
+_AUDITED = text("audited_at IS NOT NULL")
 _FAILING = text("outcome != 'intact'")
 
 #: One row for each item that is there.
@@ -23,6 +24,7 @@ audits = Table(
     Column("asked_at", BigInteger),
     Index("ix_audits_seen_at_item_id", "seen_at", "item_id"),
     Index("ix_audits_asked_at", "asked_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
+    Index("ix_audits_audited_at", "audited_at", sqlite_where=_AUDITED, postgresql_where=_AUDITED),
     Index("ix_audits_failing", "seen_at", sqlite_where=_FAILING, postgresql_where=_FAILING),
 )
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Agent
 from evidence.errors import Conflict
-from evidence.fixity import Audit, Finding
+from evidence.fixity import IN_A_ROW, Audit, Finding
 from evidence.ids import new_id
-from evidence.items import Item, Rendition
+from evidence.items import Item, Rendition, Submission, Upload, UploadState
 from evidence.jobs import JobState, Stage
-from evidence.keys import manifest_key
+from evidence.keys import manifest_key, original_key
 from evidence.ports.catalogue import Transaction
 from evidence.projection import refresh
 from retrieval.reading import views_of
@@ -263,6 +263,55 @@ async def test_an_audit_that_died_is_done_again(kept: Kept) -> None:
     await work(kept.services, kept.bell)
     assert (await kept.standing()).outcome is Finding.INTACT
     assert len(await kept.events()) == 1
+
+
+async def test_a_store_that_is_gone_is_one_alarm_and_not_one_for_each_item(kept: Kept) -> None:
+    """A disk that is not mounted: what is said of items is said for ever, so not much is said."""
+    services, now = kept.services, kept.services.work._clock.now()
+
+    def elsewhere(tx: Transaction) -> None:
+        for _ in range(IN_A_ROW):
+            item = another_item(tx, kept.agent)
+            tx.items.set_lock(item, now)
+            tx.fixity.settle(Audit(item, now, now, now, None, Finding.MISSING, ("original", "manifest")))
+
+    await services.catalogue.write(elsewhere)
+    await services.audits.ask_all(None)
+    for _ in range(2):
+        await services.audits.plan()
+    assert list((await stopped(services)).values()) == ["store"]
+    assert await services.catalogue.read(lambda tx: tx.fixity.at_work()) == 0
+    # What somebody asks for is audited all the same, and once it is found the rest follows.
+    await services.audits.ask([kept.item.id], None)
+    await services.audits.plan()
+    (job,) = await services.catalogue.read(lambda tx: tx.jobs.listed(JobState.QUEUED, 9))
+    assert await services.work.run(job.id)
+    assert (await kept.standing()).outcome is Finding.INTACT
+    await services.audits.plan()
+    assert await stopped(services) == {}
+    assert await services.catalogue.read(lambda tx: tx.fixity.at_work()) > 0
+
+
+async def stopped(services: Services) -> dict[str, str]:
+    found = await services.catalogue.read(lambda tx: tx.oversight.alarms())
+    return {one.kind: one.subject for one in found if one.kind == "fixity-stopped"}
+
+
+def another_item(tx: Transaction, agent: Agent) -> str:
+    """Another item, of which only the row is there."""
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    upload = Upload(
+        new_id(now), agent.id, agent.unit, 1, 1, UploadState.COMMITTED, Submission("b.bin"), now, now
+    )
+    tx.uploads.add(upload)
+    item_id = new_id(now)
+    tx.items.add(
+        Item(
+            item_id, upload.id, agent.unit, agent.id, Submission("b.bin"), "document", "x/y", 1, "ab" * 32, 1,
+            original_key(item_id, "ab" * 32, now), now, now,
+        )
+    )  # fmt: skip
+    return item_id
 
 
 async def test_a_disk_that_refuses_once_is_asked_again(kept: Kept) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evidence.fixity import (
     AGAIN_AFTER,
+    IN_A_ROW,
     KINDS,
     PIECE,
     Audit,
@@ -24,6 +25,7 @@ from evidence.fixity import (
     in_order,
     is_due,
     judge,
+    looks_unmounted,
     round_takes,
     worst,
 )
@@ -143,6 +145,14 @@ def test_the_worst_finding_is_the_outcome_and_raises_an_alarm(findings: list[Fin
     alarms = alarms_of(looked("original", one) for one in findings)
     assert alarms.keys() == {f"fixity-{one}" for one in findings if one is not Finding.INTACT}
     assert alarms.keys() <= set(KINDS)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Finding), st.sampled_from([None, "direct"])), max_size=14))
+def test_a_store_looks_unmounted_once_nothing_at_all_is_found(some: list[tuple[Finding, str | None]]) -> None:
+    latest = [Audit("i", NOW, NOW, NOW, method, outcome) for outcome, method in some]
+    gone = [one == (Finding.MISSING, None) for one in some[:IN_A_ROW]]
+    assert looks_unmounted(latest) == (len(some) >= IN_A_ROW and all(gone))
+    assert looks_unmounted([Audit("i", NOW, NOW, NOW, None, Finding.MISSING)] * IN_A_ROW)
 
 
 def test_alarms_name_what_they_are_about() -> None:

@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.create_index("ix_audits_seen_at_item_id", "audits", ["seen_at", "item_id"], unique=False)
     for name, column, which in (
         ("ix_audits_asked_at", "asked_at", "asked_at IS NOT NULL"),
+        ("ix_audits_audited_at", "audited_at", "audited_at IS NOT NULL"),
         ("ix_audits_failing", "seen_at", "outcome != 'intact'"),
     ):
         op.create_index(
