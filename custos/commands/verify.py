@@ -46,6 +46,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         help="root certificates of a time authority, in PEM (default: those of this installation)",
     )
+    verify_log.add_chain(certificate)
     certificate.set_defaults(run=verify_disposal)
 
 
@@ -109,6 +110,7 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
 
 def verify_disposal(arguments: argparse.Namespace) -> int:
     """Print what a disposal certificate proves, status 0; or why it proves nothing, status 1."""
+    from clients.verifier.receipt import NotVerified
     from custody.certificates import NotProven, verify_certificate
 
     key, roots = arguments.key, arguments.root
@@ -118,12 +120,16 @@ def verify_disposal(arguments: argparse.Namespace) -> int:
         roots = roots or [Path(name) for name in settings.custody.time_authorities.values()]
     try:
         pems = [root.read_bytes() for root in roots]
-        said = verify_certificate(arguments.certificate.read_text(), key.read_bytes(), pems).statement
+        text, public_pem = arguments.certificate.read_text(), key.read_bytes()
+        chain = verify_log.chain_of(arguments)
+        if chain is not None:
+            public_pem = chain.signer_of(text, public_pem)
+        said = verify_certificate(text, public_pem, pems).statement
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Invalid("bad-certificate", "The certificate is not text.") from error
-    except NotProven as error:
+    except (NotProven, NotVerified) as error:
         print(f"NOT VERIFIED: {error}.")
         return 1
     print(f"VERIFIED: the certificate of disposal {said['proposal']}.")
