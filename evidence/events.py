@@ -40,6 +40,8 @@ class EventType(StrEnum):
     ITEM_RESUBMITTED = "item.resubmitted"
     ITEM_LOCKED = "item.locked"
     ITEM_READ_BACK = "item.read-back"
+    ITEM_AUDITED = "item.audited"
+    AUDIT_ASKED = "audit.asked"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
     RENDITION_DISCARDED = "rendition.discarded"
@@ -116,6 +118,8 @@ class EventType(StrEnum):
     AGENT_ENABLED = "agent.enabled"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     ALARM_RAISED = "alarm.raised"
+    KEY_RECOVERY_NAMED = "key.recovery-named"
+    KEY_ROTATED = "key.rotated"
 
 
 #: The PREMIS 3 event type (id.loc.gov/vocabulary/preservation/eventType) carried beside ours;
@@ -132,6 +136,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_RESUBMITTED: "fixity check",
     EventType.ITEM_LOCKED: "policy assignment",
     EventType.ITEM_READ_BACK: "fixity check",
+    EventType.ITEM_AUDITED: "fixity check",
+    EventType.AUDIT_ASKED: None,
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
     EventType.RENDITION_DISCARDED: "deletion",
@@ -208,6 +214,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.AGENT_ENABLED: None,
     EventType.TOKEN_ISSUED: None,
     EventType.ALARM_RAISED: None,
+    EventType.KEY_RECOVERY_NAMED: None,
+    EventType.KEY_ROTATED: None,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class PinnedKey:
     name: str
     key_id: bytes
     public: Ed25519PublicKey
+    #: Keys that this one took over from, where a chain of statements says so (`clients.verifier.keys`).
+    earlier: tuple[PinnedKey, ...] = ()
 
     @property
     def pem(self) -> bytes:
@@ -59,6 +61,8 @@ class Head:
     size: int
     root: bytes
     cosigned: tuple[Cosigned, ...] = ()
+    #: Signed by a key that was replaced since, and not by the one in force.
+    by_earlier: bool = False
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -98,8 +102,12 @@ def pin_of(name: str, public: bytes) -> str:
     return f"{name}+{key_id.hex()}+{base64.b64encode(material).decode()}"
 
 
-def verified_head(note: str, key: PinnedKey) -> Head:
-    """The head that the key has signed; raises NotVerified."""
+def verified_head(note: str, key: PinnedKey, *, earlier_too: bool = False) -> Head:
+    """The head that the key has signed, or with `earlier_too` one of its earlier keys; raises NotVerified."""
+    if earlier_too:
+        for one in key.earlier:
+            if _is_signed_by(note, one) and not _is_signed_by(note, key):
+                return replace(verified_head(note, one), by_earlier=True)
     body, blank, signatures = note.rpartition("\n\n")
     text = body + "\n"
     try:
@@ -123,7 +131,10 @@ def verified_head(note: str, key: PinnedKey) -> Head:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
     if not signed:
-        raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
+        raise NotVerified(
+            f"the checkpoint is not signed by {key.name} with the pinned key; if that key was replaced, a "
+            "chain of keys leads to the one in force (--keys)"
+        )
     if lines[0] != key.name:
         raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
     if not _is_number(lines[1]) or str(int(lines[1])) != lines[1]:
@@ -137,6 +148,13 @@ def verified_head(note: str, key: PinnedKey) -> Head:
 def _is_number(text: str) -> bool:
     """Whether it is one that a count of leaves can be; Python refuses to read endless ones."""
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+
+
+def _is_signed_by(note: str, key: PinnedKey) -> bool:
+    """Whether one of the note's signature lines is of that key, whether or not it holds."""
+    lines = [line.split(" ") for line in note.rpartition("\n\n")[2].split("\n")]
+    mine = [pieces[2] for pieces in lines if len(pieces) == 3 and pieces[1] == key.name]
+    return any(decoded(one, "a signature of the checkpoint")[:4] == key.key_id for one in mine)
 
 
 def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:

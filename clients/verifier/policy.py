@@ -180,14 +180,15 @@ def only_log_pem(policy: Policy) -> bytes:
     return policy.logs[0].pem
 
 
-def trusted_head(note: str, trust: Trust) -> Head:
+def trusted_head(note: str, trust: Trust, *, earlier_too: bool = False) -> Head:
     """The head that is signed by the pinned key, or as the policy asks; raises NotVerified.
 
-    Every cosignature of a witness of the policy has to hold, also beyond the quorum.
+    With `earlier_too` one of the log's earlier keys suffices. Every cosignature of a witness of the
+    policy has to hold, also beyond the quorum.
     """
     if isinstance(trust, PinnedKey):
-        return verified_head(note, trust)
-    head = verified_head(note, trust.log_of(note))
+        return verified_head(note, trust, earlier_too=earlier_too)
+    head = verified_head(note, trust.log_of(note), earlier_too=earlier_too)
     body, _, lines = note.rpartition("\n\n")
     found: dict[str, Cosigned] = {}
     for line in lines.removesuffix("\n").split("\n"):
@@ -238,7 +239,7 @@ def head_step(head: Head, trust: Trust) -> Step:
     """What the signatures of a head show, and what they do not."""
     signed = f"{head.origin} signed a tree of {head.size} leaves"
     if isinstance(trust, PinnedKey):
-        return Step("signature of the head", signed, f"{_OTHERS}: compare checkpoints")
+        return Step("signature of the head", signed, f"{_OTHERS}: compare checkpoints{_by(head)}")
     if not head.cosigned:
         return Step("signature of the head", signed, f"{_OTHERS}: this policy asks for no witness")
     return Step(
@@ -246,6 +247,10 @@ def head_step(head: Head, trust: Trust) -> Step:
         f"{signed}, and {told(head)} cosigned it",
         f"whether the witnesses are honest, and what was never recorded: they saw hashes alone{_and(trust)}",
     )
+
+
+def _by(head: Head) -> str:
+    return "; whether its key, replaced since, was still in the right hands" if head.by_earlier else ""
 
 
 def _and(policy: Policy) -> str:

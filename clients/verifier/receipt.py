@@ -50,7 +50,8 @@ def _object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _thumbprint(key: Ed25519PublicKey) -> str:
+def thumbprint(key: Ed25519PublicKey) -> str:
+    """How a statement names its key (RFC 7638)."""
     x = base64.urlsafe_b64encode(key.public_bytes_raw()).rstrip(b"=").decode()
     text = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":"), sort_keys=True)
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
@@ -75,7 +76,7 @@ def verify_signed(receipt: str, public_pem: bytes, version: str) -> dict[str, An
         raise NotVerified("the public key cannot be read") from error
     if not isinstance(key, Ed25519PublicKey):
         raise NotVerified("the public key is not an Ed25519 key")
-    if header.get("kid") != _thumbprint(key):
+    if header.get("kid") != thumbprint(key):
         raise NotVerified("the receipt was signed with another key than the one given")
     try:
         key.verify(_part(parts[2]), f"{parts[0]}.{parts[1]}".encode())

@@ -24,7 +24,11 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     names = sorted(path.name for path in (directory / "stamps").glob("*.checkpoint"))
     times: list[datetime] = []
     checkpoints = {name: read(directory, f"stamps/{name}") for name in names}
-    heads = {name: verified_head(data.decode("utf-8", "replace"), key) for name, data in checkpoints.items()}
+    # A stamped checkpoint is the beginning of this tree, whichever of the log's keys signed it then.
+    heads = {
+        name: verified_head(data.decode("utf-8", "replace"), key, earlier_too=True)
+        for name, data in checkpoints.items()
+    }
     known = roots_at(leaves, {head.size for head in heads.values()})
     for name, checkpoint in checkpoints.items():
         if known.get(heads[name].size) != heads[name].root:

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from custody.notes import ED25519, Note, VerifierKey, sign
 from evidence.canonical import canonical
 from evidence.certificates import encode_certificate
 from evidence.disposal import (
@@ -23,6 +26,14 @@ from evidence.disposal import (
 from evidence.events import EventDraft, EventType, Subject, event_digest, seal
 from evidence.ids import derived_id
 from evidence.items import Category, Intent, Item, Submission
+from evidence.key_statements import (
+    BY_KEY,
+    KEYS_VERSION,
+    RecoveryNamed,
+    Rotation,
+    digest_of,
+    reason_digest,
+)
 from evidence.keys import certificate_key, manifest_key, original_key
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.manifests import encode_manifest
@@ -141,6 +152,7 @@ def vectors() -> dict[str, Any]:
         time_source="server clock, synchronised",
     )
     return {
+        "log_keys": _log_keys(),
         "disposal_certificate": {
             "payload": certificate.decode(),
             "detail": canonical(proposal.detail).decode(),
@@ -158,6 +170,29 @@ def vectors() -> dict[str, Any]:
         "manifest": {"data": manifest.decode()},
         "receipt": {"payload": receipt.decode(), "payload_b64": base64.b64encode(receipt).decode()},
         "keys": {"original": item.key},
+    }
+
+
+def _log_keys() -> dict[str, Any]:
+    """A chain of two statements, by keys that anybody can make: 32 equal bytes each."""
+    first, second, recovery = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3))
+    log = "evidence.example.gov.cn/log"
+
+    def pin(private: Ed25519PrivateKey) -> str:
+        return str(VerifierKey(log, ED25519, private.public_key().public_bytes_raw()))
+
+    named = RecoveryNamed(log, 1, None, AT, pin(first), pin(recovery), True, EVENT)
+    reason = reason_digest("密钥到期更换", SALT.hex())
+    rotation = Rotation(log, 2, digest_of(named.text), AT, BY_KEY, pin(first), pin(second), reason, RECEIPT)
+    return {
+        "v": KEYS_VERSION,
+        "log": log,
+        "key": pin(second),
+        "recovery": pin(recovery),
+        "statements": [
+            str(Note(said.text, tuple(sign(said.text, log, one) for one in signers)))
+            for said, signers in ((named, (first,)), (rotation, (first, second)))
+        ],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from clients.verifier.keys import verified_chain
 from evidence.events import parse_event
 from evidence.manifests import parse_manifest
 from tests.vectors.make import PATH, vectors
@@ -26,6 +27,8 @@ def test_the_vectors_hold_by_the_words_of_the_formats_alone() -> None:
         parse_manifest(kept["manifest"]["data"].encode())["item"]
         == json.loads(kept["receipt"]["payload"])["item"]
     )
+    chain = verified_chain(kept["log_keys"], kept["log_keys"]["recovery"])
+    assert (len(chain.keys), chain.keys[-1]) == (2, kept["log_keys"]["key"])
     disposal = kept["disposal_certificate"]
     committed = hashlib.sha256(bytes.fromhex(disposal["salt"]) + disposal["detail"].encode()).hexdigest()
     certificate = json.loads(disposal["payload"])
