@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from custody.notes import ED25519, VerifierKey
-from custody.proofs import consistency_hashes, head_shown, proven
+from custody.proofs import consistency_hashes, head_shown, keys_document, proven
+from evidence.canonical import Json
 from evidence.errors import Unavailable
 from evidence.exports import MOST_EVENTS
 from evidence.ports.catalogue import Catalogue, Transaction
@@ -50,6 +51,10 @@ class LogExtracts:
     def key(self, head: LogHead) -> str:
         """See the port."""
         return str(VerifierKey(head.origin, ED25519, self._public))
+
+    async def keys(self, head: LogHead) -> Mapping[str, Json]:
+        """See the port."""
+        return await self._catalogue.read(lambda tx: keys_document(tx, head, self.key(head)))
 
     async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
         """See the port."""

@@ -57,15 +57,7 @@ class Proofs:
     async def keys(self) -> dict[str, Json]:
         """`custos/log-keys/1`, for anybody: how each key took over from the one before; raises Denied."""
         head = await self._head()
-        notes = await self._catalogue.read(lambda tx: tx.log.key_statements())
-        statements = [parse_statement(parse_note(note).text) for note in notes]
-        return {
-            "v": KEYS_VERSION,
-            "log": head.origin,
-            "key": str(self._key(head)),
-            "recovery": recovery_of(statements),
-            "statements": list(notes),
-        }
+        return await self._catalogue.read(lambda tx: keys_document(tx, head, str(self._key(head))))
 
     async def tile(self, path: str) -> bytes:
         """A tile of hashes, for anybody, as far as it is published; raises Denied.
@@ -151,6 +143,19 @@ class Proofs:
 
     def _key(self, head: LogHead) -> VerifierKey:
         return VerifierKey(head.origin, ED25519, self._public)
+
+
+def keys_document(tx: Transaction, head: LogHead, key: str) -> dict[str, Json]:
+    """`custos/log-keys/1`: the statements that lead to `key`, the one in force."""
+    notes = tx.log.key_statements()
+    statements = [parse_statement(parse_note(note).text) for note in notes]
+    return {
+        "v": KEYS_VERSION,
+        "log": head.origin,
+        "key": key,
+        "recovery": recovery_of(statements),
+        "statements": list(notes),
+    }
 
 
 def head_shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:

@@ -163,6 +163,7 @@ class ExportStage:
         dated = await self._extracts.dated(_ingestions(found.proofs), head)
         for path, data in _log_files(head, key, dated).items():
             bag.add(path, data)
+        bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
         case = await self._case(lease, export, bag, found)
         found.segments = missing_segments([one.item for one in found.files])

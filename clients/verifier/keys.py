@@ -63,6 +63,12 @@ class KeyChain:
         return signer.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def signer_among(statement: str, key: PinnedKey) -> PinnedKey:
+    """Which of the key and its earlier ones a statement names; the key itself where it names none of them."""
+    kid = _kid(statement)
+    return next((one for one in (key, *key.earlier) if thumbprint(one.public) == kid), key)
+
+
 def led(trust: Trust, chain: KeyChain) -> Trust:
     """A key, or a policy's key of the chain's log, as `KeyChain.leads_from` has it; raises NotVerified."""
     if isinstance(trust, PinnedKey):

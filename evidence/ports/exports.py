@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from evidence.canonical import Json
 from evidence.exports import Export, MadeExport
 from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import ItemProof
@@ -59,6 +60,10 @@ class LogExtracts(Protocol):
 
     def key(self, head: LogHead) -> str:
         """The log's key as it is pinned."""
+        ...
+
+    async def keys(self, head: LogHead) -> Mapping[str, Json]:
+        """How the log's keys took over from each other: `custos/log-keys/1`."""
         ...
 
     async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
