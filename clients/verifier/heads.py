@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
+from clients.verifier.ed25519 import BadSignature, PublicKey
 from clients.verifier.receipt import NotVerified
 
 _LONGEST_NUMBER = 19
@@ -35,14 +32,14 @@ class PinnedKey:
 
     name: str
     key_id: bytes
-    public: Ed25519PublicKey
+    public: PublicKey
     #: Keys that this one took over from, where a chain of statements says so (`clients.verifier.keys`).
     earlier: tuple[PinnedKey, ...] = ()
 
     @property
     def pem(self) -> bytes:
         """The key as receipts and seals are verified with it: it signs them too."""
-        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return self.public.pem
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def pinned(text: str) -> PinnedKey:
     key_id = sha256(pieces[0].encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != pieces[1]:
         raise NotVerified("the pinned key's identifier does not belong to it")
-    return PinnedKey(pieces[0], key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
+    return PinnedKey(pieces[0], key_id, PublicKey(material[1:]))
 
 
 def pin_of(name: str, public: bytes) -> str:
@@ -127,7 +124,7 @@ def verified_head(note: str, key: PinnedKey, *, earlier_too: bool = False) -> He
             continue
         try:
             key.public.verify(signature[4:], signed_bytes)
-        except InvalidSignature as error:
+        except BadSignature as error:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
     if not signed:

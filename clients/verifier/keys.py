@@ -12,10 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-
+from clients.verifier.ed25519 import BadSignature, PublicKey
 from clients.verifier.heads import PinnedKey, decoded, pinned
 from clients.verifier.policy import Trust
 from clients.verifier.receipt import NotVerified, thumbprint
@@ -51,16 +48,16 @@ class KeyChain:
         What names none of the keys is left to the trusted one, which refuses it. Raises NotVerified.
         """
         try:
-            trusted = load_pem_public_key(public_pem)
+            trusted = PublicKey.from_pem(public_pem)
         except ValueError as error:
             raise NotVerified("the public key cannot be read") from error
         publics = [pinned(one).public for one in self.keys]
-        raw = {one.public_bytes_raw() for one in publics}
-        if not isinstance(trusted, Ed25519PublicKey) or trusted.public_bytes_raw() not in raw:
+        raw = {one.raw for one in publics}
+        if trusted.raw not in raw:
             raise NotVerified("the public key is not in the chain of keys")
         kid = _kid(statement)
         signer = next((one for one in publics if thumbprint(one) == kid), trusted)
-        return signer.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return signer.pem
 
 
 def signer_among(statement: str, key: PinnedKey) -> PinnedKey:
@@ -168,7 +165,7 @@ def _require(
     for signature in mine:
         try:
             key.public.verify(signature, text.encode())
-        except InvalidSignature as error:
+        except BadSignature as error:
             raise NotVerified(f"statement {number}: the signature of {whose} does not hold") from error
 
 

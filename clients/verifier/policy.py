@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from clients.verifier.ed25519 import BadSignature, PublicKey
 from clients.verifier.heads import (
     Cosigned,
     Head,
@@ -156,8 +154,8 @@ class _Making:
 
 
 def _require_new(key: PinnedKey, others: Iterable[PinnedKey]) -> None:
-    raw = key.public.public_bytes_raw()
-    if any(one.public.public_bytes_raw() == raw for one in others):
+    raw = key.public.raw
+    if any(one.public.raw == raw for one in others):
         raise NotVerified("one key stands there twice")
 
 
@@ -170,7 +168,7 @@ def _witness_key(text: str) -> PinnedKey:
     key_id = sha256(name.encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != digits:
         raise NotVerified("the key's identifier does not belong to it")
-    return PinnedKey(name, key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
+    return PinnedKey(name, key_id, PublicKey(material[1:]))
 
 
 def only_log_pem(policy: Policy) -> bytes:
@@ -207,7 +205,7 @@ def _cosigned(key: PinnedKey, text: str, signature: bytes) -> Cosigned:
     at = int.from_bytes(signature[:8], "big")
     try:
         key.public.verify(signature[8:], f"cosignature/v1\ntime {at}\n{text}".encode())
-    except InvalidSignature as error:
+    except BadSignature as error:
         raise NotVerified(f"the cosignature of {key.name} does not hold: somebody changed it") from error
     if not 0 < at <= _LATEST:
         raise NotVerified(f"the cosignature of {key.name} states no time")

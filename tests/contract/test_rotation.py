@@ -85,7 +85,7 @@ async def test_a_key_that_the_log_knows_nothing_of_is_refused(place: Place, tmp_
         assert error.value.code == "key-unknown"
         old = await rotated(place)
         with pytest.raises(Unavailable):
-            await require_in_force(place.catalogue, old.public.public_bytes_raw())
+            await require_in_force(place.catalogue, old.public.raw)
     # Nor does such a key name a recovery key.
     shutil.copy(tmp_path / "other" / PRIVATE, place.base / "keys" / PRIVATE)
     keys = Keys(place.catalogue, place.store, place.base / "keys", Still(), ORIGIN)
