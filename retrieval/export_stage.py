@@ -338,7 +338,7 @@ def _subjects(export: Export) -> tuple[Subject, ...]:
 
 def _bag_info(export: Export, at: datetime) -> dict[str, str]:
     return {
-        "Source-Organization": export.unit,
+        "Source-Organization": " ".join(export.unit.split()),
         "External-Identifier": export.id,
         "External-Description": f"Custos export of {export.matter.value} {export.subject_id}, "
         f"profile {export.wanted.profile.value}",
