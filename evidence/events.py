@@ -95,6 +95,7 @@ class EventType(StrEnum):
     EXPORT_MADE = "export.made"
     EXPORT_SHOWN = "export.shown"
     EXPORT_DISCARDED = "export.discarded"
+    EXPORT_IMPORTED = "export.imported"
     REVIEW_MADE = "review.made"
     REVIEW_WITHDRAWN = "review.withdrawn"
     SAMPLE_DRAWN = "sample.drawn"
@@ -191,6 +192,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.EXPORT_MADE: "dissemination",
     EventType.EXPORT_SHOWN: "dissemination",
     EventType.EXPORT_DISCARDED: "deletion",
+    EventType.EXPORT_IMPORTED: "ingestion",
     EventType.REVIEW_MADE: "metadata modification",
     EventType.REVIEW_WITHDRAWN: "metadata modification",
     EventType.SAMPLE_DRAWN: None,

@@ -168,6 +168,16 @@ def _trust(arguments: argparse.Namespace, directory: Path | None) -> Trust:
     return policy if chain is None else led(policy, chain)
 
 
+def given_trust(arguments: argparse.Namespace) -> Trust:
+    """The key or the policy that is named; raises NotVerified, OSError, Invalid("two-keys")."""
+    from clients.verifier.heads import pinned
+
+    if arguments.policy and arguments.key:
+        raise Invalid("two-keys", "Name either a policy or a key: a policy has its log's key in it.")
+    given = Path(arguments.key or "")
+    return policy_of(arguments) or pinned(given.read_text() if given.is_file() else arguments.key)
+
+
 def _key(arguments: argparse.Namespace, directory: Path | None) -> PinnedKey:
     """The key that is given; else this installation's, under the name that its own log says."""
     from clients.verifier.heads import pin_of, pinned
