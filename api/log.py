@@ -63,6 +63,16 @@ class ItemProofOut(BaseModel):
     events: list[ProvenEventOut]
 
 
+class LogKeysOut(BaseModel):
+    """The log's keys: the one in force, the one that may replace it, and signed statements, oldest first."""
+
+    v: str
+    log: str
+    key: str
+    recovery: str | None
+    statements: list[str]
+
+
 async def checkpoint(request: web.Request) -> web.Response:
     """The signed head of the log."""
     text = await services(request).proofs.checkpoint()
@@ -78,6 +88,12 @@ async def witnessed(request: web.Request) -> web.Response:
 async def key(request: web.Request) -> web.Response:
     """The key that checkpoints are verified with; pin it from a second source."""
     return web.Response(text=await services(request).proofs.key() + "\n")
+
+
+async def keys(request: web.Request) -> web.Response:
+    """How each key of the log took over from the one before, from the first on; docs/formats/log-keys.md."""
+    found = await services(request).proofs.keys()
+    return web.Response(body=canonical(found), content_type="application/json")
 
 
 async def tile(request: web.Request) -> web.Response:
@@ -152,6 +168,7 @@ LOG_ROUTES: tuple[Route, ...] = (
     _open("/log/checkpoint", checkpoint, Answer(media_type="text/plain")),
     _open("/log/witnessed", witnessed, Answer(media_type="text/plain")),
     _open("/log/key", key, Answer(media_type="text/plain")),
+    _open("/log/keys", keys, Answer(LogKeysOut)),
     _open("/log/tile/{path:.+}", tile, Answer(media_type="application/octet-stream"), described=False),
     _open(
         "/log/consistency",

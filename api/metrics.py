@@ -23,6 +23,12 @@ class Metrics:
             "custos_sent_bytes", "Bytes of evidence that the kernel accepted.", registry=self._registry
         )
         self.alarms = Gauge("custos_alarms", "Alarms that stand.", ["kind"], registry=self._registry)
+        self.fixity = Gauge(
+            "custos_fixity_items",
+            "Items by how their audits stand: due, failing.",
+            ["state"],
+            registry=self._registry,
+        )
 
     def render(self) -> bytes:
         """The Prometheus text format."""

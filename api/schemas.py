@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.fixity_schemas import FixityOut
 from evidence.items import Upload
 from evidence.jobs import Job, time_left
 from evidence.parts import playable_parts
@@ -244,6 +245,7 @@ class ItemDetail(ItemOut):
     `cases` are those that it is linked to, as far as whoever asks may see them.
     """
 
+    fixity: FixityOut | None
     cases: list[ItemCaseOut]
     description: dict[str, Any] | None
 
@@ -261,7 +263,8 @@ class ItemDetail(ItemOut):
             )
             for link, case in view.links
         ]
-        return cls(**ItemOut.of(view).model_dump(), cases=cases, description=described)
+        fixity = None if view.audit is None else FixityOut.of(view.audit, view.audit_due)
+        return cls(**ItemOut.of(view).model_dump(), fixity=fixity, cases=cases, description=described)
 
 
 class ItemPage(BaseModel):

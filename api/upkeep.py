@@ -44,6 +44,8 @@ async def metrics(request: web.Request) -> web.Response:
     shown.alarms.clear()
     for alarm in alarms:
         shown.alarms.labels(alarm.kind).inc()
+    for state, count in zip(("due", "failing"), await services(request).audits.counts(), strict=True):
+        shown.fixity.labels(state).set(count)
     return web.Response(
         body=shown.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from custody.notes import (
     ED25519,
@@ -16,8 +16,9 @@ from custody.notes import (
     parse_tlog_proof,
     require_signed,
 )  # fmt: skip
-from custody.proofs import consistency_hashes, head_shown, proven
+from custody.proofs import consistency_hashes, head_shown, keys_document, proven
 from custody.tree import root_by_inclusion
+from evidence.canonical import Json
 from evidence.errors import Unavailable
 from evidence.exports import MOST_EVENTS
 from evidence.leaf import leaf_hash
@@ -63,6 +64,10 @@ class LogExtracts:
         """See the port."""
         return str(VerifierKey(head.origin, ED25519, self._public))
 
+    async def keys(self, head: LogHead) -> Mapping[str, Json]:
+        """See the port."""
+        return await self._catalogue.read(lambda tx: keys_document(tx, head, self.key(head)))
+
     async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
         """See the port."""
         key = self.key(head)
@@ -94,9 +99,13 @@ class LogExtracts:
 def _checked(proof: ItemProof) -> Checked:
     key = parse_key(proof.key)
     note = parse_note(proof.checkpoint)
-    require_signed(note, key)
     head = parse_checkpoint(note.text)
     failed, unbroken = 0, True
+    try:
+        require_signed(note, key)
+        is_signed = True
+    except ValueError:
+        is_signed = False
     before: tuple[int, str] | None = None
     for event in proof.events:
         hashed = leaf_hash(event.leaf)
@@ -105,14 +114,15 @@ def _checked(proof: ItemProof) -> Checked:
             holds = root_by_inclusion(index, head.size, hashed, hashes) == head.root
         except ValueError:
             holds = False
-        failed += not (holds and checkpoint == proof.checkpoint)
+        failed += not (is_signed and holds and checkpoint == proof.checkpoint)
         chains = json.loads(event.leaf)["chains"]
         link = next(one for one in chains if one["subject"] == proof.item_id)
         if before is not None and (link["seq"], link["prev"]) != (before[0] + 1, before[1]):
             unbroken = False
         before = (link["seq"], hashed.hex())
     root = base64.b64encode(head.root).decode()
-    return Checked(head.origin, head.size, root, len(note.signatures) - 1, proof.key, failed, unbroken)
+    cosigned = sum(one.name != head.origin for one in note.signatures)
+    return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)
 
 
 def _found(tx: Transaction, event_id: str) -> tuple[LogHead | None, LogHead | None, int | None]:

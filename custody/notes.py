@@ -36,6 +36,11 @@ class VerifierKey:
         """SHA-256(name ‖ 0x0A ‖ kind ‖ key), its first four bytes."""
         return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
+    @property
+    def loaded(self) -> Ed25519PublicKey:
+        """The key to verify with."""
+        return Ed25519PublicKey.from_public_bytes(self.public)
+
     def __str__(self) -> str:
         """`<name>+<id>+<key>`, as policies pin it."""
         material = base64.b64encode(bytes([self.kind]) + self.public).decode()
@@ -139,7 +144,7 @@ def require_signed(note: Note, key: VerifierKey) -> int | None:
     if not found:
         raise ValueError(f"{key.name} has not signed it")
     at: int | None = None
-    public = Ed25519PublicKey.from_public_bytes(key.public)
+    public = key.loaded
     for one in found:
         signed, signature = note.text.encode(), one.signature
         if key.kind == COSIGNATURE:

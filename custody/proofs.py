@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from custody.notes import ED25519, VerifierKey, tlog_proof
+from custody.notes import ED25519, VerifierKey, parse_note, tlog_proof
 from custody.sequencer import data_of, tiles_from
 from custody.tiles import parse_path, span_from, tile_at, tiles_for
 from custody.tree import Span, consistency_spans, inclusion_spans
 from evidence.agents import Action, Agent
 from evidence.allowed import allowed_item
+from evidence.canonical import Json
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
+from evidence.key_statements import KEYS_VERSION, parse_statement, recovery_of
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
@@ -51,6 +53,11 @@ class Proofs:
     async def key(self) -> str:
         """The key of the log's checkpoints, as `<name>+<id>+<key>`; raises Denied before the first."""
         return str(self._key(await self._head()))
+
+    async def keys(self) -> dict[str, Json]:
+        """`custos/log-keys/1`, for anybody: how each key took over from the one before; raises Denied."""
+        head = await self._head()
+        return await self._catalogue.read(lambda tx: keys_document(tx, head, str(self._key(head))))
 
     async def tile(self, path: str) -> bytes:
         """A tile of hashes, for anybody, as far as it is published; raises Denied.
@@ -136,6 +143,19 @@ class Proofs:
 
     def _key(self, head: LogHead) -> VerifierKey:
         return VerifierKey(head.origin, ED25519, self._public)
+
+
+def keys_document(tx: Transaction, head: LogHead, key: str) -> dict[str, Json]:
+    """`custos/log-keys/1`: the statements that lead to `key`, the one in force."""
+    notes = tx.log.key_statements()
+    statements = [parse_statement(parse_note(note).text) for note in notes]
+    return {
+        "v": KEYS_VERSION,
+        "log": head.origin,
+        "key": key,
+        "recovery": recovery_of(statements),
+        "statements": list(notes),
+    }
 
 
 def head_shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:

@@ -65,11 +65,18 @@ class Sequencer:
     """The use case of keeping the log."""
 
     def __init__(
-        self, catalogue: Catalogue, store: LogStore, signer: NoteSigner, clock: Clock, origin: str | None
+        self,
+        catalogue: Catalogue,
+        store: LogStore,
+        signer: NoteSigner,
+        clock: Clock,
+        origin: str | None,
+        also: NoteSigner | None = None,
     ) -> None:
+        """`also` signs checkpoints beside `signer`: the key that it takes over from."""
         self._catalogue = catalogue
         self._store = store
-        self._signer = signer
+        self._signers = (signer,) if also is None else (also, signer)
         self._clock = clock
         self._origin = origin
 
@@ -132,7 +139,7 @@ class Sequencer:
             return head.published
         checkpoint = Checkpoint(head.origin, head.size, joined(head.peaks))
         text = str(checkpoint)
-        note = str(Note(text, (self._signer.sign_note(text, head.origin),)))
+        note = str(Note(text, tuple(one.sign_note(text, head.origin) for one in self._signers)))
         await self._keep_tiles(head.published, head.size, self._clock.now())
         before = head.checkpoint.encode() or None
         found = await self._store.swap(before, note.encode())

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custody.durable import replace, sync_directory, write_once
+from custody.key_files import open_signer
 from custody.notes import COSIGNATURE, Note, VerifierKey, checked_name, parse_note
-from custody.signing import FileSigner, open_signer
+from custody.signing import FileSigner
 from custody.witnessing import (
     NOTHING_KEPT,
     Agreed,

@@ -23,7 +23,7 @@ def attached() -> Mapping[str, bytes]:
 
 
 def _zipapp() -> bytes:
-    """The verifier as one file that any Python from 3.9 on runs, with what its README names."""
+    """The verifier as one file that any Python from 3.11 on runs, without a library."""
     made = io.BytesIO()
     made.write(_SHEBANG)
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:

@@ -41,6 +41,7 @@ def examine(settings: Settings, *, sqlite_version: str, sandbox: tuple[bool, str
         examine_sqlite(sqlite_version),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
+        *examine_keys(settings),
     ]
 
 
@@ -151,3 +152,28 @@ def examine_trusted_time(settings: Settings) -> Finding:
     return Finding(
         "ok", "trusted-time", f"Disposals are carried out by the time of {', '.join(authorities)}."
     )
+
+
+def examine_keys(settings: Settings) -> list[Finding]:
+    """Whether others can read the key, and whether its loss or theft could be survived."""
+    private = settings.keys / "signing-key.pem"
+    if not private.exists():
+        return []
+    found = []
+    if (private.stat().st_mode | settings.keys.stat().st_mode) & 0o077:
+        found.append(
+            Finding(
+                "problem",
+                "key-modes",
+                f"Other accounts can reach the signing key. Set {settings.keys} to mode 0700, the key in "
+                "it to 0600; if somebody may have read it, see docs/keys.md.",
+            )
+        )
+    named = any(b"key-recovery" in path.read_bytes() for path in settings.keys.glob("statements/*.note"))
+    words = (
+        "A recovery key is named. Keep its file and the backup of the keys away from this machine."
+        if named
+        else "No recovery key is named: a signing key that is lost without a backup, or stolen, cannot be "
+        "replaced. Run `custos keys recovery` and `custos keys backup` (docs/keys.md)."
+    )
+    return [*found, Finding("ok" if named else "warning", "recovery-key", words)]

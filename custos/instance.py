@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evidence.errors import Invalid
+from evidence.errors import Invalid, Unavailable
 
 LOCK_FILE = "custos.lock"
 DISPOSER_LOCK_FILE = "dispose.lock"
 WITNESS_LOCK_FILE = "witness.lock"
+KEYS_LOCK_FILE = "keys.lock"
 
 
 @contextmanager
@@ -34,6 +35,46 @@ def only_witness(data: Path) -> Iterator[None]:
     """Be the one process that cosigns with what lies in `data`. Raises as `only_instance` does."""
     with _only(data, data, WITNESS_LOCK_FILE, _witnesses):
         yield
+
+
+@contextmanager
+def using_keys(run: Path) -> Iterator[None]:
+    """Hold the signing key as it is, together with others; `run` must exist.
+
+    Raises Unavailable("keys-change") while somebody changes it.
+    """
+    with _keys(run, fcntl.LOCK_SH) as held:
+        if not held:
+            raise Unavailable("keys-change", "The keys are being changed. Try again when that is done.")
+        yield
+
+
+@contextmanager
+def changing_keys(run: Path) -> Iterator[None]:
+    """Be the only one that has the keys; `run` must exist. Raises Invalid("keys-in-use")."""
+    with _keys(run, fcntl.LOCK_EX) as held:
+        if not held:
+            raise Invalid(
+                "keys-in-use",
+                "Some part of Custos is running and holds the key as it is. Stop every part of it, also "
+                "those that were started one by one, and let commands end.",
+            )
+        yield
+
+
+@contextmanager
+def _keys(run: Path, how: int) -> Iterator[bool]:
+    """Whether the lock could be had; the kernel drops it with the process."""
+    descriptor = os.open(run / KEYS_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from custody.cosigning import Cosigning, configured
+from custody.rotation import require_in_force
 from custody.sequencer import LogStopped, Sequencer
-from custody.signing import open_signer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
+from custos.key_holding import holding_key
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.dispatch import zone_of
@@ -40,11 +41,14 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     """
     clock = SystemClock()
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    signer = await asyncio.to_thread(open_signer, settings.keys)
     custody = settings.custody
-    witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
     zone = zone_of(settings.ingest.clock_zone)
-    async with open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue:
+    async with (
+        holding_key(settings) as signer,
+        open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue,
+    ):
+        await require_in_force(catalogue, signer.note_key)
+        witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
         files = LogFiles(settings.store, store)
         sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
         roots = await asyncio.to_thread(read_roots, custody.time_authorities)

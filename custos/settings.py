@@ -204,6 +204,26 @@ class CustodySettings(_Section):
     )
 
 
+class FixitySettings(_Section):
+    """Fixity audits: what is kept is read again and compared."""
+
+    every_days: int = _setting(
+        365,
+        "Days after which everything that is kept of an item is read again and compared, what was proven "
+        "longest ago first. 0: only what somebody asks for with `custos fixity run`.",
+        "a whole number of days, 0 or more",
+        ge=0,
+        le=36_500,
+    )
+    bytes_per_second: int = _setting(
+        32 * 1024**2,
+        "Bytes that all audits together read in a second; the rest of the disk is for people. "
+        "`custos fixity status` says how long a whole round takes at this rate.",
+        "a whole number of bytes, 1048576 or more",
+        ge=1024**2,
+    )
+
+
 class LogSettings(_Section):
     """What is written to standard error."""
 
@@ -237,6 +257,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
     custody: CustodySettings = CustodySettings()
+    fixity: FixitySettings = FixitySettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data", mode="after")

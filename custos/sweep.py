@@ -13,6 +13,7 @@ from functools import partial
 
 from cases.disposal import Disposal
 from cases.retention import Schedules
+from custody.audits import Audits
 from custos.work import JobRunner
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
@@ -58,6 +59,7 @@ class Sweep:
         playbacks: Playbacks,
         disposal: Disposal,
         exports: Exports,
+        audits: Audits,
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -69,6 +71,7 @@ class Sweep:
         self._playbacks = playbacks
         self._disposal = disposal
         self._exports = exports
+        self._audits = audits
         self._looked_at: datetime | None = None
 
     async def run(self) -> None:
@@ -89,6 +92,7 @@ class Sweep:
             self._count,
             self._look_at_disposal,
             self._exports.discard_outdated,
+            self._audits.plan,
         ):
             try:
                 await step()

@@ -29,13 +29,17 @@ from cases.retention import Schedules
 from cases.reviews import Reviews
 from cases.rights import Rights
 from cases.sampling import Sampling
+from custody.auditing import FixityStage
+from custody.audits import Audits
 from custody.extracts import LogExtracts
 from custody.proofs import Proofs
+from custody.rotation import require_in_force
 from custody.sequencer import Sequencer
-from custody.signing import FileSigner, open_signer
+from custody.signing import FileSigner
 from custody.trusted_time import ConfiguredTime
 from custos.attached import attached
 from custos.clock import SystemClock
+from custos.key_holding import holding_key
 from custos.settings import Settings
 from custos.sweep import Sweep
 from custos.work import JobRunner
@@ -114,6 +118,7 @@ class Services:
     desk: ViewingDesk
     proofs: Proofs
     sequencer: Sequencer
+    audits: Audits
     work: JobRunner
     sweep: Sweep
     signer: FileSigner
@@ -132,7 +137,6 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
     staging = StagingDirectory(settings.staging)
     store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-    signer = await asyncio.to_thread(open_signer, settings.keys)
     tools = await asyncio.to_thread(
         partial(
             SandboxedTools,
@@ -145,7 +149,11 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     index = await asyncio.to_thread(DiskFingerprintIndex, settings.fingerprints)
     authority = RolePolicy()
     zone = zone_of(settings.ingest.clock_zone)
-    async with open_catalogue(settings.catalogue, clock, process, zone) as catalogue:
+    async with (
+        holding_key(settings) as signer,
+        open_catalogue(settings.catalogue, clock, process, zone) as catalogue,
+    ):
+        await require_in_force(catalogue, signer.note_key)
         limits = Limits(
             settings.ingest.max_bytes,
             settings.ingest.unit_quota_bytes,
@@ -181,12 +189,15 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             ),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
+            Stage.FIXITY: FixityStage(store, clock, settings.fixity.bytes_per_second),
         }
         playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)
         disposal = Disposal(catalogue, authority, clock)
         proofs = Proofs(catalogue, authority, clock, signer.note_key)
         exports = Exports(catalogue, store, authority, clock, doorbell, desk, proofs)
+        every = timedelta(days=settings.fixity.every_days) or None
+        audits = Audits(catalogue, clock, every, settings.fixity.bytes_per_second)
         work = JobRunner(catalogue, clock, doorbell, stages)
         try:
             yield Services(
@@ -194,7 +205,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 store,
                 Accounts(catalogue, clock),
                 uploads,
-                Reading(catalogue, store, authority, clock, desk),
+                Reading(catalogue, store, authority, clock, desk, every),
                 CaseFiles(catalogue, authority, clock),
                 Linking(catalogue, authority, clock, zone),
                 CourtParticulars(catalogue, authority, clock),
@@ -223,8 +234,21 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 desk,
                 proofs,
                 Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
+                audits,
                 work,
-                Sweep(catalogue, store, clock, work, uploads, desk, schedules, playbacks, disposal, exports),
+                Sweep(
+                    catalogue,
+                    store,
+                    clock,
+                    work,
+                    uploads,
+                    desk,
+                    schedules,
+                    playbacks,
+                    disposal,
+                    exports,
+                    audits,
+                ),
                 signer,
                 index,
             )

@@ -40,6 +40,8 @@ class EventType(StrEnum):
     ITEM_RESUBMITTED = "item.resubmitted"
     ITEM_LOCKED = "item.locked"
     ITEM_READ_BACK = "item.read-back"
+    ITEM_AUDITED = "item.audited"
+    AUDIT_ASKED = "audit.asked"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
     RENDITION_DISCARDED = "rendition.discarded"
@@ -93,6 +95,7 @@ class EventType(StrEnum):
     EXPORT_MADE = "export.made"
     EXPORT_SHOWN = "export.shown"
     EXPORT_DISCARDED = "export.discarded"
+    EXPORT_IMPORTED = "export.imported"
     REVIEW_MADE = "review.made"
     REVIEW_WITHDRAWN = "review.withdrawn"
     SAMPLE_DRAWN = "sample.drawn"
@@ -117,6 +120,8 @@ class EventType(StrEnum):
     AGENT_ENABLED = "agent.enabled"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     ALARM_RAISED = "alarm.raised"
+    KEY_RECOVERY_NAMED = "key.recovery-named"
+    KEY_ROTATED = "key.rotated"
 
 
 #: The PREMIS 3 event type (id.loc.gov/vocabulary/preservation/eventType) carried beside ours;
@@ -133,6 +138,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_RESUBMITTED: "fixity check",
     EventType.ITEM_LOCKED: "policy assignment",
     EventType.ITEM_READ_BACK: "fixity check",
+    EventType.ITEM_AUDITED: "fixity check",
+    EventType.AUDIT_ASKED: None,
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
     EventType.RENDITION_DISCARDED: "deletion",
@@ -186,6 +193,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.EXPORT_MADE: "dissemination",
     EventType.EXPORT_SHOWN: "dissemination",
     EventType.EXPORT_DISCARDED: "deletion",
+    EventType.EXPORT_IMPORTED: "ingestion",
     EventType.REVIEW_MADE: "metadata modification",
     EventType.REVIEW_WITHDRAWN: "metadata modification",
     EventType.SAMPLE_DRAWN: None,
@@ -210,6 +218,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.AGENT_ENABLED: None,
     EventType.TOKEN_ISSUED: None,
     EventType.ALARM_RAISED: None,
+    EventType.KEY_RECOVERY_NAMED: None,
+    EventType.KEY_ROTATED: None,
 }
 
 

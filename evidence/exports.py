@@ -60,8 +60,7 @@ DISCLOSED: Mapping[Profile, frozenset[Told]] = {
 }
 _ACCESS = (
     "viewing.", "list.", "playback.", "watched.", "purpose.", "share.", "access.", "session.", "progress.",
-    "history.", "receipt.", "item.shown", "case.shown", "sample.shown", "still.", "export.",
-    "report.",
+    "history.", "receipt.", "report.", "item.shown", "case.shown", "sample.shown", "still.", "export.",
 )  # fmt: skip
 _DELIBERATION = (
     "note.", "mark.", "review.", "sample.drawn", "clip.", "disposal.", "particulars.", "entry.", "form.",
@@ -71,6 +70,8 @@ _DELIBERATION = (
 
 def told_by(kind: EventType) -> Told:
     """What the detail of an event of that type tells of."""
+    if kind is EventType.EXPORT_IMPORTED:
+        return Told.KEEPING
     if kind.value.startswith(_ACCESS):
         return Told.ACCESS
     return Told.DELIBERATION if kind.value.startswith(_DELIBERATION) else Told.KEEPING

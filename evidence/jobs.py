@@ -27,6 +27,8 @@ ANSWER_WITHIN = timedelta(seconds=10)
 RINGS = 200
 #: How many parts of long recordings are made at once: what is short must not stand behind them.
 PARTS_AT_ONCE = 4
+#: How many audits are done at once: one is enough for the rate, and leaves the workers to others.
+AUDITS_AT_ONCE = 1
 
 
 class Stage(StrEnum):
@@ -45,6 +47,7 @@ class Stage(StrEnum):
     EXPORT = "export"
     PART = "part"
     TRACKS = "tracks"
+    FIXITY = "fixity"
 
 
 #: What is rung for first when several wait: somebody is standing before the docking station.
@@ -62,7 +65,10 @@ URGENCY = (
     Stage.RECOVER,
     Stage.PROVE,
     Stage.FINGERPRINT,
+    Stage.FIXITY,
 )
+#: Work that only looks: no item is at work or has failed by it, and no disposal waits for it.
+ASIDE = frozenset({Stage.FIXITY})
 
 
 class JobState(StrEnum):

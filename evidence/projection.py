@@ -14,7 +14,7 @@ from evidence.agents import Restriction
 from evidence.canonical import Json
 from evidence.cases import Case
 from evidence.items import Item
-from evidence.jobs import JobState
+from evidence.jobs import ASIDE, JobState
 from evidence.places import MICRO, Place, thinned
 from evidence.ports.catalogue import Transaction
 from evidence.search import ClockKind, ClockReading, Entry, ItemState
@@ -54,7 +54,7 @@ def gather(tx: Transaction, item: Item) -> Known:
         tx.items.description(item.id) or {},
         tx.agents.names([item.agent_id]).get(item.agent_id),
         tx.items.rendition(item.id, "playable") is not None,
-        [job.state for job in tx.jobs.of_subjects([item.id])],
+        [job.state for job in tx.jobs.of_subjects([item.id]) if job.stage not in ASIDE],
         # A sealed case is named to whoever is named in it, not to whoever searches.
         [case.number for case in linked if case.restriction is not Restriction.SEALED],
         notes=[*_stated_of(tx, item.id), *_written_in(tx, linked), *tx.marks.words(item.id)],
@@ -90,7 +90,7 @@ def refresh(tx: Transaction, item_id: str) -> None:
 def refresh_state(tx: Transaction, item_id: str) -> None:
     """The same where only work on the item or what it made has changed."""
     if tx.items.get(item_id) is not None:
-        jobs = [job.state for job in tx.jobs.of_subjects([item_id])]
+        jobs = [job.state for job in tx.jobs.of_subjects([item_id]) if job.stage not in ASIDE]
         tx.search.set_state(item_id, state_of(tx.items.rendition(item_id, "playable") is not None, jobs))
 
 

@@ -53,6 +53,7 @@ class ReadBackStage:
 
         def complete(tx: Transaction) -> None:
             tx.items.set_read_back(item.id, result)
+            tx.fixity.proven(item.id, now)
             tx.events.append(
                 EventDraft(
                     EventType.ITEM_READ_BACK,

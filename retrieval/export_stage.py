@@ -163,6 +163,7 @@ class ExportStage:
         dated = await self._extracts.dated(_ingestions(found.proofs.values()), head)
         for path, data in _log_files(head, key, dated).items():
             bag.add(path, data)
+        bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
         case = await self._case(lease, export, bag, found)
         found.segments = missing_segments([one.item for one in found.files])
@@ -337,7 +338,7 @@ def _subjects(export: Export) -> tuple[Subject, ...]:
 
 def _bag_info(export: Export, at: datetime) -> dict[str, str]:
     return {
-        "Source-Organization": export.unit,
+        "Source-Organization": " ".join(export.unit.split()),
         "External-Identifier": export.id,
         "External-Description": f"Custos export of {export.matter.value} {export.subject_id}, "
         f"profile {export.wanted.profile.value}",

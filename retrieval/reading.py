@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 from evidence.access import Viewer
@@ -15,8 +16,9 @@ from evidence.cases import Case, Link
 from evidence.clips import is_clip
 from evidence.errors import Denied
 from evidence.events import EventDraft, EventType, Subject
+from evidence.fixity import Audit, due_at
 from evidence.items import Item, Rendition
-from evidence.jobs import Job, JobState
+from evidence.jobs import ASIDE, Job, JobState
 from evidence.parts import SOUND, Part, part_kind, playable_parts
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, HistoryEntry, JobChange, Transaction
@@ -41,6 +43,9 @@ class ItemView:
     parts: Sequence[Part] = ()
     #: Live links, each with its case, as far as the viewer may see that.
     links: Sequence[tuple[Link, Case]] = ()
+    #: How its audits stand, and when the next is due; None where nothing is kept of it, or nothing is due.
+    audit: Audit | None = None
+    audit_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,21 @@ class Reading:
     """The use cases behind every GET."""
 
     def __init__(
-        self, catalogue: Catalogue, store: ObjectStore, authority: Authority, clock: Clock, desk: ViewingDesk
+        self,
+        catalogue: Catalogue,
+        store: ObjectStore,
+        authority: Authority,
+        clock: Clock,
+        desk: ViewingDesk,
+        audited_every: timedelta | None = None,
     ) -> None:
+        """`audited_every`: how often everything that is kept is read again; None where that is off."""
         self._catalogue = catalogue
         self._store = store
         self._authority = authority
         self._clock = clock
         self.desk = desk
+        self._audited_every = audited_every
 
     async def items(self, agent: Agent, before: str | None, *, mine: bool = False) -> Sequence[ItemView]:
         """A page of at most 50 items, newest first, with `mine` only what is the agent's own.
@@ -119,7 +132,14 @@ class Reading:
         def look(tx: Transaction) -> ItemView:
             item = allowed_item(tx, self._authority, agent, Action.SEE_ITEM, item_id, now)
             links = () if scope is None else _links(tx, Viewer.of(agent, scope, now), item_id)
-            return replace(views_of(tx, [item])[0], description=tx.items.description(item_id), links=links)
+            audit = tx.fixity.get(item_id)
+            return replace(
+                views_of(tx, [item])[0],
+                description=tx.items.description(item_id),
+                links=links,
+                audit=audit,
+                audit_due=None if audit is None else due_at(audit, self._audited_every),
+            )
 
         view = await self._catalogue.read(look)
         await self._record(agent, EventType.ITEM_SHOWN, [item_id], {})
@@ -281,6 +301,8 @@ def _links(tx: Transaction, viewer: Viewer, item_id: str) -> Sequence[tuple[Link
 def views_of(tx: Transaction, items: Sequence[Item]) -> list[ItemView]:
     jobs: dict[str, list[Job]] = {}
     for job in tx.jobs.of_subjects([item.id for item in items]):
+        if job.stage in ASIDE:
+            continue
         jobs.setdefault(job.subject, []).append(job)
     names = tx.agents.names(sorted({item.agent_id for item in items}))
     parts = tx.parts.of_items([item.id for item in items])

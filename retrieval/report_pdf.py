@@ -77,7 +77,8 @@ class PdfWriter:
         out = io.BytesIO()
         document = SimpleDocTemplate(
             out, pagesize=A4,
-            leftMargin=_MARGIN - _PADDING, rightMargin=_MARGIN - _PADDING, topMargin=16 * mm, bottomMargin=20 * mm,
+            leftMargin=_MARGIN - _PADDING, rightMargin=_MARGIN - _PADDING,
+            topMargin=16 * mm, bottomMargin=20 * mm,
             title=plain(f"{report.title} · {report.subtitle}"), author="Custos", subject=plain(report.foot),
             creator="Custos", lang=report.language.value, invariant=1, initialFontName=self._fonts[0][0],
         )  # fmt: skip

@@ -69,6 +69,15 @@ function stateOf(item) {
   return text("stored");
 }
 
+// When everything that is kept of an item was last read again, and what did not prove.
+function fixityOf(fixity) {
+  if (!fixity) return "";
+  const due = fixity.due === null ? "" : ` · ${text("auditDue")} ${time(fixity.due)}`;
+  if (fixity.last_at === null) return text("notYet") + due;
+  const failing = fixity.failing.length ? `: ${fixity.failing.join(", ")}` : "";
+  return `${text(`audit-${fixity.outcome}`)}${failing} · ${time(fixity.last_at)}${due}`;
+}
+
 function row(item) {
   const line = element("tr", "");
   const open = element("button", item.submitted.filename, { type: "button", onclick: () => show(item.id).catch(fail) });
@@ -253,7 +262,7 @@ async function show(id) {
   const facts = [
     ["uploader", item.agent_name ?? item.agent], ["device", item.submitted.device ?? ""],
     ["size", item.size.toLocaleString(language)], ["sha256", item.digests.sha256], ["locked", time(item.locked_until)],
-    ["readBack", item.read_back ? text("yes") : text("notYet")],
+    ["readBack", item.read_back ? text("yes") : text("notYet")], ["fixity", fixityOf(item.fixity)],
   ];
   $("facts").replaceChildren(...facts.flatMap(([key, value]) => [element("dt", text(key)), element("dd", value)]));
   $("original").href = `/items/${id}/original`;

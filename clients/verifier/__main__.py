@@ -12,6 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from clients.verifier.export import verify_export
+from clients.verifier.heads import pinned
+from clients.verifier.policy import Trust, parse_policy
+from clients.verifier.receipt import NotVerified
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, and say step by step what was proven."""
@@ -26,14 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, action="append", default=[], help="a time authority's root, PEM")
     parser.add_argument("--json", action="store_true", help="say it for programs")
     asked = parser.parse_args(arguments)
-    try:
-        from clients.verifier.export import verify_export
-        from clients.verifier.heads import pinned
-        from clients.verifier.policy import Trust, parse_policy
-        from clients.verifier.receipt import NotVerified
-    except ImportError as error:
-        print(f"{error.name} is needed: python3 -m pip install cryptography rfc3161-client", file=sys.stderr)
-        return 2
     beside = asked.export.with_name(f"{asked.export.name}.seal.json")
     seal = asked.seal or (beside if beside.is_file() else None)
     try:

@@ -15,6 +15,7 @@ from clients.verifier.bag import Bag, opened, verified_bag
 from clients.verifier.consistency import verify_beginning
 from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
+from clients.verifier.keys import led, signer_among, verified_chain
 from clients.verifier.policy import Trust, head_step, trusted_head
 from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
 from clients.verifier.stamps import token_time
@@ -54,12 +55,13 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequen
         if "custody/checkpoint" in bag.digests
         else ""
     )
+    trust = led(trust, verified_chain(json.loads(bag.read("custody/log-keys.json"))))
     key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
     said = json.loads(bag.read("custody/export.json"))
     if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
         raise NotVerified("custody/export.json is not of version 1")
     steps.append(_seal(bag, said, key, seal, roots))
-    head = trusted_head(note, trust)
+    head = trusted_head(note, trust, earlier_too=True)
     if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):
         raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
     steps.append(head_step(head, trust))
@@ -77,7 +79,8 @@ def _seal(
         return Step("seal", "nothing: none was given", "whether the export is the one that was made")
     if seal["v"] != "custos/export-seal-file/1":
         raise NotVerified("the seal is not of version 1")
-    statement = verify_signed(seal["statement"], key.pem, "custos/export-seal/1")
+    signer = signer_among(seal["statement"], key)
+    statement = verify_signed(seal["statement"], signer.pem, "custos/export-seal/1")
     digest = bag.digests["tagmanifest-sha256.txt"]
     if statement["tagmanifest_sha256"] != digest:
         raise NotVerified("the seal is over another export, or tagmanifest-sha256.txt was changed")
@@ -109,7 +112,7 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
     if event["type"] != "export.made" or event["digests"].get("sha256") != digest:
         raise NotVerified("the seal's leaf is not of this export")
     number, path, note = proof_parts(seal["proof"], "the seal")
-    head = verified_head(note, key)
+    head = verified_head(note, key, earlier_too=True)
     if root_from(sha256(b"\x00", leaf), number, head.size, path) != head.root:
         raise NotVerified("the seal's leaf is not in the signed tree")
 
@@ -195,7 +198,8 @@ def _receipts(bag: Bag, item: str, document: Mapping[str, Any], key: PinnedKey) 
     digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
     found = 0
     for name in bag.below("custody/receipts/"):
-        statement = verify_statement(bag.read(name).decode("utf-8", "replace"), key.pem)
+        receipt = bag.read(name).decode("utf-8", "replace")
+        statement = verify_statement(receipt, signer_among(receipt, key).pem)
         if statement["item"] != item:
             continue
         if statement["event_digest"] not in digests:
@@ -252,7 +256,7 @@ def _stamps(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes]) -> Ste
     times = []
     for name in names:
         checkpoint = bag.read(f"{name}.checkpoint")
-        stamped = verified_head(checkpoint.decode("utf-8", "replace"), key)
+        stamped = verified_head(checkpoint.decode("utf-8", "replace"), key, earlier_too=True)
         told = json.loads(bag.read(f"{name}.json"))
         if (told["old"], told["new"]) != (stamped.size, head.size):
             raise NotVerified(f"{name}.json is of other trees")

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
+from clients.verifier.ed25519 import BadSignature, PublicKey
 from clients.verifier.receipt import NotVerified
 
 _LONGEST_NUMBER = 19
@@ -35,12 +32,14 @@ class PinnedKey:
 
     name: str
     key_id: bytes
-    public: Ed25519PublicKey
+    public: PublicKey
+    #: Keys that this one took over from, where a chain of statements says so (`clients.verifier.keys`).
+    earlier: tuple[PinnedKey, ...] = ()
 
     @property
     def pem(self) -> bytes:
         """The key as receipts and seals are verified with it: it signs them too."""
-        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return self.public.pem
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class Head:
     size: int
     root: bytes
     cosigned: tuple[Cosigned, ...] = ()
+    #: Signed by a key that was replaced since, and not by the one in force.
+    by_earlier: bool = False
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -88,7 +89,7 @@ def pinned(text: str) -> PinnedKey:
     key_id = sha256(pieces[0].encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != pieces[1]:
         raise NotVerified("the pinned key's identifier does not belong to it")
-    return PinnedKey(pieces[0], key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
+    return PinnedKey(pieces[0], key_id, PublicKey(material[1:]))
 
 
 def pin_of(name: str, public: bytes) -> str:
@@ -98,8 +99,12 @@ def pin_of(name: str, public: bytes) -> str:
     return f"{name}+{key_id.hex()}+{base64.b64encode(material).decode()}"
 
 
-def verified_head(note: str, key: PinnedKey) -> Head:
-    """The head that the key has signed; raises NotVerified."""
+def verified_head(note: str, key: PinnedKey, *, earlier_too: bool = False) -> Head:
+    """The head that the key has signed, or with `earlier_too` one of its earlier keys; raises NotVerified."""
+    if earlier_too:
+        for one in key.earlier:
+            if _is_signed_by(note, one) and not _is_signed_by(note, key):
+                return replace(verified_head(note, one), by_earlier=True)
     body, blank, signatures = note.rpartition("\n\n")
     text = body + "\n"
     try:
@@ -119,11 +124,14 @@ def verified_head(note: str, key: PinnedKey) -> Head:
             continue
         try:
             key.public.verify(signature[4:], signed_bytes)
-        except InvalidSignature as error:
+        except BadSignature as error:
             raise NotVerified("the checkpoint's signature does not hold: somebody changed it") from error
         signed = True
     if not signed:
-        raise NotVerified(f"the checkpoint is not signed by {key.name} with the pinned key")
+        raise NotVerified(
+            f"the checkpoint is not signed by {key.name} with the pinned key; if that key was replaced, a "
+            "chain of keys leads to the one in force (--keys)"
+        )
     if lines[0] != key.name:
         raise NotVerified(f"the checkpoint is of another log, {lines[0]}")
     if not _is_number(lines[1]) or str(int(lines[1])) != lines[1]:
@@ -137,6 +145,13 @@ def verified_head(note: str, key: PinnedKey) -> Head:
 def _is_number(text: str) -> bool:
     """Whether it is one that a count of leaves can be; Python refuses to read endless ones."""
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+
+
+def _is_signed_by(note: str, key: PinnedKey) -> bool:
+    """Whether one of the note's signature lines is of that key, whether or not it holds."""
+    lines = [line.split(" ") for line in note.rpartition("\n\n")[2].split("\n")]
+    mine = [pieces[2] for pieces in lines if len(pieces) == 3 and pieces[1] == key.name]
+    return any(decoded(one, "a signature of the checkpoint")[:4] == key.key_id for one in mine)
 
 
 def root_from(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:

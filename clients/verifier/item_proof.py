@@ -43,7 +43,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, 
         leaf = one["leaf"].encode()
         number, path, note = proof_parts(one["proof"], where)
         if note not in heads:
-            heads[note] = trusted_head(note, trust)
+            heads[note] = trusted_head(note, trust, earlier_too=True)
         head = heads[note]
         made = sha256(b"\x00", leaf)
         if root_from(made, number, head.size, path) != head.root:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verified_head
+from clients.verifier.objects import Told, verify_objects
 from clients.verifier.policy import TWO_HALVES, Policy, Trust, head_step, lets_two_pass, told, trusted_head
 from clients.verifier.receipt import NotVerified
 from clients.verifier.stamps import roots_at, verify_stamps
@@ -39,6 +40,7 @@ class _Reader:
     head: Head
     subjects: dict[str, tuple[int, str]] = field(default_factory=dict)
     emitters: dict[str, int] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
     events: set[str] = field(default_factory=set)
 
     def bundle(self, number: int) -> list[bytes]:
@@ -86,6 +88,10 @@ class _Reader:
                 "events are missing"
             )
         self.emitters[emitter] = count + 1
+        try:
+            self.told.take(event, leaf)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise NotVerified(f"{where} is not a leaf of version 1") from error
 
 
 def tile_name(level: str, number: int, width: int) -> str:
@@ -102,12 +108,14 @@ def verify_log(
     trust: Trust,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     roots: Sequence[bytes] = (),
+    objects: Path | None = None,
 ) -> LogReport:
     """Check every leaf, tile and chain of the log in `directory` against the head that the log has signed.
 
     Under a policy the newest witnessed head has to meet it and to be of a beginning of this very tree.
-    `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that are
-    trusted. Raises NotVerified with the first thing that is wrong, and where.
+    `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that
+    are trusted; with `objects` every file of the store is held against the log as well. Raises
+    NotVerified with the first thing that is wrong, and where.
     """
     note = _text(read(directory, "checkpoint"))
     key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
@@ -148,6 +156,8 @@ def verify_log(
     report.steps.append(verify_stamps(directory, key, leaves, roots))
     if isinstance(trust, Policy) and trust.quorum is not None:
         report.steps.append(_witnessed(directory, trust, leaves))
+    if objects is not None:
+        report.steps.append(verify_objects(objects, reader.told, progress))
     return report
 
 

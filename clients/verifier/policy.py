@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from clients.verifier.ed25519 import BadSignature, PublicKey
 from clients.verifier.heads import (
     Cosigned,
     Head,
@@ -156,8 +154,8 @@ class _Making:
 
 
 def _require_new(key: PinnedKey, others: Iterable[PinnedKey]) -> None:
-    raw = key.public.public_bytes_raw()
-    if any(one.public.public_bytes_raw() == raw for one in others):
+    raw = key.public.raw
+    if any(one.public.raw == raw for one in others):
         raise NotVerified("one key stands there twice")
 
 
@@ -170,7 +168,7 @@ def _witness_key(text: str) -> PinnedKey:
     key_id = sha256(name.encode("utf-8", "surrogateescape"), b"\n", material)[:4]
     if key_id.hex() != digits:
         raise NotVerified("the key's identifier does not belong to it")
-    return PinnedKey(name, key_id, Ed25519PublicKey.from_public_bytes(material[1:]))
+    return PinnedKey(name, key_id, PublicKey(material[1:]))
 
 
 def only_log_pem(policy: Policy) -> bytes:
@@ -180,14 +178,15 @@ def only_log_pem(policy: Policy) -> bytes:
     return policy.logs[0].pem
 
 
-def trusted_head(note: str, trust: Trust) -> Head:
+def trusted_head(note: str, trust: Trust, *, earlier_too: bool = False) -> Head:
     """The head that is signed by the pinned key, or as the policy asks; raises NotVerified.
 
-    Every cosignature of a witness of the policy has to hold, also beyond the quorum.
+    With `earlier_too` one of the log's earlier keys suffices. Every cosignature of a witness of the
+    policy has to hold, also beyond the quorum.
     """
     if isinstance(trust, PinnedKey):
-        return verified_head(note, trust)
-    head = verified_head(note, trust.log_of(note))
+        return verified_head(note, trust, earlier_too=earlier_too)
+    head = verified_head(note, trust.log_of(note), earlier_too=earlier_too)
     body, _, lines = note.rpartition("\n\n")
     found: dict[str, Cosigned] = {}
     for line in lines.removesuffix("\n").split("\n"):
@@ -206,7 +205,7 @@ def _cosigned(key: PinnedKey, text: str, signature: bytes) -> Cosigned:
     at = int.from_bytes(signature[:8], "big")
     try:
         key.public.verify(signature[8:], f"cosignature/v1\ntime {at}\n{text}".encode())
-    except InvalidSignature as error:
+    except BadSignature as error:
         raise NotVerified(f"the cosignature of {key.name} does not hold: somebody changed it") from error
     if not 0 < at <= _LATEST:
         raise NotVerified(f"the cosignature of {key.name} states no time")
@@ -238,7 +237,7 @@ def head_step(head: Head, trust: Trust) -> Step:
     """What the signatures of a head show, and what they do not."""
     signed = f"{head.origin} signed a tree of {head.size} leaves"
     if isinstance(trust, PinnedKey):
-        return Step("signature of the head", signed, f"{_OTHERS}: compare checkpoints")
+        return Step("signature of the head", signed, f"{_OTHERS}: compare checkpoints{_by(head)}")
     if not head.cosigned:
         return Step("signature of the head", signed, f"{_OTHERS}: this policy asks for no witness")
     return Step(
@@ -246,6 +245,10 @@ def head_step(head: Head, trust: Trust) -> Step:
         f"{signed}, and {told(head)} cosigned it",
         f"whether the witnesses are honest, and what was never recorded: they saw hashes alone{_and(trust)}",
     )
+
+
+def _by(head: Head) -> str:
+    return "; whether its key, replaced since, was still in the right hands" if head.by_earlier else ""
 
 
 def _and(policy: Policy) -> str:

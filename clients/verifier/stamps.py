@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.x509 import ObjectIdentifier, load_pem_x509_certificates
-from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
-
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
 
-_SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+_SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
 def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], roots: Sequence[bytes]) -> Step:
@@ -24,7 +21,11 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     names = sorted(path.name for path in (directory / "stamps").glob("*.checkpoint"))
     times: list[datetime] = []
     checkpoints = {name: read(directory, f"stamps/{name}") for name in names}
-    heads = {name: verified_head(data.decode("utf-8", "replace"), key) for name, data in checkpoints.items()}
+    # A stamped checkpoint is the beginning of this tree, whichever of the log's keys signed it then.
+    heads = {
+        name: verified_head(data.decode("utf-8", "replace"), key, earlier_too=True)
+        for name, data in checkpoints.items()
+    }
     known = roots_at(leaves, {head.size for head in heads.values()})
     for name, checkpoint in checkpoints.items():
         if known.get(heads[name].size) != heads[name].root:
@@ -70,12 +71,20 @@ def _time(token: Path, checkpoint: bytes, roots: Sequence[bytes]) -> datetime:
 def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str) -> datetime:
     """The time at which an authority below one of the roots (PEM) signed; raises NotVerified."""
     try:
+        from cryptography.x509 import load_pem_x509_certificates
+        from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+    except ImportError as error:
+        raise NotVerified(
+            f"{name} cannot be checked by this Python: install cryptography and rfc3161-client, or check it "
+            "with `openssl ts -verify`, and leave --root away here"
+        ) from error
+    try:
         response = decode_timestamp_response(data)
         certificates = [one for root in roots for one in load_pem_x509_certificates(root)]
         VerifierBuilder(roots=certificates).build().verify(response, hashlib.sha256(signed).digest())
     except (VerificationError, ValueError) as error:
         raise NotVerified(f"{name} does not prove a time: {error}") from error
-    if response.tst_info.message_imprint.hash_algorithm != _SHA256:
+    if response.tst_info.message_imprint.hash_algorithm.dotted_string != _SHA256:
         raise NotVerified(f"{name} is over another digest than SHA-256")
     at: datetime = response.tst_info.gen_time
     return at.astimezone(UTC)

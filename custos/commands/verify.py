@@ -13,6 +13,7 @@ from evidence.errors import Invalid
 
 if TYPE_CHECKING:
     from clients.verifier.heads import Head
+    from clients.verifier.keys import KeyChain
     from clients.verifier.policy import Policy
 
 PUBLIC_KEY = "signing-key.pub.pem"
@@ -35,6 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     receipt.add_argument("--log-key", help="the log's key as name+id+key; needed with --proof")
     verify_log.add_policy(receipt)
+    verify_log.add_chain(receipt)
     receipt.set_defaults(run=verify_receipt)
     certificate = kinds.add_parser("certificate", help="check the certificate of a disposal")
     certificate.add_argument("certificate", type=Path)
@@ -47,11 +49,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         help="root certificates of a time authority, in PEM (default: those of this installation)",
     )
+    verify_log.add_chain(certificate)
     certificate.set_defaults(run=verify_disposal)
 
 
 def _in_the_log(
-    arguments: argparse.Namespace, statement: dict[str, Any], policy: Policy | None
+    arguments: argparse.Namespace, statement: dict[str, Any], policy: Policy | None, chain: KeyChain | None
 ) -> Head | None:
     if arguments.proof is None:
         return None
@@ -68,7 +71,10 @@ def _in_the_log(
         document = json.loads(arguments.proof.read_bytes())
     except ValueError as error:
         raise Invalid("bad-proofs", "The proof is not JSON.") from error
-    return verify_receipt_proof(statement, document, policy or pinned(arguments.log_key))
+    from clients.verifier.keys import led
+
+    trust = policy or pinned(arguments.log_key)
+    return verify_receipt_proof(statement, document, trust if chain is None else led(trust, chain))
 
 
 def _public_pem(arguments: argparse.Namespace, policy: Policy | None) -> bytes:
@@ -96,8 +102,12 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     try:
         policy = verify_log.policy_of(arguments)
         statement = arguments.receipt.read_text()
-        found = check(arguments.file, statement, _public_pem(arguments, policy))
-        head = _in_the_log(arguments, found.statement, policy)
+        chain = verify_log.chain_of(arguments)
+        public_pem = _public_pem(arguments, policy)
+        if chain is not None:
+            public_pem = chain.signer_of(statement, public_pem)
+        found = check(arguments.file, statement, public_pem)
+        head = _in_the_log(arguments, found.statement, policy, chain)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -122,12 +132,15 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
             print(f"  witnessed   by {one.witness} at {one.at:%Y-%m-%d %H:%M:%S} UTC, its own clock")
         if policy is not None and policy.quorum is not None and lets_two_pass(policy):
             print(f"  not shown   {TWO_HALVES}")
+        if head.by_earlier:
+            print("              signed by a key that was replaced since")
     print("The signature proves who stated this, not that the clock was right: see docs/threat-model.md.")
     return 0
 
 
 def verify_disposal(arguments: argparse.Namespace) -> int:
     """Print what a disposal certificate proves, status 0; or why it proves nothing, status 1."""
+    from clients.verifier.receipt import NotVerified
     from custody.certificates import NotProven, verify_certificate
 
     key, roots = arguments.key, arguments.root
@@ -137,12 +150,16 @@ def verify_disposal(arguments: argparse.Namespace) -> int:
         roots = roots or [Path(name) for name in settings.custody.time_authorities.values()]
     try:
         pems = [root.read_bytes() for root in roots]
-        said = verify_certificate(arguments.certificate.read_text(), key.read_bytes(), pems).statement
+        text, public_pem = arguments.certificate.read_text(), key.read_bytes()
+        chain = verify_log.chain_of(arguments)
+        if chain is not None:
+            public_pem = chain.signer_of(text, public_pem)
+        said = verify_certificate(text, public_pem, pems).statement
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Invalid("bad-certificate", "The certificate is not text.") from error
-    except NotProven as error:
+    except (NotProven, NotVerified) as error:
         print(f"NOT VERIFIED: {error}.")
         return 1
     print(f"VERIFIED: the certificate of disposal {said['proposal']}.")

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clients.verifier.heads import PinnedKey, Step
+    from clients.verifier.keys import KeyChain
     from clients.verifier.policy import Policy, Trust
 
 _PUBLIC_KEY = "signing-key.pub.pem"
+_STATEMENTS = "statements"
 _LOG = Path("objects") / "log"
 _ROOT_HELP = "root certificates of a time authority, in PEM (default: those of this installation)"
 
@@ -32,6 +34,9 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         action="append",
         help=_ROOT_HELP,
     )
+    log.add_argument(
+        "--full", action="store_true", help="and every stored file against what the log says of it"
+    )
     proofs = kinds.add_parser("proofs", help="check what is proven of one item (GET /items/{item}/proofs)")
     proofs.add_argument("document", type=Path)
     export = kinds.add_parser("export", help="check an export: its ZIP, or where it was unpacked")
@@ -44,6 +49,7 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             help="the log's key as name+id+key, or a file that holds it (default: this installation's)",
         )
         add_policy(parser)
+        add_chain(parser)
         parser.add_argument("--json", action="store_true", help="say it for programs")
         parser.set_defaults(run=run)
 
@@ -64,6 +70,27 @@ def policy_of(arguments: argparse.Namespace) -> Policy | None:
     return None if arguments.policy is None else parse_policy(arguments.policy.read_bytes())
 
 
+def add_chain(parser: argparse.ArgumentParser) -> None:
+    """Options that lead from an old pinned key to the one in force."""
+    parser.add_argument(
+        "--keys", type=Path, help="the log's keys (GET /log/keys), if the pinned one was replaced"
+    )
+    parser.add_argument("--recovery-key", help="the recovery key as name+id+key, if it is pinned too")
+
+
+def chain_of(arguments: argparse.Namespace) -> KeyChain | None:
+    """The chain that is given, every statement checked; raises NotVerified, Invalid("bad-keys")."""
+    from clients.verifier.keys import verified_chain
+
+    if arguments.keys is None:
+        return None
+    try:
+        document = json.loads(arguments.keys.read_bytes())
+    except ValueError as error:
+        raise Invalid("bad-keys", "The file of the log's keys is not JSON.") from error
+    return verified_chain(document, arguments.recovery_key)
+
+
 def verify_log(arguments: argparse.Namespace) -> int:
     """Status 0 and what was proven, or 1 and the first thing that is wrong."""
     from clients.verifier.log import verify_log as check
@@ -73,7 +100,8 @@ def verify_log(arguments: argparse.Namespace) -> int:
     directory = store / _LOG if (store / _LOG).is_dir() else store
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
-        report = check(directory, _trust(arguments, directory), _progress, roots)
+        objects = directory.parent if arguments.full else None
+        report = check(directory, _trust(arguments, directory), _progress, roots, objects)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -131,16 +159,34 @@ def verify_export(arguments: argparse.Namespace) -> int:
 def _trust(arguments: argparse.Namespace, directory: Path | None) -> Trust:
     if arguments.policy and arguments.key:
         raise Invalid("two-keys", "Name either a policy or a key: a policy has its log's key in it.")
-    return policy_of(arguments) or _key(arguments, directory)
+    policy = policy_of(arguments)
+    if policy is None:
+        return _key(arguments, directory)
+    from clients.verifier.keys import led
+
+    chain = chain_of(arguments)
+    return policy if chain is None else led(policy, chain)
+
+
+def given_trust(arguments: argparse.Namespace) -> Trust:
+    """The key or the policy that is named; raises NotVerified, OSError, Invalid("two-keys")."""
+    from clients.verifier.heads import pinned
+
+    if arguments.policy and arguments.key:
+        raise Invalid("two-keys", "Name either a policy or a key: a policy has its log's key in it.")
+    given = Path(arguments.key or "")
+    return policy_of(arguments) or pinned(given.read_text() if given.is_file() else arguments.key)
 
 
 def _key(arguments: argparse.Namespace, directory: Path | None) -> PinnedKey:
     """The key that is given; else this installation's, under the name that its own log says."""
     from clients.verifier.heads import pin_of, pinned
 
+    chain = chain_of(arguments)
     if arguments.key:
         given = Path(arguments.key)
-        return pinned(given.read_text() if given.is_file() else arguments.key)
+        key = pinned(given.read_text() if given.is_file() else arguments.key)
+        return key if chain is None else chain.leads_from(key)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -151,7 +197,18 @@ def _key(arguments: argparse.Namespace, directory: Path | None) -> PinnedKey:
         raise Invalid("no-key", f"{error.filename} cannot be read; name the log's key with --key.") from error
     if not isinstance(public, Ed25519PublicKey):
         raise Invalid("no-key", "This installation's key is no Ed25519 key; name the log's with --key.")
-    return pinned(pin_of(origin, public.public_bytes_raw()))
+    own = pin_of(origin, public.public_bytes_raw())
+    if chain is None:
+        chain = _own_chain(load_settings(arguments.config).keys / _STATEMENTS, origin, own)
+    return chain.leads_from(pinned(own))
+
+
+def _own_chain(statements: Path, log: str, key: str) -> KeyChain:
+    """What this installation keeps beside its keys."""
+    from clients.verifier.keys import verified_chain
+
+    notes = [path.read_text() for path in sorted(statements.glob("*.note"))]
+    return verified_chain({"v": "custos/log-keys/1", "log": log, "key": key, "statements": notes})
 
 
 def _own_roots(arguments: argparse.Namespace) -> list[Path]:
@@ -160,7 +217,7 @@ def _own_roots(arguments: argparse.Namespace) -> list[Path]:
 
 def _progress(done: int, of: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r{done:,} of {of:,} leaves", end="", file=sys.stderr, flush=True)
+        print(f"\r{done:,} of {of:,}", end="", file=sys.stderr, flush=True)
 
 
 def _progress_bytes(done: int, of: int) -> None:

@@ -26,6 +26,7 @@ from evidence.ports.disposal import Disposals
 from evidence.ports.dossier import Dossier
 from evidence.ports.exports import Exports
 from evidence.ports.figures import Figures
+from evidence.ports.fixity import Fixity
 from evidence.ports.lateness import Lateness
 from evidence.ports.log import CustodyLog
 from evidence.ports.marks import Marks
@@ -346,6 +347,8 @@ class Transaction(Protocol):
 
     @property
     def figures(self) -> Figures: ...
+    @property
+    def fixity(self) -> Fixity: ...
     @property
     def log(self) -> CustodyLog: ...
     @property

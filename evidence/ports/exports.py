@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from evidence.canonical import Json
 from evidence.exports import Export, MadeExport
 from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import ItemProof
@@ -24,7 +25,7 @@ class DatedHead:
 class Checked:
     """What came of checking an item's proofs: the head that they lead to, and what does not.
 
-    `root` is in base64; `cosigned` counts the signatures beside the log's own; `failed` the events that do
+    `root` is in base64; `cosigned` counts the signatures of others; `failed` the events that do
     not lead to the root. `unbroken`: each event names the one before it, without a hole.
     """
 
@@ -78,6 +79,10 @@ class LogExtracts(Protocol):
         """The log's key as it is pinned."""
         ...
 
+    async def keys(self, head: LogHead) -> Mapping[str, Json]:
+        """How the log's keys took over from each other: `custos/log-keys/1`."""
+        ...
+
     async def of_item(self, item_id: str, head: LogHead) -> ItemProof:
         """The item's latest events (at most MOST_EVENTS) in the tree of that head."""
         ...
@@ -87,9 +92,9 @@ class LogExtracts(Protocol):
         ...
 
     async def checked(self, proof: ItemProof) -> Checked:
-        """The proof, checked by the key that this server signs with; off the loop.
+        """The proof, checked by the key that it names; off the loop.
 
-        Raises ValueError for a head that this server has not signed.
+        Of a head that this key has not signed, every event counts as failed.
         """
         ...
 

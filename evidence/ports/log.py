@@ -157,6 +157,14 @@ class CustodyLog(Protocol):
         """Put it in the place of the one before."""
         ...
 
+    def add_key_statement(self, seq: int, note: str) -> None:
+        """Keep a signed statement about the log's keys."""
+        ...
+
+    def key_statements(self) -> Sequence[str]:
+        """Every one of them, oldest first."""
+        ...
+
     def entries(self, begin: int, end: int) -> Sequence[bytes]:
         """The leaves' bytes from `begin` up to before `end`."""
         ...

@@ -6,14 +6,17 @@ leaves behind. Keys are those of `evidence.keys`; instants are aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from evidence.errors import CustosError
+
+#: Lets so many bytes be read, when it is their turn.
+Pace: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 class AlreadyStored(CustosError):
@@ -110,8 +113,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def read_back(self, key: str) -> Digests:
-        """Read every byte again, past the page cache where that can be had; raises NotStored."""
+    async def read_back(self, key: str, pace: Pace | None = None) -> Digests:
+        """Read every byte again, past the page cache where that can be had.
+
+        `pace` is awaited before each piece of at most `evidence.fixity.PIECE` bytes is read, and once more
+        for the end; what it raises ends the reading. Raises NotStored, Unavailable("disk-failed").
+        """
         ...
 
     def keys(self, prefix: str) -> AsyncIterator[str]:

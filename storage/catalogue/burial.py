@@ -18,6 +18,7 @@ from storage.catalogue.case_tables import links, purposes
 from storage.catalogue.clips import SqlClips
 from storage.catalogue.dossier_tables import coverings, particulars
 from storage.catalogue.export_tables import export_items, exports
+from storage.catalogue.fixity_tables import audits
 from storage.catalogue.marks import SqlMarks
 from storage.catalogue.review_tables import (
     clip_sources,
@@ -50,7 +51,7 @@ def bury(connection: Connection, proposal_id: str, tombstone: Tombstone) -> None
         delete(jobs).where(or_(jobs.c.subject == item_id, *(jobs.c.subject.in_(one) for one in subjects)))
     )
     for table in (
-        search_due, descriptions, renditions, parts, stills, recoveries, particulars, purposes,
+        search_due, audits, descriptions, renditions, parts, stills, recoveries, particulars, purposes,
     ):  # fmt: skip
         connection.execute(delete(table).where(table.c.item_id == item_id))
     _bury_review(connection, item_id)

@@ -13,6 +13,7 @@ from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
 from storage.catalogue.log_tables import (
     log_heads,
+    log_key_statements,
     log_leaves,
     log_nodes,
     log_stamps,
@@ -136,6 +137,15 @@ class SqlCustodyLog:
                 checkpoint=stamp.checkpoint,
             )
         )
+
+    def add_key_statement(self, seq: int, note: str) -> None:
+        """Keep it."""
+        self._connection.execute(insert(log_key_statements).values(seq=seq, note=note))
+
+    def key_statements(self) -> Sequence[str]:
+        """Oldest first."""
+        query = select(log_key_statements.c.note).order_by(log_key_statements.c.seq)
+        return self._connection.execute(query).scalars().all()
 
     def last_stamp(self) -> Stamp | None:
         """The one of the largest tree."""

@@ -20,7 +20,7 @@ from evidence.disposal import (
     TrustedTime,
 )
 from evidence.items import Item
-from evidence.jobs import JobState
+from evidence.jobs import ASIDE, JobState
 from evidence.timekeeping import from_micros, from_text, to_micros, to_text
 from storage.catalogue import burial, codec
 from storage.catalogue.access import listed_items, sighted
@@ -30,6 +30,7 @@ from storage.catalogue.review_tables import clip_sources
 from storage.catalogue.tables import items, jobs, parts, recoveries, stills, viewings
 
 _LIVE = (ProposalState.PROPOSED.value, ProposalState.APPROVED.value)
+_ASIDE = tuple(stage.value for stage in ASIDE)
 _AT_WORK = (JobState.QUEUED.value, JobState.RUNNING.value, JobState.WAITING.value)
 #: SQLite would sooner read every item in the order that is asked for than the few that are due.
 _BY_DATE = "INDEXED BY ix_items_keep_until"
@@ -131,7 +132,7 @@ class SqlDisposals:
             .outerjoin(stills, stills.c.id == jobs.c.subject)
             .outerjoin(parts, parts.c.id == jobs.c.subject)
             .outerjoin(recoveries, recoveries.c.id == jobs.c.subject)
-            .where(jobs.c.state.in_(_AT_WORK), subject.in_(item_ids))
+            .where(jobs.c.state.in_(_AT_WORK), jobs.c.stage.not_in(_ASIDE), subject.in_(item_ids))
         )
         viewed = select(viewings.c.item_id).where(
             viewings.c.closed_at.is_(None), viewings.c.item_id.in_(item_ids)

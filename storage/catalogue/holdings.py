@@ -14,19 +14,22 @@ from evidence.timekeeping import to_micros
 from storage.catalogue import codec
 from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.fixity import SqlFixity
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
 class SqlItems:
     """`evidence.ports.catalogue.Items` over SQL."""
 
-    def __init__(self, connection: Connection, figures: SqlFigures) -> None:
+    def __init__(self, connection: Connection, figures: SqlFigures, fixity: SqlFixity) -> None:
         self._connection = connection
         self._figures = figures
+        self._fixity = fixity
 
     def add(self, item: Item) -> None:
         """Register an original that the store holds."""
         self._connection.execute(insert(items).values(**codec.item_values(item)))
+        self._fixity.begin(item.id, item.committed_at)
         self._figures.recount([item.id])
 
     def get(self, item_id: str) -> Item | None:

@@ -84,8 +84,17 @@ log_witnessed = Table(
     Column("checkpoint", Text, nullable=False),
 )
 
+#: Signed statements about the log's keys: which named a recovery key, which took over from which.
+log_key_statements = Table(
+    "log_key_statements",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+)
+
 __all__ = [
     "log_heads",
+    "log_key_statements",
     "log_leaves",
     "log_nodes",
     "log_stamps",

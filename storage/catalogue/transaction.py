@@ -15,6 +15,7 @@ from storage.catalogue.disposal import SqlDisposals
 from storage.catalogue.dossier import SqlDossier
 from storage.catalogue.exports import SqlExports
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.fixity import SqlFixity
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.lateness import SqlLateness
@@ -41,7 +42,8 @@ class SqlTransaction:
         self.figures = SqlFigures(connection, zone)
         self.agents = SqlAgents(connection)
         self.uploads = SqlUploads(connection)
-        self.items = SqlItems(connection, self.figures)
+        self.fixity = SqlFixity(connection)
+        self.items = SqlItems(connection, self.figures, self.fixity)
         self.parts = SqlParts(connection)
         self.units = SqlUnits(connection)
         self.cases = SqlCases(connection)

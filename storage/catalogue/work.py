@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
 from evidence.jobs import (
+    AUDITS_AT_ONCE,
     LEASE,
     PARTS_AT_ONCE,
     URGENCY,
@@ -28,6 +30,7 @@ from storage.catalogue.tables import job_changes, jobs
 
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 _KEEP_CHANGES = timedelta(days=2)
+_FEW_AT_ONCE = {Stage.PART: PARTS_AT_ONCE, Stage.FIXITY: AUDITS_AT_ONCE}
 
 
 class SqlJobs:
@@ -227,17 +230,19 @@ class SqlJobs:
             select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.id)
         ).mappings()
         waiting = [(codec.job(row), codec.maybe_time(row["rung_at"])) for row in rows]
-        parts = sum(
-            job.stage is Stage.PART and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
+        few = Counter(
+            job.stage
             for job, rung_at in waiting
+            if job.stage in _FEW_AT_ONCE
+            and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
         )
         due: list[Job] = []
         for job, rung_at in waiting:
             if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
                 continue
-            if job.stage is Stage.PART:
-                parts += 1
-                if parts > PARTS_AT_ONCE:
+            if job.stage in _FEW_AT_ONCE:
+                few[job.stage] += 1
+                if few[job.stage] > _FEW_AT_ONCE[job.stage]:
                     continue
             due.append(job)
             if len(due) == limit:

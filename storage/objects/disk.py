@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evidence.errors import NoSpace, Unavailable
+from evidence.fixity import PIECE
 from evidence.ports.objects import Digests
 
-_CHUNK = 1 << 20
+#: What is read at once.
+CHUNK = PIECE
 _LIBC = ctypes.CDLL(None)
 _SYNC_FILE_RANGE_WRITE = 2
 _FS_IOC_GETFLAGS = 0x80086601
@@ -102,17 +104,40 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class Rereading:
+    """A file that is read past the page cache if the filesystem can, a mebibyte at a time.
+
+    The descriptor is closed at the end of the file, or when the last reference to this goes: a step that
+    still runs on a thread keeps its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._pieces, self._method = _pieces(path)
+        self._digests = [hashlib.new(name) for name in ("sha256", "sha512", "sm3")]
+        self._size = 0
+
+    def step(self) -> bool:
+        """Read the next piece; False at the end. Raises OSError."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._size += len(piece)
+        for digest in self._digests:
+            digest.update(piece)
+        return True
+
+    def found(self) -> Digests:
+        """What was read so far, and how."""
+        sha256, sha512, sm3 = (digest.hexdigest() for digest in self._digests)
+        return Digests(self._size, sha256, sha512, sm3, self._method)
+
+
 def read_direct(path: Path) -> Digests:
     """Read a file past the page cache if the filesystem can, and say which it was."""
-    digests = [hashlib.new(name) for name in ("sha256", "sha512", "sm3")]
-    size = 0
-    pieces, method = _pieces(path)
-    for piece in pieces:
-        size += len(piece)
-        for digest in digests:
-            digest.update(piece)
-    sha256, sha512, sm3 = (digest.hexdigest() for digest in digests)
-    return Digests(size, sha256, sha512, sm3, method)
+    reading = Rereading(path)
+    while reading.step():
+        pass
+    return reading.found()
 
 
 def _pieces(path: Path) -> tuple[Iterator[memoryview], str]:
@@ -128,7 +153,7 @@ def _pieces(path: Path) -> tuple[Iterator[memoryview], str]:
 def _read(descriptor: int) -> Iterator[memoryview]:
     # An anonymous mapping is page-aligned, as O_DIRECT demands of buffer, offset and length. It goes when
     # the last view of it goes.
-    buffer = mmap.mmap(-1, _CHUNK)
+    buffer = mmap.mmap(-1, CHUNK)
     view = memoryview(buffer)
     try:
         offset = 0

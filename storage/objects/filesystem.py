@@ -26,8 +26,10 @@ from typing import BinaryIO
 
 from evidence.errors import Conflict, Unavailable
 from evidence.keys import is_key, is_rendition
-from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat
+from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
+    CHUNK,
+    Rereading,
     has_writer,
     make_directories,
     read_direct,
@@ -104,10 +106,16 @@ class FilesystemStore:
         """See the port."""
         await asyncio.to_thread(self._set_hold, key, held)
 
-    async def read_back(self, key: str) -> Digests:
+    async def read_back(self, key: str, pace: Pace | None = None) -> Digests:
         """See the port: O_DIRECT where the filesystem has it."""
         try:
-            return await asyncio.to_thread(read_direct, self._path(key))
+            if pace is None:
+                return await asyncio.to_thread(read_direct, self._path(key))
+            await pace(CHUNK)
+            reading = await asyncio.to_thread(Rereading, self._path(key))
+            while await asyncio.to_thread(reading.step):
+                await pace(CHUNK)
+            return reading.found()
         except FileNotFoundError as error:
             raise NotStored from error
         except OSError as error:

@@ -107,6 +107,4 @@ def measure(work: Path, report: Report) -> None:
             file.unlink()
         small = random_file(work / "small.bin", SMALL)
         into_custos(server, small, MANY)
-        status = Path(f"/proc/{server.part('api')}/status").read_text()
-        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-        report.at_most(f"API memory at its peak, {MANY} uploads at once", peak / 1024, 200, "MiB")
+        report.at_most(f"API memory at its peak, {MANY} uploads at once", server.peak_mib("api"), 200, "MiB")

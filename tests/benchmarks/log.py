@@ -15,9 +15,10 @@ from pathlib import Path
 
 from clients.verifier.heads import pin_of, pinned
 from clients.verifier.log import verify_log
+from custody.key_files import open_signer
 from custody.proofs import Proofs
 from custody.sequencer import Sequencer
-from custody.signing import FileSigner, open_signer
+from custody.signing import FileSigner
 from custos.clock import SystemClock
 from custos.settings import ProtectionSettings, Settings
 from evidence.events import EventDraft, EventType, Subject

@@ -62,6 +62,11 @@ class Server:
                 return int(child)
         raise LookupError(name)
 
+    def peak_mib(self, name: str) -> float:
+        """The most memory that one part ever had."""
+        status = Path(f"/proc/{self.part(name)}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
 
 def patch_arguments(url: str, file: Path) -> tuple[str, ...]:
     return (

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from pysqlite3 import dbapi2 as sqlite
 
+from custody.key_files import open_signer
 from custody.notes import ED25519, VerifierKey, parse_checkpoint, parse_note, require_signed
 from custody.sequencer import LogStopped, Ran, Sequencer
-from custody.signing import FileSigner, open_signer
+from custody.signing import FileSigner
 from custody.tiles import decode_bundle, tiles_between
 from custody.tree import root_of
 from evidence.canonical import canonical, parse_canonical

@@ -18,6 +18,7 @@ from clients.verifier.policy import parse_policy
 from clients.verifier.receipt import NotVerified
 from custody.asking import WitnessAnswer
 from custody.cosigning import AskedWitness, Cosigning
+from custody.key_files import open_signer
 from custody.notes import (
     ED25519,
     VerifierKey,
@@ -26,7 +27,6 @@ from custody.notes import (
     require_signed,
 )
 from custody.policies import policy_text
-from custody.signing import open_signer
 from custody.witness import forks_in
 from custos.log_keeper import keep_log, open_sequencer, witness_log
 from custos.settings import CustodySettings, ProtectionSettings, Settings

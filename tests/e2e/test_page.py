@@ -131,6 +131,7 @@ def test_the_history_shows_that_it_was_viewed(visit: dict[str, Any]) -> None:
         (*_, opened) = (line for line in played["history"] if "viewing.opened" in line)
         assert "by 王晓梅" in opened
         assert "CAM-E2E" in played["facts"]
+        assert "Fixity audit" in played["facts"]
 
 
 def test_nothing_goes_wrong_on_the_way(visit: dict[str, Any]) -> None:

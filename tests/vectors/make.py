@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from custody.notes import ED25519, Note, VerifierKey, sign
 from evidence.canonical import canonical
 from evidence.certificates import encode_certificate
 from evidence.disposal import (
@@ -21,13 +24,26 @@ from evidence.disposal import (
     time_statement,
 )
 from evidence.events import EventDraft, EventType, Subject, event_digest, seal
+from evidence.exports import Export, Matter, Plan, PlannedFile, Profile, Wanted, encode_seal
 from evidence.ids import derived_id
 from evidence.items import Category, Intent, Item, Submission
-from evidence.keys import certificate_key, manifest_key, original_key
+from evidence.key_statements import (
+    BY_KEY,
+    KEYS_VERSION,
+    RecoveryNamed,
+    Rotation,
+    digest_of,
+    reason_digest,
+)
+from evidence.keys import certificate_key, export_key, manifest_key, original_key
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.manifests import encode_manifest
+from evidence.ports.log import LogHead
+from evidence.proofs import ItemProof
 from evidence.receipts import encode_receipt
 from evidence.timekeeping import TimeStatement
+from evidence.zips import ZipEntry, lay_out
+from retrieval.export_documents import ItemFile, Sent, export_document, original_path
 
 AT = datetime(2026, 11, 22, 8, 30, 0, 250000, tzinfo=UTC)
 ITEM = "0193a000-0000-7000-8000-000000000001"
@@ -141,6 +157,8 @@ def vectors() -> dict[str, Any]:
         time_source="server clock, synchronised",
     )
     return {
+        "log_keys": _log_keys(),
+        "export": _export(item),
         "disposal_certificate": {
             "payload": certificate.decode(),
             "detail": canonical(proposal.detail).decode(),
@@ -158,6 +176,57 @@ def vectors() -> dict[str, Any]:
         "manifest": {"data": manifest.decode()},
         "receipt": {"payload": receipt.decode(), "payload_b64": base64.b64encode(receipt).decode()},
         "keys": {"original": item.key},
+    }
+
+
+def _export(item: Item) -> dict[str, Any]:
+    """An export of that item: what is fixed of it, and the archive that follows for one small file."""
+    wanted = Wanted(Profile.COURT, "移送检察院")
+    export = Export(OTHER, item.unit, Matter.ITEM, item.id, wanted, AGENT, AT, EVENT, (item.id,))
+    file = ItemFile(
+        item, [Sent(original_path(item), "original", item.media_type, item.size, item.sha256)], None, None, []
+    )
+    proof = ItemProof(item.id, "", "", [], 0)
+    head = LogHead("evidence.example.gov.cn/log", 7, (), 7, "")
+    document = export_document(
+        export, at=AT, time_source="server clock, synchronised", head=head, files=[file],
+        proofs={item.id: proof}, withheld=0, disposed=[], segments=[],
+    )  # fmt: skip
+    plan = Plan(
+        export.name, AT, (PlannedFile(f"{export.name}/{original_path(item)}", 5, 0x3610A686, item.key),)
+    )
+    layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
+    archive = b"".join(piece if isinstance(piece, bytes) else b"hello" for piece in layout.pieces)
+    seal_payload = encode_seal(export, at=AT, tag_digest=SHA256, time_source="server clock, synchronised")
+    return {
+        "document": canonical(document).decode(),
+        "plan": plan.encode().decode(),
+        "plan_key": export_key(export.id, 1, "plan"),
+        "seal": seal_payload.decode(),
+        "archive": base64.b64encode(archive).decode(),
+    }
+
+
+def _log_keys() -> dict[str, Any]:
+    """A chain of two statements, by keys that anybody can make: 32 equal bytes each."""
+    first, second, recovery = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3))
+    log = "evidence.example.gov.cn/log"
+
+    def pin(private: Ed25519PrivateKey) -> str:
+        return str(VerifierKey(log, ED25519, private.public_key().public_bytes_raw()))
+
+    named = RecoveryNamed(log, 1, None, AT, pin(first), pin(recovery), True, EVENT)
+    reason = reason_digest("密钥到期更换", SALT.hex())
+    rotation = Rotation(log, 2, digest_of(named.text), AT, BY_KEY, pin(first), pin(second), reason, RECEIPT)
+    return {
+        "v": KEYS_VERSION,
+        "log": log,
+        "key": pin(second),
+        "recovery": pin(recovery),
+        "statements": [
+            str(Note(said.text, tuple(sign(said.text, log, one) for one in signers)))
+            for said, signers in ((named, (first,)), (rotation, (first, second)))
+        ],
     }
 
 

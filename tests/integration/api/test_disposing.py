@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
-from custody.signing import open_signer
+from custody.key_files import open_signer
+from custody.notes import ED25519, Note, VerifierKey
+from custody.signing import FileSigner
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.cli import main
 from custos.clock import SystemClock
@@ -23,6 +25,7 @@ from evidence.errors import Conflict, Disposed, Unavailable
 from evidence.ids import new_id
 from evidence.items import Intent, Viewing
 from evidence.jobs import JobState, Stage
+from evidence.key_statements import BY_KEY, KEYS_VERSION, Rotation, reason_digest
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
 from tests.integration.api.test_cases import photo
@@ -263,6 +266,15 @@ def test_the_command(
     assert (status, "[no-such-file]" in words) == (2, True)
 
 
+def taken_over(before: FileSigner, after: FileSigner, log: str) -> dict[str, object]:
+    """The keys of a log (`custos/log-keys/1`) after one rotation."""
+    old, new = (str(VerifierKey(log, ED25519, one.note_key)) for one in (before, after))
+    now = SystemClock().now()
+    said = Rotation(log, 1, None, now, BY_KEY, old, new, reason_digest("r", "s"), new_id(now))
+    note = Note(said.text, tuple(one.sign_note(said.text, log) for one in (before, after)))
+    return {"v": KEYS_VERSION, "log": log, "key": new, "statements": [str(note)]}
+
+
 def test_the_certificate_is_proven_offline(
     office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,9 +293,11 @@ def test_the_certificate_is_proven_offline(
     (tmp_path / "key.pem").write_bytes(public)
     file = tmp_path / "certificate"
 
-    def verified(text: str, key: str = "key.pem", root: Path = office.authority.root) -> tuple[int, str]:
+    def verified(
+        text: str, key: str = "key.pem", root: Path = office.authority.root, *more: str
+    ) -> tuple[int, str]:
         file.write_text(text)
-        arguments = ("--key", str(tmp_path / key), "--root", str(root))
+        arguments = ("--key", str(tmp_path / key), "--root", str(root), *more)
         status = main(["verify", "certificate", str(file), *arguments])
         return status, capsys.readouterr().out
 
@@ -293,6 +307,12 @@ def test_the_certificate_is_proven_offline(
     assert verified(f"{head}.{payload[:-4]}AAAA.{signature}")[0] == 1
     (tmp_path / "other.pem").write_bytes(open_signer(tmp_path / "keys").public_pem)
     assert verified(certificate, "other.pem")[0] == 1
+    # Unless a chain of keys says that the other took over from the one that signed.
+    chain = ("--keys", str(tmp_path / "keys.json"))
+    for after, status in ((open_signer(tmp_path / "keys"), 0), (open_signer(tmp_path / "third"), 1)):
+        document = taken_over(office.server.services.signer, after, "custos.test/log")
+        (tmp_path / "keys.json").write_text(json.dumps(document))
+        assert verified(certificate, "other.pem", office.authority.root, *chain)[0] == status
     with time_authority(tmp_path / "other") as other:
         status, words = verified(certificate, root=other.root)
         assert (status, "cannot be proven" in words) == (1, True)

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from clients.verifier.export import verify_export
+from clients.verifier.heads import pin_of
 from clients.verifier.receipt import NotVerified
 from evidence.agents import Role
 from evidence.jobs import Stage
@@ -66,6 +67,26 @@ def test_other_programs_read_it(court: Kept, tmp_path: Path) -> None:
         check=True,
     )
     assert probed.returncode == 0
+
+
+def test_the_program_in_it_needs_nothing_but_python(court: Kept, tmp_path: Path) -> None:
+    seal = tmp_path / "seal.json"
+    seal.write_text(json.dumps(court.seal))
+    program = court.directory / "verify" / "custos-verify.pyz"
+    # Neither site-packages nor the environment: a Python as an outsider has it.
+    bare = [sys.executable, "-I", "-S", str(program), "--key", pin_of(court.key.name, court.key.public.raw)]
+    missing = "import importlib.util as u, sys; sys.exit(u.find_spec('cryptography') is not None)"
+    assert subprocess.run([sys.executable, "-I", "-S", "-c", missing]).returncode == 0
+    said = subprocess.run([*bare, str(court.archive), "--seal", str(seal)], capture_output=True, text=True)
+    assert (said.returncode, said.stdout.splitlines()[-1], said.stderr) == (0, "VERIFIED", "")
+    data = bytearray(court.archive.read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "changed.zip").write_bytes(data)
+    said = subprocess.run([*bare, str(tmp_path / "changed.zip")], capture_output=True, text=True)
+    assert said.returncode == 1
+    assert said.stdout.startswith("NOT VERIFIED: data/")
+    said = subprocess.run([*bare, str(tmp_path / "none.zip")], capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (2, "")
 
 
 def test_its_metadata_are_those_of_the_field(court: Kept) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from clients.verifier.heads import pinned
+from clients.verifier.keys import verified_chain
 from clients.verifier.receipt import NotVerified
 from clients.verifier.receipt_proof import verify_receipt_proof
 from custody.notes import parse_checkpoint, parse_key, parse_note, parse_tlog_proof, require_signed
@@ -44,7 +45,13 @@ def proven(server: Inside, client: Client, item: str) -> dict[str, Any]:
 
 
 def test_before_there_is_a_log_nothing_is_there(server: Inside) -> None:
-    for path in ("/log/checkpoint", "/log/key", "/log/tile/0/000.p/1", "/log/consistency?old=0&new=0"):
+    for path in (
+        "/log/checkpoint",
+        "/log/key",
+        "/log/keys",
+        "/log/tile/0/000.p/1",
+        "/log/consistency?old=0&new=0",
+    ):
         assert Client(server.url).get(path).status == 404
 
 
@@ -57,6 +64,8 @@ def test_every_event_of_an_item_is_proven_to_whoever_may_see_them(server: Inside
     found = proven(server, supervisor, item)
     key = parse_key(Client(server.url).get("/log/key").body.decode().strip())
     assert found["key"] == str(key)
+    chain = verified_chain(Client(server.url).get("/log/keys").json())
+    assert chain.leads_from(pinned(str(key))).earlier == ()
     # Looking at the history and at the proofs happened after.
     assert found["waiting"] == 2
     leaves = [json.loads(one["leaf"]) for one in found["events"]]

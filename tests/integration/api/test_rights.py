@@ -32,7 +32,7 @@ ONES_OWN = {
 OPEN = {
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /", "GET /static/{name:.+}",
     "GET /log/checkpoint", "GET /log/key", "GET /log/tile/{path:.+}", "GET /log/consistency",
-    "GET /log/stamps", "GET /log/witnessed",
+    "GET /log/stamps", "GET /log/witnessed", "GET /log/keys",
 }  # fmt: skip
 #: What a route cannot do without.
 _QUERIES = {"/gaps": "?device=CAM&day=2026-11-25&zone=Z", "/search/suggest": "?text=a"}

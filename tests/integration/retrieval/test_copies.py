@@ -196,6 +196,6 @@ async def test_the_stage_indexes_what_was_taken_and_is_done(office: Office, tmp_
     assert job.state is JobState.DONE
 
 
-def test_fingerprints_wait_for_everything_else() -> None:
-    assert URGENCY[-1] is Stage.FINGERPRINT
+def test_fingerprints_wait_for_everything_but_audits() -> None:
+    assert URGENCY[-2:] == (Stage.FINGERPRINT, Stage.FIXITY)
     assert set(URGENCY) == set(Stage)

@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from clients.verifier.receipt import NotVerified, verify_receipt, verify_statement
-from custody.signing import PUBLIC, open_signer
+from custody.key_files import PUBLIC, open_signer
 from evidence.errors import Unavailable
 from tests.vectors.make import PATH
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from custody.key_files import open_signer
 from custos import disk, doctor
 from custos.clock import Synchronisation
 from custos.disk import Mount, examine_filesystem, mount_of
@@ -221,6 +222,18 @@ def test_without_trusted_time_nothing_can_be_disposed_of(tmp_path: Path) -> None
     assert doctor.examine_trusted_time(settings).level == "problem"
     root.write_bytes(b"")
     assert doctor.examine_trusted_time(settings).level == "ok"
+
+
+def test_a_key_that_others_reach_and_one_that_nothing_can_replace_are_named(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    assert doctor.examine_keys(settings) == []
+    open_signer(settings.keys)
+    assert [(one.level, one.code) for one in doctor.examine_keys(settings)] == [("warning", "recovery-key")]
+    (settings.keys / "statements").mkdir()
+    (settings.keys / "statements" / "0001.note").write_text('{"v":"custos/key-recovery/1"}')
+    assert [(one.level, one.code) for one in doctor.examine_keys(settings)] == [("ok", "recovery-key")]
+    (settings.keys / "signing-key.pem").chmod(0o640)
+    assert doctor.examine_keys(settings)[0].code == "key-modes"
 
 
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
+import zipfile
 
+from clients.verifier.keys import verified_chain
 from evidence.events import parse_event
 from evidence.manifests import parse_manifest
 from tests.vectors.make import PATH, vectors
@@ -26,6 +30,13 @@ def test_the_vectors_hold_by_the_words_of_the_formats_alone() -> None:
         parse_manifest(kept["manifest"]["data"].encode())["item"]
         == json.loads(kept["receipt"]["payload"])["item"]
     )
+    chain = verified_chain(kept["log_keys"], kept["log_keys"]["recovery"])
+    assert (len(chain.keys), chain.keys[-1]) == (2, kept["log_keys"]["key"])
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(kept["export"]["archive"]))) as archive:
+        (entry,) = archive.infolist()
+        assert archive.read(entry) == b"hello"
+    assert entry.filename == json.loads(kept["export"]["plan"])["files"][0]["path"]
+    assert json.loads(kept["export"]["seal"])["export"] == json.loads(kept["export"]["document"])["export"]
     disposal = kept["disposal_certificate"]
     committed = hashlib.sha256(bytes.fromhex(disposal["salt"]) + disposal["detail"].encode()).hexdigest()
     certificate = json.loads(disposal["payload"])

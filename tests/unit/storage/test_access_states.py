@@ -30,6 +30,7 @@ from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.engine import migrate, open_engine
 from storage.catalogue.figure_tables import figures
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.fixity import SqlFixity
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
@@ -57,7 +58,7 @@ class _Tx:
     """As much of a transaction as an item needs to be put in."""
 
     def __init__(self, connection: Connection) -> None:
-        self.items = SqlItems(connection, SqlFigures(connection, OFFICE_ZONE))
+        self.items = SqlItems(connection, SqlFigures(connection, OFFICE_ZONE), SqlFixity(connection))
         self.uploads = SqlUploads(connection)
 
 

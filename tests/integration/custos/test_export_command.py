@@ -1,0 +1,93 @@
+"""`custos export`, as an archivist at a terminal meets it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.agents import Role
+from tests.media import make_clip
+from tests.serving.exports import case_of_two
+from tests.serving.inside import Inside, served_inside
+
+NUMBER = "粤执〔2026〕1号"
+
+
+@pytest.fixture(scope="module")
+def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    """A server with a case of two segments."""
+    place = tmp_path_factory.mktemp("export")
+    with served_inside(place / "data") as server:
+        case_of_two(server, make_clip(place / "clip.mp4", seconds=4).read_bytes())
+        yield server
+
+
+def command(server: Inside, role: Role | None, *arguments: str) -> tuple[int, str, str]:
+    """Status, output and errors, while the log is kept."""
+    token = "" if role is None else server.client(role).token or ""
+    with subprocess.Popen(
+        [sys.executable, "-m", "custos", "export", *arguments, "--server", server.url],
+        env={**os.environ, "CUSTOS_TOKEN": token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while True:
+            server.do(server.services.sequencer.run())
+            try:
+                output, errors = process.communicate(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            return process.returncode, output, errors
+
+
+def test_a_case_by_its_number_is_fetched_and_verified(bureau: Inside, tmp_path: Path) -> None:
+    asked = ("case", NUMBER, "--profile", "defence", "--reason", "移送", "--to", str(tmp_path))
+    status, output, errors = command(bureau, Role.ARCHIVIST, *asked)
+    assert (status, errors) == (0, ""), output
+    archive, seal, words = output.splitlines()
+    assert Path(archive).is_file()
+    assert seal == f"{archive}.seal.json"
+    assert words.startswith("Verified in 9 steps")
+    said = subprocess.run(
+        [sys.executable, "-m", "custos", "verify", "export", archive, "--key", _key(bureau)],
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.endswith("VERIFIED\n"), said
+
+
+def _key(bureau: Inside) -> str:
+    return bureau.client(Role.ARCHIVIST).get("/log/key").body.decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("role", "number", "code"),
+    [
+        (Role.ARCHIVIST, "no such", "not-found"),
+        (Role.AUDITOR, NUMBER, "not-found"),
+        (None, NUMBER, "no-token"),
+    ],
+)
+def test_refusals_are_said_in_words(
+    bureau: Inside, tmp_path: Path, role: Role | None, number: str, code: str
+) -> None:
+    asked = ("case", number, "--profile", "court", "--reason", "r", "--to", str(tmp_path))
+    status, output, errors = command(bureau, role, *asked)
+    assert (status, output) == (2, "")
+    assert f"[{code}]" in errors
+
+
+def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
+    asked = ["case", "x", "--profile", "court", "--reason", "r", "--to", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "custos", "export", *asked, "--server", "http://127.0.0.1:1"],
+        env={**os.environ, "CUSTOS_TOKEN": "t"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "[no-server]" in done.stderr
