@@ -33,13 +33,12 @@ from evidence.keys import export_key, manifest_key
 from evidence.ports.catalogue import StoredReceipt, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.disposal import TrustedClock
-from evidence.ports.exports import DatedHead, LogExtracts
+from evidence.ports.exports import LogExtracts
 from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, as_json, first_leaf
-from evidence.timekeeping import to_text
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
@@ -52,9 +51,11 @@ from retrieval.export_documents import (
     case_document,
     export_document,
     item_document,
+    log_files,
     original_path,
     rendition_path,
 )
+from retrieval.export_reports import Disclosed, export_reports
 from retrieval.premis import premis
 
 _log = logging.getLogger(__name__)
@@ -160,8 +161,9 @@ class ExportStage:
             await self._add_item(lease, export, item_id, head, bag, found)
             lease.progress(950 * (number + 1) // len(export.items))
         key = self._extracts.key(head)
-        dated = await self._extracts.dated(_ingestions(found.proofs.values()), head)
-        for path, data in _log_files(head, key, dated).items():
+        firsts = [first_leaf(proof) for proof in found.proofs.values()]
+        dated = await self._extracts.dated([first for first in firsts if first is not None], head)
+        for path, data in log_files(head, key, dated).items():
             bag.add(path, data)
         bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
@@ -188,6 +190,12 @@ class ExportStage:
             "key": key,
         }
         bag.add("viewer/data/export.js", _script("custosExport", told))
+        shown = Disclosed(
+            found.files, found.proofs, dated, found.withheld, found.segments, found.disposed, names
+        )
+        source = self._clock.source()
+        for path, data in (await export_reports(lease, self._extracts, export, now, source, shown)).items():
+            bag.add(path, data)
 
     def _add_documents(
         self,
@@ -366,30 +374,6 @@ def _newest(receipts: Sequence[StoredReceipt]) -> list[StoredReceipt]:
         if receipt.completed or receipt.upload_id not in found:
             found[receipt.upload_id] = receipt
     return list(found.values())
-
-
-def _ingestions(proofs: Iterable[ItemProof]) -> list[int]:
-    """The leaf with which each item's chain begins, by its number in the log."""
-    return [first for one in proofs if (first := first_leaf(one)) is not None]
-
-
-def _log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:
-    found = {"custody/checkpoint": head.checkpoint.encode(), "custody/log-key.txt": f"{key}\n".encode()}
-    for one in dated:
-        size = one.stamp.size
-        found[f"custody/stamps/{size}.checkpoint"] = one.stamp.checkpoint.encode()
-        found[f"custody/stamps/{size}.tsr"] = one.stamp.token
-        found[f"custody/stamps/{size}.json"] = canonical(
-            {
-                "v": "custos/stamp/1",
-                "authority": one.stamp.authority,
-                "at": to_text(one.stamp.at),
-                "old": size,
-                "new": head.published,
-                "consistency": [made.hex() for made in one.consistency],
-            }
-        )
-    return found
 
 
 def _json(value: Any) -> bytes:

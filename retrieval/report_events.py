@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from evidence.report import Row, Table, Told
 from evidence.timekeeping import from_text
-from retrieval.report_words import Words, clock, mapping
+from retrieval.report_words import Words, clock
 
 _More: TypeAlias = Callable[[Words, Told, Mapping[str, Any]], str]
 
@@ -20,13 +21,21 @@ def named(words: Words, kind: str) -> str:
 def happened(words: Words, event: Told, withheld: frozenset[str]) -> str:
     """What happened, how it ended where it did not go well, and what is known of it."""
     parts = [named(words, event.type)]
-    if event.outcome != "success":
+    if event.outcome != "success" and event.type not in _SAY_HOW:
         parts.append(words.say(f"outcome.{event.outcome}"))
     if event.detail is None:
         parts.append(words.say("detail-withheld" if event.id in withheld else "detail-gone"))
     elif event.type in _MORE:
-        parts.append(_MORE[event.type](words, event, event.detail))
+        parts.append(_more(words, event, event.detail))
     return words.listed(parts)
+
+
+def _more(words: Words, event: Told, detail: Mapping[str, Any]) -> str:
+    try:
+        return _MORE[event.type](words, event, detail)
+    except (KeyError, TypeError, ValueError):
+        # What is written for ever outlives the code that reads it: what has other members is shown as it is.
+        return json.dumps(detail, ensure_ascii=False, sort_keys=True)
 
 
 def table_of(words: Words, events: list[Told], withheld: frozenset[str]) -> list[Table]:
@@ -141,20 +150,37 @@ def _failed(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
     return words.say("more.failed", stage=detail["stage"], message=detail.get("message", ""))
 
 
+def _message(_words: Words, _: Told, detail: Mapping[str, Any]) -> str:
+    return str(detail["message"])
+
+
 def _stage(_words: Words, _: Told, detail: Mapping[str, Any]) -> str:
-    return str(mapping(detail).get("stage", ""))
+    return str(detail["stage"])
 
 
 def _disposed(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
     return words.say("more.disposed", authority=detail["authority"])
 
 
+def _audited(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
+    wrong = [
+        f"{words.kind_of(str(one['what']))} ({words.one_of('finding', one['finding'])})"
+        for one in detail["findings"]
+    ]
+    method = words.one_of("method", detail["method"]) if detail["method"] else ""
+    key = "more.audited-wrong" if wrong else "more.audited"
+    said = words.say(key, count=detail["objects"], wrong=words.listed(wrong))
+    return words.listed([method, said])
+
+
+#: Whose words say how it ended.
+_SAY_HOW = frozenset({"item.audited", "stage.failed", "access.denied", "alarm.raised"})
 _MORE: Mapping[str, _More] = {
     "upload.salvaged": _reason,
     "item.ingested": _salvaged,
     "item.locked": _lock,
     "item.read-back": _method,
-    "item.audited": _method,
+    "item.audited": _audited,
     "item.described": _warnings,
     "item.disposed": _disposed,
     "lock.renewed": _lock,
@@ -162,6 +188,7 @@ _MORE: Mapping[str, _More] = {
     "hold.placed": _hold,
     "hold.lifted": _reason,
     "rendition.discarded": _discarded,
+    "alarm.raised": _message,
     "clip.asked": _reason,
     "stage.failed": _failed,
     "stage.retried": _stage,

@@ -173,7 +173,7 @@ def _made(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
     if made:
         head = tuple(map(words.say, ("when", "made-what", "made-how", "made-digest")))
         rows = [Row(_made_cells(words, one, event), (event.id,)) for event in made]
-        blocks.append(Table(head, (16, 18, 34, 32), rows))
+        blocks.append(Table(head, (18, 18, 32, 32), rows))
     return [*blocks, *table_of(words, rest, one.withheld)]
 
 
@@ -182,8 +182,8 @@ def _made_cells(words: Words, one: ItemTold, event: Told) -> tuple[str, ...]:
     if event.detail is None:
         return words.when(event.at), happened(words, event, one.withheld), "", sha256
     how = mapping(event.detail.get("provenance"))
-    size = words.say("size-text", size=words.size(int(event.detail["size"])))
-    kind = words.kind_of(str(event.detail["kind"]))
+    size = words.say("size-text", size=words.size(int(event.detail.get("size", 0))))
+    kind = words.kind_of(str(event.detail.get("kind")))
     return words.when(event.at), kind, words.listed(_how(words, how)), f"{size} {sha256}"
 
 
@@ -221,7 +221,7 @@ def _seen(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[B
     blocks: list[Block] = [Sentence(words.say("seen-lead", minutes=SITTING.seconds // 60))]
     kinds = {rendition.id: rendition.kind for rendition in one.renditions}
     kinds |= {
-        str(event.detail["rendition"]): str(event.detail["kind"])
+        str(event.detail.get("rendition")): str(event.detail.get("kind"))
         for event in at[Place.MADE]
         if event.type == "rendition.made" and event.detail is not None
     }
@@ -248,13 +248,12 @@ def _sitting(
     purposes = [words.say("for", purpose=purpose) for purpose in sitting.purposes]
     played = [words.say("player")] if sitting.played else []
     silent = [words.say("silent", count=sitting.silent)] if sitting.silent else []
-    sent = [words.say("sent-text", size=words.size(sitting.sent))]
+    # Of a playback session alone, or where no detail is shown, nothing is known of bytes.
+    sent = [words.say("sent-text", size=words.size(sitting.sent))] if sitting.content else []
     if sitting.unknown:
         sent.append(words.say("sent-unknown", count=sitting.unknown))
     if sitting.open > 0:
         sent.append(words.say("still-open", count=sitting.open))
-    if sitting.silent and not sitting.content:
-        sent = sent[1:] or [words.stated(None)]
     length = int(mapping(one.item.summary).get("duration_ms") or 0)
     if sitting.watched:
         shown = words.ranges(sitting.watched)
@@ -267,7 +266,7 @@ def _sitting(
         words.who(sitting.agent),
         words.between(sitting.first, sitting.last),
         words.listed([*dict.fromkeys(opened), *played, *purposes, *silent]),
-        words.listed(sent),
+        words.stated(words.listed(sent)),
         watched,
     )
 

@@ -22,7 +22,7 @@ from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.platypus import CondPageBreak, Flowable, Paragraph, SimpleDocTemplate, Spacer
 from reportlab.platypus import Table as Grid
 
-from evidence.errors import Unavailable
+from evidence.errors import Invalid, Unavailable
 from evidence.report import Block, Facts, Report, Section, Sentence, Table, plain
 
 #: Where Debian's fonts-dejavu-core and fonts-droid-fallback put them.
@@ -34,6 +34,8 @@ _MARGIN = 15 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 #: Longer than this, a word without a space is broken wherever the line ends.
 _LONGEST_WORD = 24
+#: Each takes some milliseconds of a processor.
+MOST_ROWS = 3_000
 _RED = colors.HexColor("#aa0000")
 _GREY = colors.HexColor("#888888")
 #: No heading stands with less than this below it.
@@ -51,7 +53,14 @@ class PdfWriter:
         self._lock = threading.Lock()
 
     def __call__(self, report: Report) -> bytes:
-        """The PDF's bytes; raises Unavailable("no-font")."""
+        """The PDF's bytes; raises Unavailable("no-font"), Invalid("too-long")."""
+        rows = sum(len(one.rows) for part in report.sections for one in part.blocks if isinstance(one, Table))
+        if rows > MOST_ROWS:
+            raise Invalid(
+                "too-long",
+                f"A PDF holds at most {MOST_ROWS:,} rows, and this report has {rows:,}. Take the page "
+                "instead.",
+            )
         with self._lock:
             self._open_fonts()
             return self._written(report)
@@ -113,20 +122,20 @@ class PdfWriter:
         if isinstance(block, Sentence):
             if not block.loud:
                 return [self._paragraph(block.text, 9, after=4)]
-            boxed = _grid([[self._paragraph(block.text, 9, _RED)]], (100,), head=0)
+            boxed = _grid([[self._paragraph(block.text, 9, _RED)]], (100,), self._fonts[0][0], head=0)
             boxed.setStyle(
                 [("BOX", (0, 0), (-1, -1), 2, _RED), ("BACKGROUND", (0, 0), (-1, -1), colors.white)]
             )
             return [boxed, Spacer(0, 5)]
         if isinstance(block, Facts):
             rows = [[self._cell(name), self._cell(value)] for name, value in block.rows]
-            return [_grid(rows, (26, 74), head=0), Spacer(0, 5)]
+            return [_grid(rows, (26, 74), self._fonts[0][0], head=0), Spacer(0, 5)]
         return [self._table(block), Spacer(0, 5)]
 
     def _table(self, table: Table) -> Flowable:
         rows = [[self._cell(cell) for cell in table.head]]
         rows += [[self._cell(cell) for cell in row.cells] for row in table.rows]
-        return _grid(rows, table.widths, head=1)
+        return _grid(rows, table.widths, self._fonts[0][0], head=1)
 
     def _cell(self, text: str) -> Paragraph:
         return self._paragraph(text, 8)
@@ -170,11 +179,13 @@ class PdfWriter:
         return runs
 
 
-def _grid(rows: list[list[Paragraph]], widths: tuple[int, ...], *, head: int) -> Grid:
+def _grid(rows: list[list[Paragraph]], widths: tuple[int, ...], font: str, *, head: int) -> Grid:
     grid = Grid(rows, [_WIDTH * width / 100 for width in widths], repeatRows=head, splitInRow=1)
     shaded = ("BACKGROUND", (0, 0), (-1, 0) if head else (0, -1), colors.HexColor("#eeeeee"))
     grid.setStyle(
         [
+            # Nothing is set in it, but a cell names a font, and that one would not be embedded.
+            ("FONTNAME", (0, 0), (-1, -1), font),
             ("GRID", (0, 0), (-1, -1), 0.4, _GREY),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             *(("LEFTPADDING", (0, 0), (-1, -1), 3), ("RIGHTPADDING", (0, 0), (-1, -1), 3)),

@@ -72,7 +72,7 @@ class Reports:
     async def of_item(self, agent: Agent, item_id: str, language: Language, wanted: Format) -> bytes:
         """The report of one item, for whoever may see its history; also once it is disposed of.
 
-        Raises Denied, Unavailable("no-font").
+        Raises Denied; of a PDF Unavailable("no-font"), Invalid("too-long").
         """
         now = self._clock.now()
 
@@ -89,8 +89,8 @@ class Reports:
     async def of_case(self, agent: Agent, case_id: str, language: Language, wanted: Format) -> bytes:
         """The report of a case, with the items linked to it whose history the agent may see.
 
-        What they may not see counts nowhere. Raises Denied, Invalid("too-many-items"),
-        Unavailable("no-font").
+        What they may not see counts nowhere. Raises Denied, Invalid("too-many-items"); of a PDF
+        Unavailable("no-font"), Invalid("too-long").
         """
         now = self._clock.now()
 

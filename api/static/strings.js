@@ -3,7 +3,7 @@ export const strings = {
   "zh-CN": {
     username: "用户名", password: "密码", signIn: "登录", signOut: "退出", language: "English",
     items: "证据材料", name: "文件名", device: "设备", received: "接收时间", state: "状态", more: "更多",
-    history: "访问与保管记录", original: "下载原始文件（将记录在案）", size: "大小", sha256: "SHA-256 摘要",
+    history: "访问与保管记录", report: "保管报告（将记录在案）", reportPdf: "PDF", original: "下载原始文件（将记录在案）", size: "大小", sha256: "SHA-256 摘要",
     locked: "锁定至", readBack: "回读校验", yes: "已通过", notYet: "尚未完成", uploader: "上传者", fixity: "定期完整性校验", auditDue: "下次：",
     "audit-intact": "已通过", "audit-mismatch": "不一致！", "audit-missing": "缺失！", "audit-unreadable": "无法读取！",
     playable: "可播放", working: "处理中", failed: "处理失败", stored: "已存储", salvaged: "抢救接收：",
@@ -31,7 +31,7 @@ export const strings = {
   en: {
     username: "User name", password: "Password", signIn: "Sign in", signOut: "Sign out", language: "中文",
     items: "Items", name: "File", device: "Device", received: "Received", state: "State", more: "More",
-    history: "Chain of custody", original: "Download the original (on record)", size: "Size", sha256: "SHA-256",
+    history: "Chain of custody", report: "Custody report (on record)", reportPdf: "PDF", original: "Download the original (on record)", size: "Size", sha256: "SHA-256",
     locked: "Locked until", readBack: "Read back", yes: "proven", notYet: "not yet", uploader: "Sent by", fixity: "Fixity audit", auditDue: "next:",
     "audit-intact": "proven", "audit-mismatch": "DIFFERENT", "audit-missing": "MISSING", "audit-unreadable": "UNREADABLE",
     playable: "playable", working: "in work", failed: "failed", stored: "stored", salvaged: "Salvaged: ",

@@ -176,7 +176,14 @@ def test_what_was_disposed_of_and_is_sent_again_is_an_item_of_its_own(office: Of
     office.run(office.approved(first))
     again = office.server.client(Role.OFFICER).kept(data, "x.png", device="CAM-9")
     assert again != first
-    assert office.server.client(Role.SUPERVISOR).get(f"/items/{again}/original").status == 200
+    supervisor = office.server.client(Role.SUPERVISOR)
+    assert supervisor.get(f"/items/{again}/original").status == 200
+    # Of the one that is gone there is a report still, which says so.
+    office.server.do(office.server.services.sequencer.run())
+    report = supervisor.get(f"/items/{first}/report.html?lang=en").body.decode()
+    assert "This item was disposed of on" in report
+    assert "Disposed of; time by" in report
+    assert "Locked until" not in report
 
 
 def test_what_is_sent_again_while_it_is_disposed_of_is_not_acknowledged(office: Office) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from evidence.agents import Role
 from tests.serving.client import Client
-from tests.serving.exports import asked, case_of_two
+from tests.serving.exports import asked, case_of_two, kept
+from tests.serving.films import sealed_for
 from tests.serving.inside import Inside
 
 
@@ -48,21 +52,167 @@ def text_of(client: Client, path: str) -> str:
     """What a report's page says, one line for each cell or paragraph."""
     answer = client.get(path)
     assert answer.status == 200, answer.body
-    return html.unescape(re.sub(r"<[^>]*>", "\n", answer.body.decode()))
+    return shown(answer.body)
 
 
-def test_a_judge_reads_what_happened_in_chinese(told: Told) -> None:
+def shown(page: bytes) -> str:
+    """What stands on a page, without how it looks."""
+    body = re.sub(r"<style>.*?</style>", "", page.decode(), flags=re.DOTALL)
+    return html.unescape(re.sub(r"\s*<[^>]*>\s*", "\n", body)).replace("\n\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def pages(told: Told) -> Mapping[str, str]:
+    """The item's report as a page, by its language."""
     client = told.bureau.client(Role.REVIEWER)
-    text = text_of(client, f"/items/{told.item}/report.html")
+    return {
+        language: text_of(client, f"/items/{told.item}/report.html?lang={language}")
+        for language in ("zh-CN", "en")
+    }
+
+
+def test_a_judge_reads_what_happened_in_chinese(told: Told, pages: Mapping[str, str]) -> None:
+    text = pages["zh-CN"]
     for fact in (
         told.sha256,
         "粤执〔2026〕1号",
         "00:00–00:03，全长 00:04",
-        "目的：案卷评查",
+        "播放会话；目的：案卷评查",
+        "原始文件（已全部发出）",
         "417,049 字节",
         "依 深圳市中级人民法院 的要求；理由：涉诉",
         "申请导出；提供对象：法院；理由：移送检察院；含原始文件",
-        "直接从磁盘读取",
+        "绕过系统缓存从磁盘读取",
         "画面与声音原样复制，未重新编码",
+        "与原始文件比对：2 路流中 2 路逐字节一致",
+        "提交者未给出 SHA-256 摘要",
+        "文件名\n20261121100004\n未写明\n开始",
+        "无。接收时间由本服务器自行陈述。",
+        "仅有日志自身的签名",
+        told.bureau.client(Role.ARCHIVIST).get("/session").json()["name"],
     ):
         assert fact in text, fact
+
+
+def test_and_in_english_the_same(told: Told, pages: Mapping[str, str]) -> None:
+    text = pages["en"]
+    for fact in (
+        told.sha256,
+        "a playback session; For: 案卷评查",
+        "00:00–00:03 of 00:04",
+        "the original; all of it was sent",
+        "on the order of 深圳市中级人民法院; reason: 涉诉",
+        "for a court; reason: 移送检察院; with originals",
+        "from the disk, past the system's memory",
+        "2 of 2 streams are the same, byte for byte",
+        "lead by their proofs to the root",
+    ):
+        assert fact in text, fact
+    # The word for word that the log has of it: the head that anybody can fetch.
+    origin, size, root = (
+        told.bureau.client(Role.REVIEWER).get("/log/checkpoint").body.decode().split("\n")[:3]
+    )
+    assert f"{origin}\n" in text
+    assert f"\n{int(size):,}\n" in text
+    assert root in text
+
+
+def test_the_report_is_on_record_before_it_is_read(told: Told, pages: Mapping[str, str]) -> None:
+    shown = [event for event in told.bureau.events("report.shown") if told.item in str(event["subjects"])]
+    assert {event["id"] for event in shown} >= {
+        line for text in pages.values() for line in text.splitlines() if line in {one["id"] for one in shown}
+    }
+    assert all(any(event["id"] in text for event in shown) for text in pages.values())
+    assert shown[0]["premis"] == "dissemination"
+    assert shown[0]["detail"] == {"language": "zh-CN", "format": "html"}
+
+
+def test_a_pdf_says_the_same_with_its_fonts_inside(told: Told, tmp_path: Path) -> None:
+    client = told.bureau.client(Role.REVIEWER)
+    answer = client.get(f"/items/{told.item}/report.pdf")
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"] == f'inline; filename="custody-report-{told.item}.pdf"'
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    path = tmp_path / "report.pdf"
+    path.write_bytes(answer.body)
+    run = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True, text=True)
+    # Lines are broken where the paper ends, cells beside each other.
+    text = re.sub(r"\s+", "", run.stdout)
+    assert told.sha256 in text
+    for fact in ("保管报告", "00:00–00:03，全长", "深圳市中级人民法院", "申请导出；提供对象：法院"):
+        assert fact in text, fact
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, check=True, text=True).stdout.splitlines()
+    # Name, type, encoding, embedded, subset: each font goes along.
+    assert len(fonts) >= 4
+    assert all(line.split()[-5:-3] == ["yes", "yes"] for line in fonts[2:])
+
+
+def test_a_page_runs_nothing_and_fetches_nothing(told: Told) -> None:
+    answer = told.bureau.client(Role.REVIEWER).get(f"/items/{told.item}/report.html")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = answer.body.decode()
+    assert not re.search(r"<(script|link|img|iframe)|https?://|url\(|@import", page)
+    assert "@page{size:A4" in page
+
+
+def test_a_report_speaks_two_languages(told: Told) -> None:
+    answer = told.bureau.client(Role.REVIEWER).get(f"/items/{told.item}/report.html?lang=fr")
+    assert (answer.status, answer.code) == (400, "bad-language")
+
+
+def test_what_is_sealed_to_somebody_counts_nowhere_in_their_report(bureau: Inside) -> None:
+    archivist, named = bureau.client(Role.ARCHIVIST), bureau.another(Role.REVIEWER)
+    hidden, shown = (bureau.client(Role.STATION).kept(name.encode(), name) for name in ("a.txt", "b.txt"))
+    case = archivist.post("/cases", {"number": "sealed"}).json()["id"]
+    archivist.post(f"/cases/{case}/links", {"items": [hidden, shown]})
+    digest = named.get(f"/items/{hidden}").json()["digests"]["sha256"]
+    bureau.do(bureau.services.sequencer.run())
+    both = text_of(archivist, f"/cases/{case}/report.html?lang=en")
+    assert "Item 2 of 2" in both
+    sealed_for(bureau, hidden, named)
+    bureau.do(bureau.services.sequencer.run())
+    one = text_of(archivist, f"/cases/{case}/report.html?lang=en")
+    assert "Item 1 of 1" in one
+    assert shown in one
+    for told in (hidden, digest, "a.txt"):
+        assert told in both
+        assert told not in one
+    assert "Item 2 of 2" in text_of(named, f"/cases/{case}/report.html?lang=en")
+    assert archivist.get(f"/items/{hidden}/report.html").status == 404
+    # The event names what was told of, and nothing else.
+    (subjects,) = [
+        {subject["id"] for subject in event["subjects"]}
+        for event in bureau.events("report.shown")
+        if case in str(event["subjects"]) and hidden not in str(event["subjects"])
+    ]
+    assert subjects == {case, shown}
+
+
+def test_an_export_has_reports_of_what_it_discloses(told: Told, tmp_path: Path) -> None:
+    bureau, archivist = told.bureau, told.bureau.client(Role.ARCHIVIST)
+    name = archivist.get("/session").json()["name"]
+    texts = {}
+    for profile in ("internal", "court", "defence"):
+        place = tmp_path / profile
+        place.mkdir()
+        found = kept(
+            bureau, archivist, asked(archivist, f"/cases/{told.case}/exports", profile=profile), place
+        )
+        found.verify()
+        texts[profile] = {
+            language: shown((found.directory / f"report/report.{language}.html").read_bytes())
+            for language in ("zh-CN", "en")
+        }
+    for profile, by_language in texts.items():
+        for language, text in by_language.items():
+            assert told.sha256 in text
+            # Who looked, and whose case it is, are not for the defence.
+            for secret in (name, "张伟", "无证经营", "移送检察院", "案卷评查", "00:00–00:03"):
+                assert (secret in text) == (profile != "defence"), (profile, language, secret)
+            # That an order keeps it is told to everybody; what was thought of it stays inside.
+            assert "深圳市中级人民法院" in text
+    assert "are withheld" in texts["court"]["en"]
+    assert "withheld" not in texts["internal"]["en"].replace("nothing that the export withholds", "")
+    assert "person or device" in texts["defence"]["en"]
+    assert "with the log's key from a second source, or the program in verify/" in texts["court"]["en"]
