@@ -287,9 +287,8 @@ async function history(id) {
   $("report").hidden = true;
   try {
     const found = await ask(`/items/${id}/history`);
-    for (const kind of ["html", "pdf"]) {
-      $(kind === "html" ? "report-page" : "report-pdf").href = `/items/${id}/report.${kind}?lang=${language === "zh" ? "zh-CN" : "en"}`;
-    }
+    $("report-page").href = `/items/${id}/report.html?lang=${language}`;
+    $("report-pdf").href = `/items/${id}/report.pdf?lang=${language}`;
     $("report").hidden = false;
     $("history").replaceChildren(...found.events.map(({ event, agent_name }) =>
       element("li", `${time(event.time)} · ${event.type}${agent_name ? ` · ${text("by")} ${agent_name}` : ""} · ${event.outcome}`)));
