@@ -10,6 +10,7 @@ from evidence.canonical import Json
 from evidence.cases import Case
 from evidence.exports import Profile
 from evidence.items import Item
+from evidence.ports.exports import Checked
 from evidence.report import Block, Report, Row, Section, Sentence, Table
 from retrieval.report_item import (
     ItemTold,
@@ -35,6 +36,8 @@ class AskedFor:
     time_source: str
     event_id: str
     profile: Profile | None = None
+    #: The size of the newest head that enough witnesses have cosigned.
+    witnessed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class CaseTold:
 def item_report(words: Words, asked: AskedFor, one: ItemTold) -> Report:
     """The report of one item."""
     sections = item_sections(words, one)
-    checked = [*checked_item(words, one), *checked_head(words, one.checked, exported=_in_export(asked))]
+    checked = [*checked_item(words, one), *_head(words, asked, one.checked)]
     sections.append(Section(2, f"{len(sections) + 1} {words.say('checked')}", checked))
     name = one.item.submission.filename
     return _whole(words, asked, words.say("of-item", name=name), one.item.id, sections)
@@ -76,9 +79,7 @@ def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
         sections += item_sections(words, one)
         sections.append(Section(2, words.say("checked"), checked_item(words, one)))
     checked = next((one.checked for one in items if one.checked is not None), None)
-    sections.append(
-        Section(1, words.say("checked"), checked_head(words, checked, exported=_in_export(asked)))
-    )
+    sections.append(Section(1, words.say("checked"), _head(words, asked, checked)))
     return _whole(words, asked, words.say("of-case", number=case.number), case.number, sections)
 
 
@@ -139,5 +140,5 @@ def _disposed(words: Words, items: Sequence[Item]) -> list[Block]:
     return [Sentence(words.say("disposed-items", count=len(rows))), Table(head, (34, 20, 46), rows)]
 
 
-def _in_export(asked: AskedFor) -> bool:
-    return asked.profile is not None
+def _head(words: Words, asked: AskedFor, checked: Checked | None) -> list[Block]:
+    return checked_head(words, checked, asked.witnessed, exported=asked.profile is not None)

@@ -59,7 +59,9 @@ def _lock(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
 
 
 def _retention(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
-    return words.say("more.retention", until=_until(words, detail["keep_until"]), basis=detail["basis"])
+    return words.say(
+        "more.retention", until=_until(words, detail["keep_until"]), basis=words.basis(str(detail["basis"]))
+    )
 
 
 def _reason(words: Words, _: Told, detail: Mapping[str, Any]) -> str:

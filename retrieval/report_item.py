@@ -28,6 +28,7 @@ from evidence.report import (
     sittings,
     told,
 )  # fmt: skip
+from evidence.schedules import NO_RULE
 from evidence.timekeeping import from_text
 from retrieval.report_events import happened, named, table_of
 from retrieval.report_words import Words, clock, mapping
@@ -137,7 +138,7 @@ def _clocks(words: Words, one: ItemTold) -> list[Block]:
     ]
     for each in mapping(mapping(one.description).get("facts")).get("clocks", ()):
         zone = words.say("is-utc") if each.get("is_utc") else each.get("zone") or words.say("no-zone")
-        marks = words.one_of("marks", each.get("marks"))
+        marks = words.one_of("marks", each.get("marks", "unknown"))
         found.append((words.one_of("clock", each.get("source")), str(each.get("value")), str(zone), marks))
     if not found:
         return [Sentence(words.say("no-clocks"))]
@@ -153,7 +154,7 @@ def _lay(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
         rows = [
             ("locked-until", words.say("locked-text", at=words.stamped(item.locked_until))),
             ("kept-until", until),
-            ("basis", item.keep_basis if item.keep_until is not None else words.say("no-rule")),
+            ("basis", words.basis(item.keep_basis or NO_RULE.basis)),
             ("held", words.say("is-held" if item.held else "not-held")),
         ]
     if found is None:
@@ -363,15 +364,20 @@ def checked_item(words: Words, one: ItemTold) -> list[Sentence]:
     return [Sentence(words.say("checked-text", count=len(events), first=first, last=last))]
 
 
-def checked_head(words: Words, checked: Checked | None, *, exported: bool) -> list[Block]:
-    """The head of the log to which all of it leads, and how anybody checks that."""
+def checked_head(
+    words: Words, checked: Checked | None, witnessed: int | None, *, exported: bool
+) -> list[Block]:
+    """The head of the log to which all of it leads, and how anybody checks that.
+
+    `witnessed` is the size of the newest head that enough witnesses have cosigned.
+    """
     blocks: list[Block] = []
     if checked is not None:
-        signed = (
-            words.say("cosigned-text", count=checked.cosigned)
-            if checked.cosigned
-            else words.say("not-cosigned")
-        )
+        signed = words.say("not-cosigned")
+        if checked.cosigned:
+            signed = words.say("cosigned-text", count=checked.cosigned)
+        elif witnessed is not None:
+            signed = words.say("witnessed-text", size=words.size(witnessed))
         rows = [
             ("origin", checked.origin),
             ("tree-size", words.size(checked.size)),

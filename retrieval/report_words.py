@@ -12,6 +12,7 @@ from typing import Any
 
 from evidence.ranges import ByteRange
 from evidence.report import Language
+from evidence.schedules import NO_RULE
 from evidence.timekeeping import zone_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -79,6 +80,10 @@ class Words:
         if agent_id is None:
             return self.say("custos")
         return self.names.get(agent_id) or self.say("unnamed", id=agent_id)
+
+    def basis(self, said: str) -> str:
+        """What a time of keeping rests on, in the law's words, or that nothing does."""
+        return self.say("no-rule") if said == NO_RULE.basis else said
 
     def size(self, count: int) -> str:
         """With separators."""

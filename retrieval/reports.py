@@ -143,6 +143,8 @@ class Reports:
             )
         )
         head = await self._extracts.head()
+        witnessed = await self._catalogue.read(lambda tx: tx.log.witnessed())
+        asked = replace(asked, witnessed=None if witnessed is None else witnessed.size)
         items = [await self._told(item, found, head) for item in found.items]
         proofs = [one.proof for one in items]
         people = {agent.id, *agents_in(proofs), *(item.agent_id for item in found.items)}

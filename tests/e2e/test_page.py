@@ -132,6 +132,7 @@ def test_the_history_shows_that_it_was_viewed(visit: dict[str, Any]) -> None:
         assert "by 王晓梅" in opened
         assert "CAM-E2E" in played["facts"]
         assert "Fixity audit" in played["facts"]
+        assert played["report"].endswith("/report.html?lang=en")
 
 
 def test_nothing_goes_wrong_on_the_way(visit: dict[str, Any]) -> None:

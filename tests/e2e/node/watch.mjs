@@ -90,6 +90,7 @@ try {
     await page.locator("#rows button", { hasText: item }).first().click();
     await page.waitForFunction(() => document.getElementById("history").textContent.includes("viewing.opened"));
     said.played[item].history = await page.locator("#history li").allTextContents();
+    said.played[item].report = await page.locator("#report-page").getAttribute("href");
     said.played[item].facts = await page.locator("#facts").textContent();
   }
 

@@ -6,12 +6,15 @@ import html
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from custody.extracts import LogExtracts
+from custody.notes import ED25519, VerifierKey
 from evidence.agents import Role
+from evidence.proofs import ItemProof
 from tests.serving.client import Client
 from tests.serving.exports import asked, case_of_two, kept
 from tests.serving.films import sealed_for
@@ -216,3 +219,26 @@ def test_an_export_has_reports_of_what_it_discloses(told: Told, tmp_path: Path) 
     assert "withheld" not in texts["internal"]["en"].replace("nothing that the export withholds", "")
     assert "person or device" in texts["defence"]["en"]
     assert "with the log's key from a second source, or the program in verify/" in texts["court"]["en"]
+
+
+def test_what_the_server_says_that_it_checked_it_did_check(told: Told) -> None:
+    services = told.bureau.services
+    extracts = LogExtracts(services.catalogue, services.signer.note_key, witnessed=False)
+    head = told.bureau.do(extracts.head())
+    assert head is not None
+    proof = told.bureau.do(extracts.of_item(told.item, head))
+
+    def checked(changed: ItemProof) -> tuple[int, bool]:
+        found = told.bureau.do(extracts.checked(changed))
+        assert (found.origin, found.size, found.cosigned) == (head.origin, head.published, 0)
+        return found.failed, found.unbroken
+
+    assert checked(proof) == (0, True)
+    first, second, *rest = proof.events
+    leaf = first.leaf.replace(b'"outcome":"success"', b'"outcome":"failure"')
+    assert leaf != first.leaf
+    assert checked(replace(proof, events=[replace(first, leaf=leaf), second, *rest])) == (1, False)
+    assert checked(replace(proof, events=[first, *rest])) == (0, False)
+    assert checked(replace(proof, events=[first, replace(second, proof=first.proof), *rest])) == (1, True)
+    other = VerifierKey(head.origin, ED25519, bytes(32))
+    assert checked(replace(proof, key=str(other))) == (len(proof.events), True)

@@ -6,6 +6,7 @@ import json
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,10 @@ from evidence.exports import Profile
 from evidence.items import Item, Submission
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.ports.exports import Checked
-from evidence.proofs import ItemProof, ProvenEvent
+from evidence.ports.log import Stamp
+from evidence.proofs import ItemProof, ProvenEvent, stamp_of
 from evidence.report import Language, Place, place_of, plain, sittings, told
+from evidence.schedules import NO_RULE
 from evidence.timekeeping import TimeStatement
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
 from retrieval.report_html import report_html
@@ -342,3 +345,54 @@ def test_details_stay_canonical() -> None:
     (event,) = proof_of([draft(EventType.HOLD_LIFTED, {"reason": "r"})]).events
     assert event.detail == canonical({"reason": "r"})
     assert json.loads(event.leaf)["event"]["type"] == "hold.lifted"
+
+
+def test_what_keeps_it_is_said_in_the_law_s_words_or_that_nothing_does() -> None:
+    detail = {"was": None, "keep_until": None, "basis": "公安机关现场执法视音频记录工作规定", "schedule": 1}
+    for basis, said in ((detail["basis"], detail["basis"]), (NO_RULE.basis, "没有规则涉及本证据材料")):
+        about = replace(item(), keep_basis=str(basis))
+        proof = proof_of([draft(EventType.RETENTION_SET, {**detail, "basis": basis})])
+        text = page(told_of(proof, about), Language.CHINESE)
+        assert f"<td>{said}" in text
+        assert f"保存至 无期限；{said}" in text
+        assert "No rule" not in text
+
+
+def test_an_audit_says_what_was_not_as_recorded() -> None:
+    wrong = [{"what": "playable", "finding": "mismatch"}, {"what": "original", "finding": "missing"}]
+    good = {"method": "direct", "objects": 3, "findings": []}
+    drafts = [
+        draft(EventType.ITEM_AUDITED, good),
+        replace(
+            draft(EventType.ITEM_AUDITED, good | {"method": "cached", "findings": wrong}),
+            outcome=Outcome.FAILURE,
+        ),
+    ]
+    text = page(told_of(proof_of(drafts)))
+    assert "from the disk, past the system&#x27;s memory; 3 objects, all of them as recorded" in text
+    assert "3 objects; NOT as recorded: copy to be played (other bytes); the original (missing)" in text
+
+
+def test_who_signed_the_head_is_said() -> None:
+    proof = proof_of([])
+    for cosigned, witnessed, said in (
+        (0, None, "no witness outside has signed"),
+        (2, None, "and 2 of witnesses outside"),
+        (0, 1234, "cosigned the log&#x27;s head of 1,234 entries"),
+    ):
+        one = ItemTold(item(), proof, Checked("log", 9, "root", cosigned, "k", 0, True), None, ())
+        report = item_report(words(), replace(asked(), witnessed=witnessed), one)
+        assert said in report_html(report).decode()
+
+
+def test_time_from_outside_is_said_as_what_it_is() -> None:
+    proof = proof_of([draft(EventType.ITEM_DESCRIBED, {})], first=3)
+    stamps = [Stamp(size, BEGIN, BEGIN, f"tsa-{size}", b"", "") for size in (9, 3, 4)]
+    found = stamp_of(proof, stamps)
+    # The tree of 3 leaves does not hold leaf number 3.
+    assert found is not None
+    assert found.size == 4
+    text = page(replace(told_of(proof), stamp=found))
+    assert "The time authority tsa-4 signed, on 2026-11-29 09:00:00 UTC+08:00" in text
+    assert "None. When it came in is this server" in page(told_of(proof))
+    assert stamp_of(proof_of([]), stamps) is None
