@@ -12,25 +12,22 @@ from evidence.items import Item, Rendition
 from evidence.ports.exports import Checked
 from evidence.ports.log import Stamp
 from evidence.proofs import ItemProof
-from evidence.ranges import total
 from evidence.report import (
-    SITTING,
     Block,
     Facts,
     Place,
     Row,
     Section,
     Sentence,
-    Sitting,
     Table,
     Told,
     place_of,
-    sittings,
     told,
 )  # fmt: skip
 from evidence.schedules import NO_RULE
 from evidence.timekeeping import from_text
-from retrieval.report_events import happened, named, table_of
+from retrieval.report_events import happened, table_of
+from retrieval.report_seen import seen
 from retrieval.report_words import Words, clock, mapping
 
 
@@ -63,7 +60,7 @@ def item_sections(words: Words, told_of: ItemTold) -> list[Section]:
         ("lay", _lay(words, told_of, at[Place.LAY])),
         ("made", _made(words, told_of, at[Place.MADE])),
         ("noted", [*table_of(words, at[Place.NOTED], told_of.withheld)]),
-        ("seen", _seen(words, told_of, at)),
+        ("seen", seen(words, told_of.item, told_of.renditions, at, told_of.withheld)),
         ("missing", _missing(words, told_of, at)),
     ]
     return [
@@ -216,95 +213,6 @@ def _streams(words: Words, encoded: Mapping[str, Any], *, anew: bool) -> Iterabl
     for name, done in encoded.items():
         if bool(done) is anew:
             yield words.say(name) if words.knows(name) else str(name)
-
-
-def _seen(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
-    blocks: list[Block] = [Sentence(words.say("seen-lead", minutes=SITTING.seconds // 60))]
-    kinds = {rendition.id: rendition.kind for rendition in one.renditions}
-    kinds |= {
-        str(event.detail.get("rendition")): str(event.detail.get("kind"))
-        for event in at[Place.MADE]
-        if event.type == "rendition.made" and event.detail is not None
-    }
-    exports = {export for event in at[Place.TAKEN] for export in event.subjects.get("export", ())}
-    found = sittings(at[Place.SITTING], one.item.id)
-    if found:
-        head = tuple(map(words.say, ("person", "sitting", "opened", "sent", "watched")))
-        rows = [Row(_sitting(words, one, each, kinds, exports), tuple(each.events)) for each in found]
-        blocks.append(Table(head, (16, 18, 30, 16, 20), rows))
-    else:
-        blocks.append(Sentence(words.say("nobody")))
-    for key, place in (("taken", Place.TAKEN), ("sight", Place.SIGHT)):
-        if at[place]:
-            blocks += [Sentence(words.say(key)), *table_of(words, at[place], one.withheld)]
-    if at[Place.COUNTED]:
-        blocks += [Sentence(words.say("counted")), _counted(words, at[Place.COUNTED])]
-    return blocks
-
-
-def _sitting(
-    words: Words, one: ItemTold, sitting: Sitting, kinds: Mapping[str, str], exports: set[str]
-) -> tuple[str, ...]:
-    opened = [_content(words, one, sitting, name, kinds, exports) for name in sitting.content]
-    purposes = [words.say("for", purpose=purpose) for purpose in sitting.purposes]
-    played = [words.say("player")] if sitting.played else []
-    silent = [words.say("silent", count=sitting.silent)] if sitting.silent else []
-    # Of a playback session alone, or where no detail is shown, nothing is known of bytes.
-    sent = [words.say("sent-text", size=words.size(sitting.sent))] if sitting.content else []
-    if sitting.unknown:
-        sent.append(words.say("sent-unknown", count=sitting.unknown))
-    if sitting.open > 0:
-        sent.append(words.say("still-open", count=sitting.open))
-    length = int(mapping(one.item.summary).get("duration_ms") or 0)
-    if sitting.watched:
-        shown = words.ranges(sitting.watched)
-        watched = words.say("watched-of", ranges=shown, length=clock(length // 100)) if length else shown
-    elif sitting.silent:
-        watched = words.stated(None)
-    else:
-        watched = words.say("told-nothing" if sitting.played else "no-player")
-    return (
-        words.who(sitting.agent),
-        words.between(sitting.first, sitting.last),
-        words.listed([*dict.fromkeys(opened), *played, *purposes, *silent]),
-        words.stated(words.listed(sent)),
-        watched,
-    )
-
-
-def _content(
-    words: Words,
-    one: ItemTold,
-    sitting: Sitting,
-    name: str,
-    kinds: Mapping[str, str],
-    exports: set[str],
-) -> str:
-    if name == "original":
-        return words.say("original-whole" if total(sitting.original) == one.item.size else "original")
-    if name in exports:
-        return words.say("an-export")
-    return words.kind_of(kinds[name]) if name in kinds else words.say("gone-copy")
-
-
-def _counted(words: Words, events: list[Told]) -> Table:
-    counted: dict[tuple[str | None, str], list[Told]] = {}
-    for event in events:
-        counted.setdefault((event.agent, event.type), []).append(event)
-    rows = [
-        Row(
-            (
-                words.who(agent),
-                named(words, kind),
-                str(len(found)),
-                words.between(found[0].at, found[-1].at),
-            ),
-            tuple(event.id for event in found),
-        )
-        for (agent, kind), found in counted.items()
-    ]
-    head = tuple(map(words.say, ("person", "also", "count", "between")))
-    return Table(head, (22, 32, 8, 38), rows)
 
 
 def _missing(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
