@@ -76,8 +76,9 @@ def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
     for number, one in enumerate(items, 1):
         name = one.item.submission.filename
         sections.append(Section(1, words.say("item-of", number=number, count=len(items), name=name)))
-        sections += item_sections(words, one)
-        sections.append(Section(2, words.say("checked"), checked_item(words, one)))
+        of_item = item_sections(words, one)
+        result = Section(2, f"{len(of_item) + 1} {words.say('result')}", checked_item(words, one))
+        sections += [*of_item, result]
     checked = next((one.checked for one in items if one.checked is not None), None)
     sections.append(Section(1, words.say("checked"), _head(words, asked, checked)))
     return _whole(words, asked, words.say("of-case", number=case.number), case.number, sections)

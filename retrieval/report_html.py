@@ -14,7 +14,8 @@ h1{font-size:20pt;margin:0}h2{font-size:14pt;margin:2em 0 .5em;border-bottom:2px
 h3{font-size:12pt;margin:1.5em 0 .4em}h1,h2,h3{break-after:avoid;overflow-wrap:anywhere}
 .of{font-size:13pt;margin:.2em 0 1.5em;overflow-wrap:anywhere}p{margin:.5em 0;overflow-wrap:anywhere}
 .loud{border-left:4px solid #a00;padding-left:.7em;font-weight:bold}
-table{border-collapse:collapse;width:100%;table-layout:fixed;margin:.6em 0;font-size:9pt;line-height:1.35}
+table{border-collapse:collapse;width:calc(100% - 1px);table-layout:fixed;margin:.6em 0;
+font-size:9pt;line-height:1.35}
 th,td{border:1px solid #888;padding:.25em .4em;text-align:left;vertical-align:top;overflow-wrap:anywhere;
 unicode-bidi:isolate}
 th{background:#eee;font-weight:bold}.facts th{width:27%}

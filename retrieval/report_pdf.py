@@ -103,15 +103,16 @@ class PdfWriter:
             canvas.drawRightString(A4[0] - _MARGIN, 10 * mm + 1, str(canvas.getPageNumber()))
 
         story: list[Flowable] = []
-        for section in report.sections:
-            story += self._section(report, section)
+        for number, section in enumerate(report.sections):
+            story += self._section(report, section, number)
         document.build(story, onFirstPage=page, onLaterPages=page)
         return out.getvalue()
 
-    def _section(self, report: Report, section: Section) -> list[Flowable]:
+    def _section(self, report: Report, section: Section, number: int) -> list[Flowable]:
         size = _SIZES[section.level]
+        mark = _Mark(f"section-{number}", plain(section.title), section.level)
         heading = self._paragraph(section.title, size, before=14 - 4 * section.level, after=4)
-        found: list[Flowable] = [CondPageBreak(_ROOM_BELOW), heading]
+        found: list[Flowable] = [CondPageBreak(_ROOM_BELOW), mark, heading]
         if section.level == 0:
             found.append(self._paragraph(report.subtitle, 12, after=8))
         for block in section.blocks:
@@ -177,6 +178,21 @@ class PdfWriter:
             else:
                 runs.append((name, each))
         return runs
+
+
+class _Mark(Flowable):  # type: ignore[misc]
+    """A place that the reader's outline leads to."""
+
+    def __init__(self, key: str, title: str, level: int) -> None:
+        super().__init__()
+        self.width = self.height = 0
+        self._entry = (key, title, level)
+
+    def draw(self) -> None:
+        """Where it falls on the page; nothing is shown."""
+        key, title, level = self._entry
+        self.canv.bookmarkHorizontal(key, 0, 12)
+        self.canv.addOutlineEntry(title, key, max(level - 1, 0), closed=level == 1)
 
 
 def _grid(rows: list[list[Paragraph]], widths: tuple[int, ...], font: str, *, head: int) -> Grid:

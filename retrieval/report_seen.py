@@ -18,7 +18,7 @@ def seen(
     at: Mapping[Place, list[Told]],
     withheld: frozenset[str],
 ) -> list[Block]:
-    """Sittings, exports, who was let see it, and looks by count; `at` are the item's events by their place."""
+    """Sittings, exports, who was let see it, and looks by count; `at`: the item's events by their place."""
     blocks: list[Block] = [Sentence(words.say("seen-lead", minutes=SITTING.seconds // 60))]
     kinds = {rendition.id: rendition.kind for rendition in renditions}
     kinds |= {
@@ -97,7 +97,8 @@ def _counted(words: Words, events: list[Told]) -> Table:
                 words.who(agent),
                 named(words, kind),
                 str(len(found)),
-                words.between(found[0].at, found[-1].at),
+                # The log's order is not that of several processes' clocks.
+                words.between(min(one.at for one in found), max(one.at for one in found)),
             ),
             tuple(event.id for event in found),
         )

@@ -22,7 +22,7 @@ from evidence.ports.clock import Clock
 from evidence.ports.exports import DatedHead, LogExtracts
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof, first_leaf, stamp_of
-from evidence.report import Language, Report
+from evidence.report import Language, Report, told
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
 from retrieval.report_html import report_html
@@ -145,7 +145,7 @@ class Reports:
         head = await self._extracts.head()
         witnessed = await self._catalogue.read(lambda tx: tx.log.witnessed())
         asked = replace(asked, witnessed=None if witnessed is None else witnessed.size)
-        items = [await self._told(item, found, head) for item in found.items]
+        items = [await self._told(item, found, head, asked.event_id) for item in found.items]
         proofs = [one.proof for one in items]
         people = {agent.id, *agents_in(proofs), *(item.agent_id for item in found.items)}
         cases = {case.id: case.number for made in found.links.values() for _, case in made}
@@ -169,7 +169,7 @@ class Reports:
         first = first_leaf(proof)
         return [] if first is None else await self._extracts.dated([first], head)
 
-    async def _told(self, item: Item, found: Found, head: LogHead | None) -> ItemTold:
+    async def _told(self, item: Item, found: Found, head: LogHead | None, own: str) -> ItemTold:
         checked = stamp = None
         proof = ItemProof(item.id, "", "", [], 0)
         if head is None:
@@ -179,6 +179,9 @@ class Reports:
             proof = await self._extracts.of_item(item.id, head)
             checked = await self._extracts.checked(proof)
             stamp = stamp_of(proof, [one.stamp for one in await self._dated(proof, head)])
+        if all(event.id != own for event in told(proof)):
+            # The report's own event is named at its beginning, and is no reason to ask again.
+            proof = replace(proof, waiting=proof.waiting - 1)
 
         def look(tx: Transaction) -> ItemTold:
             live = [(link, case) for link, case in found.links.get(item.id, ()) if link.withdrawn_at is None]

@@ -177,6 +177,8 @@ def test_what_is_sealed_to_somebody_counts_nowhere_in_their_report(bureau: Insid
     bureau.do(bureau.services.sequencer.run())
     one = text_of(archivist, f"/cases/{case}/report.html?lang=en")
     assert "Item 1 of 1" in one
+    # Its own event is no reason to ask again.
+    assert one.count("Nothing is known to be missing.") == 2
     assert shown in one
     for told in (hidden, digest, "a.txt"):
         assert told in both
