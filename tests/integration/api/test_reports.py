@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,26 @@ def test_what_is_sealed_to_somebody_counts_nowhere_in_their_report(bureau: Insid
         if case in str(event["subjects"]) and hidden not in str(event["subjects"])
     ]
     assert subjects == {case, shown}
+
+
+def test_what_is_shared_with_somebody_is_in_no_report_of_theirs(bureau: Inside) -> None:
+    # A share lets see an item, not who else has seen it.
+    archivist, other = bureau.client(Role.ARCHIVIST), bureau.client(Role.SUPERVISOR, "south")
+    item = bureau.client(Role.STATION, "south").kept(b"shared", "shared.txt")
+    share = {
+        "username": archivist.get("/session").json()["username"],
+        "until": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        "reason": "r",
+    }
+    case = other.post("/cases", {"number": "shared"}).json()["id"]
+    assert other.post(f"/cases/{case}/links", {"items": [item]}).status == 200
+    for path in (f"/items/{item}", f"/cases/{case}"):
+        assert other.post(f"{path}/shares", share).status == 201
+    assert item in str(archivist.get(f"/cases/{case}").json()["links"])
+    assert archivist.get(f"/items/{item}/report.html").status == 404
+    text = text_of(archivist, f"/cases/{case}/report.html?lang=en")
+    assert "No item of this case can be told of here." in text
+    assert item not in text
 
 
 def test_an_export_has_reports_of_what_it_discloses(told: Told, tmp_path: Path) -> None:
