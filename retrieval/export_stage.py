@@ -117,7 +117,7 @@ class ExportStage:
                 about = _bag_info(export, now)
                 files, digest = await asyncio.to_thread(bag.finish, export.name, about)
             plan = Plan(export.name, now, files)
-            (workdir / "plan").write_bytes(plan.encode())
+            await asyncio.to_thread((workdir / "plan").write_bytes, plan.encode())
             await self._store.put_rendition(keys[0], small)
             await self._store.put_rendition(keys[1], workdir / "plan")
         made = await self._sealed(export, plan, keys, digest, new_id(now))
@@ -243,9 +243,10 @@ class ExportStage:
         found.proofs[item_id] = proof
         found.withheld += withheld
         proven = as_json(proof)
-        bag.add(f"custody/proofs/{item_id}.json", await asyncio.to_thread(canonical, proven))
+        await asyncio.to_thread(bag.add, f"custody/proofs/{item_id}.json", canonical(proven))
         told = {"item": item_id, "document": document, "proof": proven}
-        bag.add(f"viewer/data/{item_id}.js", await asyncio.to_thread(_script, "custosItem", told))
+        script = await asyncio.to_thread(_script, "custosItem", told)
+        await asyncio.to_thread(bag.add, f"viewer/data/{item_id}.js", script)
 
     async def _add_contents(
         self, export: Export, file: ItemFile, bag: BagWriter, found: _Gathered
