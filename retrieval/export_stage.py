@@ -37,7 +37,7 @@ from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
-from evidence.proofs import ItemProof
+from evidence.proofs import ItemProof, as_json
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
