@@ -218,6 +218,6 @@ def _stopped(what: str) -> LogStopped:
     return LogStopped(
         "log-forked",
         f"The store {what}. The log stands still, so that nobody is told two stories. If the catalogue was "
-        "put back from a backup, put back the newest one; else call whoever audits this installation. "
-        "Everything else goes on, and its events wait.",
+        "put back from a backup, put back the newest one, then run `custos log replay`; else call whoever "
+        "audits this installation. Everything else goes on, and its events wait.",
     )

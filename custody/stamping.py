@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from custody.sequencer import LOG_LOCK
 from evidence.alarms import raise_alarm
-from evidence.errors import CustosError
+from evidence.errors import Unavailable
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.disposal import TrustedClock
+from evidence.ports.disposal import TimeAsked
 from evidence.ports.log import LogStore, Stamp
 from evidence.timekeeping import from_text
 
@@ -31,9 +31,11 @@ class Stamper:
     """The use case of stamping; `trusted` is None where no authority is configured."""
 
     def __init__(
-        self, catalogue: Catalogue, store: LogStore, trusted: TrustedClock | None, clock: Clock
+        self, catalogue: Catalogue, store: LogStore, trusted: TimeAsked | None, clock: Clock, needed: int = 1
     ) -> None:
+        """`needed`: so many authorities have to answer for a head to count as stamped."""
         self._catalogue = catalogue
+        self._needed = needed
         self._store = store
         self._trusted = trusted
         self._clock = clock
@@ -41,7 +43,8 @@ class Stamper:
     async def run(self) -> Stamp | None:
         """Stamp the head if it is due; the stamp, durable in store and catalogue, None if none was due.
 
-        Raises Unavailable("no-trusted-time") where no authority answers; the next run asks again.
+        Raises Unavailable("no-trusted-time") where fewer authorities answer than are needed; the next run
+        asks again.
         """
         if self._trusted is None:
             return None
@@ -52,17 +55,24 @@ class Stamper:
         if last is not None and now - last.asked_at < STAMPED_EVERY:
             return None
         checkpoint = head.checkpoint.encode()
-        try:
-            time = await self._trusted.stamp(checkpoint)
-        except CustosError:
+        times = await self._trusted.stamp_all(checkpoint)
+        if len(times) < self._needed:
             since = await self._catalogue.read(_begun) if last is None else last.asked_at
             if now - since > _ALARM_AFTER:
                 await self._catalogue.write(self._raise)
-            raise
+            raise Unavailable(
+                "no-trusted-time",
+                f"{len(times)} time authorities gave a time that can be trusted; {self._needed} are needed.",
+            )
         locked_until = now + LOG_LOCK
         await self._store.put(f"stamps/{head.published}.checkpoint", checkpoint, locked_until)
-        digest = hashlib.sha256(time.token).hexdigest()[:DIGEST_DIGITS]
-        await self._store.put(f"stamps/{head.published}.{digest}.tsr", time.token, locked_until)
+        for time in times:
+            digest = hashlib.sha256(time.token).hexdigest()[:DIGEST_DIGITS]
+            place = f"stamps/{head.published}.{digest}"
+            # What was asked first: whoever finds an answer finds what it answers.
+            await self._store.put(f"{place}.tsq", time.request, locked_until)
+            await self._store.put(f"{place}.tsr", time.token, locked_until)
+        time = times[0]
         stamp = Stamp(head.published, time.at, now, time.authority, time.token, head.checkpoint)
         await self._catalogue.write(lambda tx: tx.log.add_stamp(stamp))
         return stamp

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -60,6 +60,22 @@ class TimeAuthorities:
             "No configured time authority gave a time that can be trusted; the log says what each did. "
             "Try again later.",
         )
+
+    async def stamp_all(self, statement: bytes) -> Sequence[TrustedTime]:
+        """What each gave that answered rightly, all asked at once; why another did not is logged."""
+        asked = await asyncio.gather(
+            *(asyncio.to_thread(_asked, url, root, statement) for url, root in self._roots.items()),
+            return_exceptions=True,
+        )
+        found = []
+        for url, answer in zip(self._roots, asked, strict=True):
+            if isinstance(answer, TrustedTime):
+                found.append(answer)
+            elif isinstance(answer, (NotTrusted, OSError, HTTPException)):
+                _log.warning("the time authority %s gave no time that can be trusted: %s", url, answer)
+            else:
+                raise answer
+        return found
 
 
 class ConfiguredTime:
@@ -123,7 +139,7 @@ def _asked(url: str, root: bytes, statement: bytes) -> TrustedTime:
         raise NotTrusted("its answer is too long")
     assert asked.nonce is not None
     at = _checked(_decoded(token), statement, root, asked.nonce)
-    return TrustedTime(new_id(at), token, url, at)
+    return TrustedTime(new_id(at), token, url, at, asked.as_bytes())
 
 
 def _decoded(token: bytes) -> TimeStampResponse:

@@ -18,7 +18,7 @@ from custos.key_holding import holding_key
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.dispatch import zone_of
-from evidence.errors import CustosError
+from evidence.errors import CustosError, Invalid
 from storage.catalogue.catalogue import open_catalogue
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
@@ -52,7 +52,14 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
         files = LogFiles(settings.store, store)
         sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
         roots = await asyncio.to_thread(read_roots, custody.time_authorities)
-        stamper = Stamper(catalogue, files, TimeAuthorities(roots) if roots else None, clock)
+        needed_times = custody.time_authorities_needed
+        if roots and needed_times > len(roots):
+            raise Invalid(
+                "bad-authorities",
+                f"`custody.time_authorities_needed` asks for {needed_times}, and there are {len(roots)}.",
+            )
+        asked = TimeAuthorities(roots) if roots else None
+        stamper = Stamper(catalogue, files, asked, clock, needed_times)
         yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 
 

@@ -182,9 +182,16 @@ class CustodySettings(_Section):
     time_authorities: dict[str, str] = _setting(
         {},
         "Time authorities (RFC 3161) by their addresses, each with the file of its root certificates; in a "
-        "file a table, in the environment a JSON object. The first that answers rightly is taken. The log's "
-        "checkpoints are stamped by it; without one nothing is disposed of.",
+        "file a table, in the environment a JSON object. A disposal takes the first that answers rightly; "
+        "the log's checkpoints are stamped by all of them; without one nothing is disposed of.",
         "PEM files by the authority's address",
+    )
+    time_authorities_needed: int = _setting(
+        1,
+        "How many of the time authorities have to stamp a head of the log for it to count as stamped. All "
+        "are asked, and every right answer is kept.",
+        "a whole number, 1 or more, and not more than there are authorities",
+        ge=1,
     )
 
     witnesses: dict[str, str] = _setting(

@@ -178,6 +178,8 @@ class TrustedTime:
     token: bytes
     authority: str
     at: datetime
+    #: The request (DER) that the token answers.
+    request: bytes = b""
 
 
 def time_statement(proposal_id: str, item_ids: Iterable[str]) -> bytes:

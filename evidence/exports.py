@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from evidence.canonical import Json, canonical, parse_canonical
 from evidence.errors import Conflict, Invalid
-from evidence.events import EventType
+from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject
 from evidence.timekeeping import from_text, to_text
 
 EXPORT_VERSION = "custos/export/1"
@@ -148,6 +148,36 @@ class Export:
     def name(self) -> str:
         """The directory in the archive, and the archive's own name without its ending."""
         return f"custos-export-{self.id}"
+
+
+def asked_events(export: Export) -> list[EventDraft]:
+    """That it was asked for: one event, or several where it has more items than one can name.
+
+    Each names the export, its case and items of its own, so that the chain of every item holds one that names
+    the export. The last one has the identifier that the export knows.
+    """
+    about = [Subject("export", export.id)]
+    if export.matter is Matter.CASE:
+        about.append(Subject("case", export.subject_id))
+    room = MOST_SUBJECTS - len(about)
+    slices = [export.items[first : first + room] for first in range(0, len(export.items), room)]
+    said: dict[str, Json] = {
+        "profile": export.wanted.profile.value,
+        "reason": export.wanted.reason,
+        "originals": export.wanted.originals,
+        "renditions": list(export.wanted.renditions),
+    }
+    return [
+        EventDraft(
+            EventType.EXPORT_ASKED,
+            export.agent_id,
+            export.asked_at,
+            (*about, *(Subject("item", item_id) for item_id in some)),
+            detail=said if len(slices) == 1 else {**said, "part": number, "parts": len(slices)},
+            id=export.event_id if number == len(slices) else None,
+        )
+        for number, some in enumerate(slices, 1)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,10 +190,11 @@ def _ranges(value: Any) -> list[ByteRange]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells of a table, and the events that they tell of."""
+    """Cells of a table, the events that they tell of, and where on the same disk more is told."""
 
     cells: tuple[str, ...]
     events: tuple[str, ...] = ()
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

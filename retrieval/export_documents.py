@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from evidence.canonical import Json, canonical
+from evidence.canonical import Json
 from evidence.cases import Case
 from evidence.exports import DISCLOSED, EXPORT_VERSION, Export, Profile, Told
 from evidence.items import Item, Rendition
 from evidence.ports.dossier import Note, Stated
-from evidence.ports.exports import DatedHead
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof
 from evidence.timekeeping import to_text
@@ -224,23 +223,3 @@ def export_document(
         "disposed": [disposed_line(item) for item in disposed],
         "missing_segments": list(segments),
     }
-
-
-def log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:
-    """The head of the log, its key, and the stamps that date it, by their paths in the bag."""
-    found = {"custody/checkpoint": head.checkpoint.encode(), "custody/log-key.txt": f"{key}\n".encode()}
-    for one in dated:
-        size = one.stamp.size
-        found[f"custody/stamps/{size}.checkpoint"] = one.stamp.checkpoint.encode()
-        found[f"custody/stamps/{size}.tsr"] = one.stamp.token
-        found[f"custody/stamps/{size}.json"] = canonical(
-            {
-                "v": "custos/stamp/1",
-                "authority": one.stamp.authority,
-                "at": to_text(one.stamp.at),
-                "old": size,
-                "new": head.published,
-                "consistency": [made.hex() for made in one.consistency],
-            }
-        )
-    return found

@@ -1,10 +1,14 @@
-"""The custody reports that go with an export: made of what it discloses, and of nothing else."""
+"""The custody reports that go with an export: made of what it discloses, and of nothing else.
+
+Each item's is written while its history is at hand: a case may have a million events. So a case has a page of
+its own, from which the items' pages are reached.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from evidence.canonical import Json
@@ -12,88 +16,114 @@ from evidence.cases import Case, Link
 from evidence.exports import DISCLOSED, Export, Matter, Told
 from evidence.items import Item
 from evidence.ports.catalogue import Transaction
-from evidence.ports.exports import Checked, DatedHead, LogExtracts
+from evidence.ports.exports import LogExtracts
+from evidence.ports.log import LogHead
 from evidence.ports.work import Lease
-from evidence.proofs import ItemProof, stamp_of
-from evidence.report import Language
+from evidence.proofs import ItemProof, first_leaf, stamp_of
+from evidence.report import Language, Report
+from evidence.withholding import agents_in
 from retrieval.export_documents import ItemFile
-from retrieval.report import AskedFor, CaseTold, case_report, item_report
+from retrieval.report import Apart, AskedFor, CaseTold, case_report, item_report
 from retrieval.report_html import report_html
-from retrieval.report_item import ItemTold
+from retrieval.report_item import ItemTold, details_missing
 from retrieval.report_words import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosed:
-    """What an export shows, and which details it withholds."""
-
-    files: Sequence[ItemFile]
-    proofs: Mapping[str, ItemProof]
-    dated: Sequence[DatedHead]
-    withheld: Sequence[Json]
-    segments: Sequence[Json]
-    disposed: Sequence[Item]
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Matter:
-    """What the export is of; `case` is None, and `links` are empty, where it is of one item."""
+class _Known:
+    """What is read beside an item: the case that is exported, its link, names that may be told, the zone."""
 
     case: Case | None
-    links: Mapping[str, Link]
+    link: Link | None
+    names: Mapping[str, str]
     zone: timedelta
 
 
-async def export_reports(
-    lease: Lease, extracts: LogExtracts, export: Export, at: datetime, time_source: str, found: Disclosed
-) -> dict[str, bytes]:
-    """The reports by their paths in the bag, one for each language; none where nothing is left to tell of."""
-    asked = AskedFor(export.agent_id, at, time_source, export.event_id, export.wanted.profile)
+class ExportReports:
+    """Reports in both languages, by their paths in the bag."""
 
-    def look(tx: Transaction) -> _Matter:
-        if export.matter is not Matter.CASE:
-            return _Matter(None, {}, tx.zone)
-        live = [link for link in tx.links.of_case(export.subject_id) if link.withdrawn_at is None]
-        return _Matter(tx.cases.get(export.subject_id), {link.item_id: link for link in live}, tx.zone)
+    def __init__(
+        self, lease: Lease, extracts: LogExtracts, export: Export, at: datetime, time_source: str
+    ) -> None:
+        self._lease = lease
+        self._extracts = extracts
+        self._export = export
+        self._asked = AskedFor(export.agent_id, at, time_source, export.event_id, export.wanted.profile)
+        self._names_told = Told.ACCESS in DISCLOSED[export.wanted.profile]
 
-    matter = await lease.read(look)
-    checked = {item_id: await extracts.checked(proof) for item_id, proof in found.proofs.items()}
-    return await asyncio.to_thread(_written, asked, export, found, matter, checked)
+    async def of_item(
+        self,
+        file: ItemFile,
+        proof: ItemProof,
+        withheld: Sequence[Json],
+        head: LogHead,
+        apart: list[Apart],
+    ) -> dict[str, bytes]:
+        """The item's pages; what its case's page says of it is added to `apart`."""
+        item, acted = file.item, await asyncio.to_thread(agents_in, [proof])
+
+        def look(tx: Transaction) -> _Known:
+            names = tx.agents.names(acted) if self._names_told else {}
+            if self._export.matter is not Matter.CASE:
+                return _Known(None, None, names, tx.zone)
+            case_id = self._export.subject_id
+            return _Known(tx.cases.get(case_id), tx.links.live(case_id, item.id), names, tx.zone)
+
+        known = await self._lease.read(look)
+        first = first_leaf(proof)
+        dated = [] if first is None else await self._extracts.dated([first], head)
+        told = ItemTold(
+            item,
+            proof,
+            await self._extracts.checked(proof),
+            file.description,
+            file.renditions,
+            () if known.case is None or known.link is None else ((known.link, known.case),),
+            frozenset(
+                str(line["event"])
+                for line in withheld
+                if isinstance(line, Mapping) and line["what"] == "detail" and line["why"] == "profile"
+            ),
+            stamp_of(proof, [one.stamp for one in dated]),
+        )
+        assert told.checked is not None
+        apart.append(Apart(item, item.id, told.checked, len(proof.events), *details_missing(told)))
+        name = "report" if known.case is None else item.id
+
+        def write(language: Language) -> bytes:
+            numbers = {} if known.case is None else {known.case.id: known.case.number}
+            words = Words(language, known.zone, known.names, numbers)
+            return report_html(item_report(words, self._asked, told))
+
+        return {
+            f"report/{name}.{language.value}.html": await asyncio.to_thread(write, language)
+            for language in Language
+        }
+
+    async def of_case(
+        self,
+        apart: Sequence[Apart],
+        segments: Sequence[Json],
+        disposed: Sequence[Item],
+        names: Mapping[str, str],
+    ) -> dict[str, bytes]:
+        """The case's pages; none where one item is exported."""
+        if self._export.matter is not Matter.CASE:
+            return {}
+
+        def look(tx: Transaction) -> tuple[Case | None, timedelta]:
+            return tx.cases.get(self._export.subject_id), tx.zone
+
+        case, zone = await self._lease.read(look)
+        assert case is not None
+
+        def told(language: Language) -> Report:
+            linked = [_linked(one, language) for one in apart]
+            of_case = CaseTold(case, (), segments, linked, disposed, closed_off=not self._names_told)
+            return case_report(Words(language, zone, names), self._asked, of_case)
+
+        return {f"report/report.{one.value}.html": report_html(told(one)) for one in Language}
 
 
-def _written(
-    asked: AskedFor, export: Export, found: Disclosed, matter: _Matter, checked: Mapping[str, Checked]
-) -> dict[str, bytes]:
-    hidden: dict[str, set[str]] = {}
-    for line in found.withheld:
-        if isinstance(line, Mapping) and line["what"] == "detail" and line["why"] == "profile":
-            hidden.setdefault(str(line["item"]), set()).add(str(line["event"]))
-    told = [
-        _told(file, found, matter, checked[file.item.id], frozenset(hidden.get(file.item.id, ())))
-        for file in found.files
-    ]
-    numbers = {} if matter.case is None else {matter.case.id: matter.case.number}
-    closed_off = Told.ACCESS not in DISCLOSED[export.wanted.profile]
-    reports = {}
-    for language in Language:
-        words = Words(language, matter.zone, found.names, numbers)
-        if matter.case is not None:
-            case = CaseTold(matter.case, told, found.segments, found.disposed, closed_off)
-            report = case_report(words, asked, case)
-        elif told:
-            report = item_report(words, asked, told[0])
-        else:
-            continue
-        reports[f"report/report.{language.value}.html"] = report_html(report)
-    return reports
-
-
-def _told(
-    file: ItemFile, found: Disclosed, matter: _Matter, checked: Checked, withheld: frozenset[str]
-) -> ItemTold:
-    item = file.item
-    link, proof = matter.links.get(item.id), found.proofs[item.id]
-    cases = () if link is None or matter.case is None else ((link, matter.case),)
-    stamp = stamp_of(proof, [one.stamp for one in found.dated])
-    return ItemTold(item, proof, checked, file.description, file.renditions, cases, withheld, stamp)
+def _linked(one: Apart, language: Language) -> Apart:
+    return replace(one, link=f"{one.item.id}.{language.value}.html")

@@ -10,7 +10,6 @@ digest is signed, and stamped where an authority answers; (5) one transaction no
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import tempfile
@@ -28,7 +27,7 @@ from evidence.errors import CustosError, StageFailed
 from evidence.events import EventDraft, EventType, Subject
 from evidence.exports import DISCLOSED, Export, MadeExport, Matter, Plan, Told, encode_seal
 from evidence.ids import new_id
-from evidence.items import Item, Rendition
+from evidence.items import Item
 from evidence.keys import export_key, manifest_key
 from evidence.ports.catalogue import StoredReceipt, Transaction
 from evidence.ports.clock import Clock
@@ -51,12 +50,21 @@ from retrieval.export_documents import (
     case_document,
     export_document,
     item_document,
-    log_files,
     original_path,
     rendition_path,
 )
-from retrieval.export_reports import Disclosed, export_reports
+from retrieval.export_files import (
+    chosen,
+    for_reading,
+    lightened,
+    log_files,
+    newest,
+    proven_sums,
+    script_of,
+)
+from retrieval.export_reports import ExportReports
 from retrieval.premis import premis
+from retrieval.report import Apart
 
 _log = logging.getLogger(__name__)
 _OBJECTS = ("files", "plan")
@@ -67,10 +75,15 @@ class _Gathered:
     """What the export is made of, as it is gathered."""
 
     files: list[ItemFile] = field(default_factory=list)
+    #: Without the proofs themselves and what details say: a case may have a million events.
     proofs: dict[str, ItemProof] = field(default_factory=dict)
+    #: The leaf with which each item's chain begins, by its number in the log.
+    begins: list[int] = field(default_factory=list)
     withheld: list[Json] = field(default_factory=list)
     segments: list[Json] = field(default_factory=list)
     disposed: list[Item] = field(default_factory=list)
+    #: What the case's report says of each item, whose own page tells the rest.
+    apart: list[Apart] = field(default_factory=list)
 
 
 class ExportStage:
@@ -118,7 +131,7 @@ class ExportStage:
                 about = _bag_info(export, now)
                 files, digest = await asyncio.to_thread(bag.finish, export.name, about)
             plan = Plan(export.name, now, files)
-            (workdir / "plan").write_bytes(plan.encode())
+            await asyncio.to_thread((workdir / "plan").write_bytes, plan.encode())
             await self._store.put_rendition(keys[0], small)
             await self._store.put_rendition(keys[1], workdir / "plan")
         made = await self._sealed(export, plan, keys, digest, new_id(now))
@@ -158,11 +171,10 @@ class ExportStage:
     async def _fill(self, lease: Lease, export: Export, head: LogHead, bag: BagWriter, now: datetime) -> None:
         found = _Gathered()
         for number, item_id in enumerate(export.items):
-            await self._add_item(lease, export, item_id, head, bag, found)
+            await self._add_item(lease, export, item_id, head, bag, found, now)
             lease.progress(950 * (number + 1) // len(export.items))
         key = self._extracts.key(head)
-        firsts = [first_leaf(proof) for proof in found.proofs.values()]
-        dated = await self._extracts.dated([first for first in firsts if first is not None], head)
+        dated = await self._extracts.dated(found.begins, head)
         for path, data in log_files(head, key, dated).items():
             bag.add(path, data)
         bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
@@ -189,12 +201,9 @@ class ExportStage:
             "checkpoint": head.checkpoint,
             "key": key,
         }
-        bag.add("viewer/data/export.js", _script("custosExport", told))
-        shown = Disclosed(
-            found.files, found.proofs, dated, found.withheld, found.segments, found.disposed, names
-        )
-        source = self._clock.source()
-        for path, data in (await export_reports(lease, self._extracts, export, now, source, shown)).items():
+        bag.add("viewer/data/export.js", script_of("custosExport", told))
+        reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
+        for path, data in (await reports.of_case(found.apart, found.segments, found.disposed, names)).items():
             bag.add(path, data)
 
     def _add_documents(
@@ -208,9 +217,9 @@ class ExportStage:
         bag.add("custody/export.json", canonical(document))
         bag.add("custody/withheld.json", canonical({"withheld": found.withheld}))
         bag.add("custody/signing-key.pub.pem", self._public_pem)
-        bag.add("metadata/agents.json", _json(dict(names)))
+        bag.add("metadata/agents.json", for_reading(dict(names)))
         bag.add("metadata/premis.xml", premis(found.files, found.proofs, names))
-        bag.add("metadata/case-uco.jsonld", _json(case_uco(document, found.files, found.proofs)))
+        bag.add("metadata/case-uco.jsonld", for_reading(case_uco(document, found.files, found.proofs)))
         for path, data in certifications(document, found.files, case).items():
             bag.add(path, data)
         for path, data in self._attached.items():
@@ -224,6 +233,7 @@ class ExportStage:
         head: LogHead,
         bag: BagWriter,
         found: _Gathered,
+        now: datetime,
     ) -> None:
         def look(tx: Transaction) -> tuple[Item, ItemFile, Sequence[StoredReceipt]]:
             item = tx.items.get(item_id)
@@ -241,31 +251,37 @@ class ExportStage:
         file = ItemFile(item, sent, file.description, file.stated, file.renditions)
         found.files.append(file)
         document = item_document(file)
-        bag.add(f"metadata/items/{item_id}.json", _json(document))
+        bag.add(f"metadata/items/{item_id}.json", for_reading(document))
         bag.add(f"custody/manifests/{item_id}.json", await self._read(manifest_key(item.key)))
-        for receipt in _newest(receipts):
+        for receipt in newest(receipts):
             bag.add(f"custody/receipts/{receipt.upload_id}.jws", receipt.jws.encode())
         proof, withheld = await asyncio.to_thread(
             disclosed, await self._extracts.of_item(item_id, head), export.wanted.profile
         )
-        found.proofs[item_id] = proof
+        if (first := first_leaf(proof)) is not None:
+            found.begins.append(first)
+        reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
+        for path, data in (await reports.of_item(file, proof, withheld, head, found.apart)).items():
+            await asyncio.to_thread(bag.add, path, data)
+        found.proofs[item_id] = lightened(proof)
         found.withheld += withheld
         proven = as_json(proof)
-        bag.add(f"custody/proofs/{item_id}.json", await asyncio.to_thread(canonical, proven))
+        await asyncio.to_thread(bag.add, f"custody/proofs/{item_id}.json", canonical(proven))
         told = {"item": item_id, "document": document, "proof": proven}
-        bag.add(f"viewer/data/{item_id}.js", await asyncio.to_thread(_script, "custosItem", told))
+        script = await asyncio.to_thread(script_of, "custosItem", told)
+        await asyncio.to_thread(bag.add, f"viewer/data/{item_id}.js", script)
 
     async def _add_contents(
         self, export: Export, file: ItemFile, bag: BagWriter, found: _Gathered
     ) -> list[Sent]:
         item, sent = file.item, list[Sent]()
         if export.wanted.originals:
-            sums = _proven_sums(item) or await self._sums(item.key, item.sha256)
+            sums = proven_sums(item) or await self._sums(item.key, item.sha256)
             bag.refer(original_path(item), item.key, sums)
             sent.append(Sent(original_path(item), "original", item.media_type, item.size, item.sha256))
         else:
             found.withheld.append(withheld_original(item))
-        for one in _chosen(file.renditions, export.wanted.renditions):
+        for one in chosen(file.renditions, export.wanted.renditions):
             bag.refer(rendition_path(one), one.key, await self._sums(one.key, one.sha256))
             sent.append(Sent(rendition_path(one), one.kind, one.media_type, one.size, one.sha256))
         return sent
@@ -283,7 +299,7 @@ class ExportStage:
 
         told, withheld = case_document(await lease.read(look), export.wanted.profile)
         found.withheld += withheld
-        bag.add("metadata/case.json", _json(told))
+        bag.add("metadata/case.json", for_reading(told))
         return told
 
     async def _names(self, lease: Lease, export: Export, found: _Gathered) -> Mapping[str, str]:
@@ -353,36 +369,3 @@ def _bag_info(export: Export, at: datetime) -> dict[str, str]:
         "Bagging-Date": f"{at:%Y-%m-%d}",
         "Bag-Software-Agent": "Custos",
     }
-
-
-def _proven_sums(item: Item) -> Sums | None:
-    """What the read-back found; None where there was none yet."""
-    found = item.read_back
-    if found is None or found["sha256"] != item.sha256:
-        return None
-    return Sums(item.size, item.crc32, item.sha256, str(found["sha512"]), str(found["sm3"]))
-
-
-def _chosen(made: Sequence[Rendition], kinds: Sequence[str]) -> list[Rendition]:
-    return sorted((one for one in made if one.kind in kinds), key=lambda one: one.kind)
-
-
-def _newest(receipts: Sequence[StoredReceipt]) -> list[StoredReceipt]:
-    """One for each upload: the completed one, if there is."""
-    found: dict[str, StoredReceipt] = {}
-    for receipt in receipts:
-        if receipt.completed or receipt.upload_id not in found:
-            found[receipt.upload_id] = receipt
-    return list(found.values())
-
-
-def _json(value: Any) -> bytes:
-    """For reading: descriptions hold floats of tools, for which there is no canonical form."""
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def _script(function: str, value: Any) -> bytes:
-    """A document that a page opened from a disk can load: browsers let it read no file."""
-    # `</script>` and U+2028 inside a string would end the script or the line.
-    text = json.dumps(value, ensure_ascii=True, sort_keys=True).replace("</", "<\\/")
-    return f"{function}({text});\n".encode()

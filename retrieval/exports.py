@@ -17,7 +17,16 @@ from evidence.canonical import Json
 from evidence.cases import checked_reason
 from evidence.errors import Conflict, Denied, Unavailable
 from evidence.events import EventDraft, EventType, Subject
-from evidence.exports import Export, MadeExport, Matter, Plan, Wanted, checked_items, checked_renditions
+from evidence.exports import (
+    Export,
+    MadeExport,
+    Matter,
+    Plan,
+    Wanted,
+    asked_events,
+    checked_items,
+    checked_renditions,
+)
 from evidence.ids import is_id, new_id
 from evidence.jobs import RINGS, Job, Stage
 from evidence.ports.authority import Authority
@@ -119,7 +128,7 @@ class Exports:
         return await self._queued(put)
 
     async def page(self, agent: Agent, before: str | None) -> tuple[Sequence[ExportView], str | None]:
-        """A page of the unit's exports of which the agent may export every item, newest first; on record.
+        """A page of the unit's exports of which the agent may see every item, newest first; on record.
 
         Beside it the identifier that the next page continues from.
         """
@@ -131,7 +140,7 @@ class Exports:
         def look(tx: Transaction) -> tuple[list[ExportView], str | None]:
             found = tx.exports.page(scope.unit, before=before, limit=PAGE)
             named = {item_id for export in found for item_id in export.items}
-            may = seen_among(tx, self._authority, agent, named, now, Action.EXPORT, "list")
+            may = seen_among(tx, self._authority, agent, named, now)
             following = found[-1].id if len(found) == PAGE else None
             return _views(tx, [export for export in found if may.issuperset(export.items)]), following
 
@@ -275,24 +284,8 @@ def _put(
 ) -> tuple[ExportView, list[Job]]:
     export_id, event_id = new_id(now), new_id(now)
     export = Export(export_id, unit, matter, subject_id, wanted, agent.id, now, event_id, tuple(item_ids))
-    subjects = [Subject("export", export_id), *(Subject("item", item_id) for item_id in item_ids)]
-    if matter is Matter.CASE:
-        subjects.append(Subject("case", subject_id))
-    tx.events.append(
-        EventDraft(
-            EventType.EXPORT_ASKED,
-            agent.id,
-            now,
-            tuple(subjects),
-            detail={
-                "profile": wanted.profile.value,
-                "reason": wanted.reason,
-                "originals": wanted.originals,
-                "renditions": list(wanted.renditions),
-            },
-            id=event_id,
-        )
-    )
+    for draft in asked_events(export):
+        tx.events.append(draft)
     tx.exports.add(export)
     job = tx.jobs.get(tx.jobs.add(Stage.EXPORT, export_id, unit, now))
     return ExportView(export, agent.name, job), list(tx.jobs.to_ring(now, RINGS))

@@ -16,10 +16,12 @@ from retrieval.report_item import (
     ItemTold,
     checked_head,
     checked_item,
+    details_missing,
     facts,
     item_sections,
     missing_details,
     missing_numbers,
+    wrong_item,
 )  # fmt: skip
 from retrieval.report_words import Words
 
@@ -41,16 +43,29 @@ class AskedFor:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """An item that a page of its own tells of, under `link`; and how many events show no detail there."""
+
+    item: Item
+    link: str
+    checked: Checked
+    events: int
+    withheld: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
 class CaseTold:
     """A case as a report tells of it: what its reader may see.
 
+    `items` are told of here, `apart` each on a page of its own; of what is `disposed` no history is here.
     `closed_off`: title, parties, place are withheld. `segments`: numbers that are missing among the items'.
     """
 
     case: Case
-    items: Sequence[ItemTold]
+    items: Sequence[ItemTold] = ()
     segments: Sequence[Json] = ()
-    #: Items of the case of which there is no history here, as they were disposed of.
+    apart: Sequence[Apart] = ()
     disposed: Sequence[Item] = ()
     closed_off: bool = False
 
@@ -69,8 +84,11 @@ def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
     case, items = told.case, told.items
     # What holds of one item is said at that item; what is wrong with any, where nobody misses it.
     wrong = [block for one in items for block in checked_item(words, one) if block.loud]
+    for each in told.apart:
+        wrong += wrong_item(words, each.item.id, each.checked, each.events)
     sections = [Section(2, words.say("case-facts"), [*wrong, *_case(words, told)])]
-    missing: list[Block] = [*missing_numbers(words, told.segments), *missing_details(words, items)]
+    details = [details_missing(one) for one in items] + [(one.withheld, one.gone) for one in told.apart]
+    missing: list[Block] = [*missing_numbers(words, told.segments), *missing_details(words, details)]
     missing += _disposed(words, [*(one.item for one in items), *told.disposed])
     sections.append(Section(2, words.say("missing"), missing or [Sentence(words.say("nothing-missing"))]))
     for number, one in enumerate(items, 1):
@@ -79,7 +97,8 @@ def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
         of_item = item_sections(words, one)
         result = Section(2, f"{len(of_item) + 1} {words.say('result')}", checked_item(words, one))
         sections += [*of_item, result]
-    checked = next((one.checked for one in items if one.checked is not None), None)
+    known = [*(one.checked for one in items), *(one.checked for one in told.apart)]
+    checked = next((one for one in known if one is not None), None)
     sections.append(Section(1, words.say("checked"), _head(words, asked, checked)))
     return _whole(words, asked, words.say("of-case", number=case.number), case.number, sections)
 
@@ -120,11 +139,13 @@ def _case(words: Words, told: CaseTold) -> list[Block]:
         ]
     blocks: list[Block] = [facts(words, rows)]
     blocks.append(Sentence(words.say("case-scope")))
-    if not told.items:
+    linked = [(one.item, None) for one in told.items] + [(one.item, one.link) for one in told.apart]
+    if not linked:
         return [*blocks, Sentence(words.say("no-items"))]
     head = tuple(map(words.say, ("filename", "size", "sha256")))
     listed = [
-        Row((one.item.submission.filename, words.size(one.item.size), one.item.sha256)) for one in told.items
+        Row((item.submission.filename, words.size(item.size), item.sha256), link=link)
+        for item, link in linked
     ]
     return [*blocks, Sentence(words.say("case-items")), Table(head, (36, 14, 50), listed)]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 
-from evidence.report import Block, Facts, Report, Section, Sentence, Table, plain
+from evidence.report import Block, Facts, Report, Row, Section, Sentence, Table, plain
 
 _STYLE = """
 @page{size:A4;margin:18mm 15mm 20mm}
@@ -63,7 +64,11 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     widths = "".join(f'<col style="width:{width}%">' for width in table.widths)
     head = "".join(f"<th>{_text(cell)}" for cell in table.head)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{_text(cell)}" for cell in row.cells) + "</tr>\n" for row in table.rows
-    )
+    rows = "".join("<tr>" + "".join(_cells(row)) + "</tr>\n" for row in table.rows)
     return f"<table>{widths}<thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table>\n"
+
+
+def _cells(row: Row) -> Iterator[str]:
+    for number, cell in enumerate(row.cells):
+        leads = row.link is not None and number == 0
+        yield f'<td><a href="{_text(row.link or "")}">{_text(cell)}</a>' if leads else f"<td>{_text(cell)}"

@@ -218,7 +218,7 @@ def _streams(words: Words, encoded: Mapping[str, Any], *, anew: bool) -> Iterabl
 def _missing(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
     events = told(one.proof)
     blocks: list[Block] = [*table_of(words, at[Place.GONE], one.withheld)]
-    blocks += missing_details(words, [one])
+    blocks += missing_details(words, [details_missing(one)])
     if events and events[0].number:
         blocks.append(Sentence(words.say("events-before", count=events[0].number), loud=True))
     if one.proof.waiting:
@@ -226,11 +226,18 @@ def _missing(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> lis
     return blocks or [Sentence(words.say("nothing-missing"))]
 
 
-def missing_details(words: Words, items: Sequence[ItemTold]) -> list[Block]:
-    """How many events have no detail here, by why."""
-    withheld = sum(len(one.withheld) for one in items)
-    absent = sum(event.detail is None for one in items for event in one.proof.events)
-    found = [("details-withheld", withheld), ("details-gone", absent - withheld)]
+def details_missing(one: ItemTold) -> tuple[int, int]:
+    """How many events show no detail: withheld, and not kept any more."""
+    absent = sum(event.detail is None for event in one.proof.events)
+    return len(one.withheld), absent - len(one.withheld)
+
+
+def missing_details(words: Words, counted: Sequence[tuple[int, int]]) -> list[Block]:
+    """The sum of these, by why."""
+    found = [
+        ("details-withheld", sum(withheld for withheld, _ in counted)),
+        ("details-gone", sum(gone for _, gone in counted)),
+    ]
     return [Sentence(words.say(key, count=count)) for key, count in found if count]
 
 
@@ -253,21 +260,24 @@ def missing_numbers(words: Words, segments: Sequence[Json]) -> list[Block]:
     return blocks
 
 
-def checked_item(words: Words, one: ItemTold) -> list[Sentence]:
-    """What the server found when it checked the item's events, as its own word."""
-    checked, events, item_id = one.checked, told(one.proof), one.item.id
-    if checked is None:
-        return [Sentence(words.say("not-checked"), loud=True)]
+def wrong_item(words: Words, item_id: str, checked: Checked, count: int) -> list[Sentence]:
+    """What of an item's `count` events does not prove; nothing where all is well."""
     if checked.failed:
-        return [
-            Sentence(
-                words.say("checked-wrong", item=item_id, failed=checked.failed, count=len(events)), loud=True
-            )
-        ]
+        text = words.say("checked-wrong", item=item_id, failed=checked.failed, count=count)
+        return [Sentence(text, loud=True)]
     if not checked.unbroken:
         return [Sentence(words.say("chain-broken", item=item_id), loud=True)]
-    if not events:
-        return []
+    return []
+
+
+def checked_item(words: Words, one: ItemTold) -> list[Sentence]:
+    """What the server found when it checked the item's events, as its own word."""
+    if one.checked is None:
+        return [Sentence(words.say("not-checked"), loud=True)]
+    events = told(one.proof)
+    wrong = wrong_item(words, one.item.id, one.checked, len(events))
+    if wrong or not events:
+        return wrong
     first, last = events[0].number, events[-1].number
     return [Sentence(words.say("checked-text", count=len(events), first=first, last=last))]
 

@@ -164,8 +164,12 @@ def _chain(
         first, len(told), shown, document["waiting"],
     ):  # fmt: skip
         raise NotVerified(f"custody/export.json counts the events of {item} otherwise than its proof")
-    if not any(one["event"]["id"] == said["event"] for one in told):
+    if not any(_asks_for(one["event"], said["export"]) for one in told):
         raise NotVerified(f"the history of {item} ends before the export: events were left out")
+
+
+def _asks_for(event: Mapping[str, Any], export: str) -> bool:
+    return event["type"] == "export.asked" and any(one["id"] == export for one in event["subjects"])
 
 
 def _contents(bag: Bag, line: Mapping[str, Any], told: list[Any]) -> None:

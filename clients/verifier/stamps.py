@@ -20,6 +20,7 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
     names = sorted(path.name for path in (directory / "stamps").glob("*.checkpoint"))
     times: list[datetime] = []
+    strangers = 0
     checkpoints = {name: read(directory, f"stamps/{name}") for name in names}
     # A stamped checkpoint is the beginning of this tree, whichever of the log's keys signed it then.
     heads = {
@@ -33,14 +34,36 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
         tokens = sorted((directory / "stamps").glob(f"{name.removesuffix('.checkpoint')}.*.tsr"))
         if roots and not tokens:
             raise NotVerified(f"stamps/{name} has no token")
-        times += [_time(token, checkpoint, roots) for token in tokens if roots]
+        told_times, unknown = _times(tokens, checkpoint, roots)
+        times += told_times
+        strangers += unknown
     if not names:
         return Step("stamps", "nothing, as there are none", "at what time the tree stood")
     told = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
     if not roots:
         return Step("stamps", told, "the tokens: name a time authority's root with --root")
     first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
-    return Step("stamps", f"{told}, and stood at the times of {len(times)} tokens, {first} to {last}")
+    return Step(
+        "stamps",
+        f"{told}, and stood at the times of {len(times)} tokens, {first} to {last}",
+        f"{strangers} tokens of authorities whose roots were not given" if strangers else "",
+    )
+
+
+def _times(tokens: Sequence[Path], checkpoint: bytes, roots: Sequence[bytes]) -> tuple[list[datetime], int]:
+    """When authorities below the roots signed it, at least one, and how many tokens are of others."""
+    if not roots:
+        return [], 0
+    found, refused = [], list[NotVerified]()
+    for token in tokens:
+        data = _unchanged(token)
+        try:
+            found.append(token_time(data, checkpoint, roots, f"stamps/{token.name}"))
+        except NotVerified as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    return found, len(refused)
 
 
 def roots_at(leaves: Sequence[bytes], sizes: set[int]) -> dict[int, bytes]:
@@ -61,11 +84,12 @@ def roots_at(leaves: Sequence[bytes], sizes: set[int]) -> dict[int, bytes]:
     return found
 
 
-def _time(token: Path, checkpoint: bytes, roots: Sequence[bytes]) -> datetime:
+def _unchanged(token: Path) -> bytes:
+    """Its bytes, which have to be those that it is named after: a token has some that no signature covers."""
     name, data = f"stamps/{token.name}", token.read_bytes()
     if token.name.split(".")[1] != hashlib.sha256(data).hexdigest()[:32]:
         raise NotVerified(f"{name} was changed: it is not the token that it is named after")
-    return token_time(data, checkpoint, roots, name)
+    return data
 
 
 def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str) -> datetime:

@@ -130,7 +130,7 @@ const Checks = (() => {
       }
       expected += 1;
       before = hex(leaf);
-      held ||= event.id === asked;
+      held ||= event.type === "export.asked" && event.subjects.some(({ id }) => id === asked);
       if (one.detail !== null && hex(hash(fromHex(one.salt), bytes(one.detail))) !== event.detail) {
         throw new Wrong(`${where}: its detail is not what the event committed to`);
       }

@@ -163,7 +163,7 @@ async function checkHistories(found) {
   let events = 0;
   for (const line of told.export.items) {
     const { proof } = await load(line.item);
-    made.set(line.item, Checks.history(line.item, line, proof, told.checkpoint, found, told.export.event));
+    made.set(line.item, Checks.history(line.item, line, proof, told.checkpoint, found, told.export.export));
     events += proof.events.length;
     for (const one of proof.events.filter(({ detail }) => detail === null)) {
       const { event } = JSON.parse(one.leaf);

@@ -1,4 +1,4 @@
-"""`custos log policy`: what somebody outside pins, to rely on this log."""
+"""`custos log policy`, what outsiders pin, and `custos log replay`, a way on for a log that stands still."""
 
 from __future__ import annotations
 
@@ -23,6 +23,38 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="print the policy to pin: the log's key, its witnesses, and how many have to cosign",
     )
     policy.set_defaults(run=show_policy)
+    replay = commands.add_parser(
+        "replay",
+        help="lead a catalogue that was put back from a backup to where its log is in the store",
+        description="After a catalogue was put back from a backup the log stands still (log-forked). This "
+        "reads back from the store what the catalogue lost of the log, once all of it leads to the head that "
+        "was signed; then the log goes on. Stop every part of Custos first.",
+    )
+    replay.add_argument("--reason", required=True, help="goes on record")
+    replay.set_defaults(run=replay_log)
+
+
+def replay_log(arguments: argparse.Namespace) -> int:
+    """Replay and say how far; raises Conflict where the store's log is no continuation."""
+    from custody.replaying import Replaying
+    from custos.clock import SystemClock
+    from evidence.cases import checked_reason
+    from storage.objects.filesystem import FilesystemStore
+    from storage.objects.log_files import LogFiles
+
+    settings, reason = load_settings(arguments.config), checked_reason(arguments.reason)
+
+    async def replay(services: Services) -> None:
+        store = LogFiles(
+            settings.store, FilesystemStore(settings.store, immutable=settings.protection.immutable)
+        )
+        replaying = Replaying(services.catalogue, store, services.signer.note_key, SystemClock())
+        ran = await replaying.run(reason)
+        print(f"The log was read back from {ran.before:,} to {ran.after:,} leaves. Start Custos: it goes on.")
+        print("What the details of those events said was in the catalogue alone, and is lost.")
+
+    asyncio.run(with_services(settings, replay))
+    return 0
 
 
 def show_policy(arguments: argparse.Namespace) -> int:

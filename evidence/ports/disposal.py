@@ -100,6 +100,14 @@ class Disposer(Protocol):
         ...
 
 
+class TimeAsked(Protocol):
+    """Several authorities at once."""
+
+    async def stamp_all(self, statement: bytes) -> Sequence[TrustedTime]:
+        """What each of them signed over `statement` that answered rightly, checked against its root."""
+        ...
+
+
 class TrustedClock(Protocol):
     """Time that somebody else vouches for."""
 

@@ -67,6 +67,16 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """An event that is read back from the log: its bytes, and what searches need of it."""
+
+    event_id: str
+    data: bytes
+    at: datetime
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked."""
 
@@ -171,6 +181,10 @@ class CustodyLog(Protocol):
 
     def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
         """Hashes of leaves (level 0), or roots of full tiles, from `begin` up to before `end`."""
+        ...
+
+    def replay(self, rows: Sequence[Replayed]) -> Mapping[str, int]:
+        """Put back, without detail, those events that are not there; the queue's places of those in it."""
         ...
 
     def of_subject(self, subject: str, size: int, limit: int) -> Sequence[Logged]:

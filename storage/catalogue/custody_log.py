@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import Logged, LogHead, Queued, Sequenced, Stamp, Witnessed, WitnessState
+from evidence.ports.log import Logged, LogHead, Queued, Replayed, Sequenced, Stamp, Witnessed, WitnessState
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
 from storage.catalogue.log_tables import (
@@ -222,6 +222,28 @@ class SqlCustodyLog:
             )
         ordered = query.order_by(log_nodes.c.number if level else log_leaves.c.number)
         return list(self._connection.execute(ordered).scalars())
+
+    def replay(self, rows: Sequence[Replayed]) -> Mapping[str, int]:
+        """Put back those events that are not there."""
+        named = [row.event_id for row in rows]
+        there = set(self._connection.execute(select(events.c.id).where(events.c.id.in_(named))).scalars())
+        new = [row for row in rows if row.event_id not in there]
+        insert_many(
+            self._connection,
+            events,
+            ("id", "data", "at"),
+            [(row.event_id, row.data, to_micros(row.at)) for row in new],
+        )
+        insert_many(
+            self._connection,
+            event_subjects,
+            ("subject", "event_id"),
+            [(subject, row.event_id) for row in new for subject in row.subjects],
+        )
+        waiting = self._connection.execute(
+            select(event_queue.c.event_id, event_queue.c.seq).where(event_queue.c.event_id.in_(named))
+        )
+        return {row.event_id: row.seq for row in waiting}
 
     def of_subject(self, subject: str, size: int, limit: int) -> Sequence[Logged]:
         """The latest leaves about the subject, oldest first."""

@@ -30,8 +30,8 @@ from tests.contract.test_verify_log import ITEMS, log_of, proof_of
 class Authority:
     """Signs any time, in words."""
 
-    async def stamp(self, data: bytes) -> TrustedTime:
-        return TrustedTime(new_id(NOW), b"a token over " + data[:9], "https://time.test", NOW)
+    async def stamp_all(self, data: bytes) -> list[TrustedTime]:
+        return [TrustedTime(new_id(NOW), b"a token over " + data[:9], "https://time.test", NOW, b"asked")]
 
 
 @pytest.fixture

@@ -282,6 +282,34 @@ async def test_checkpoints_are_stamped_by_a_time_authority_once_a_minute(
             verify_log(log_of(place), key_of(place))
 
 
+async def test_several_authorities_stamp_a_head_and_so_many_are_needed(place: Place, tmp_path: Path) -> None:
+    with time_authority(tmp_path / "one") as one, time_authority(tmp_path / "two") as two:
+        roots = read_roots({each.url: str(each.root) for each in (one, two)})
+
+        def both(minutes: int) -> Stamper:
+            return Stamper(place.catalogue, place.store, TimeAuthorities(roots), Later(minutes), 2)
+
+        two.spoil = lambda answer: answer[:-1]
+        with pytest.raises(Unavailable, match=r"1 time authorities gave .* 2 are needed"):
+            await both(0).run()
+        assert not list((log_of(place) / "stamps").glob("*"))
+        two.spoil = bytes
+        assert await both(5).run() is not None
+        stamps = log_of(place) / "stamps"
+        tokens, queries = sorted(stamps.glob("21.*.tsr")), sorted(stamps.glob("21.*.tsq"))
+        assert [path.stem for path in tokens] == [path.stem for path in queries]
+        assert len(tokens) == 2
+        command = ["openssl", "ts", "-query", "-in", str(queries[0]), "-text"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "Nonce: 0x" in asked
+        known = [each.root.read_bytes() for each in (one, two)]
+        whole = verify_log(log_of(place), key_of(place), roots=known).steps[-1]
+        assert ("2 tokens" in whole.proved, whole.not_checked) == (True, "")
+        part = verify_log(log_of(place), key_of(place), roots=known[:1]).steps[-1]
+        assert "1 tokens" in part.proved
+        assert part.not_checked == "1 tokens of authorities whose roots were not given"
+
+
 async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Place, tmp_path: Path) -> None:
     with time_authority(tmp_path / "authority") as authority:
         await stamper(place, authority).run()

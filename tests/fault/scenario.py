@@ -90,6 +90,9 @@ async def live(directory: Path, clip: Path) -> None:
     bell = Bell()
     async with open_services(settings_for(directory / "data"), bell, "scenario") as services:
         agent = await somebody(services)
+        if await services.catalogue.read(lambda tx: tx.exports.page(None, before=None, limit=1)):
+            # Work goes on where it stopped, and the log is kept beside it: an export waits for that.
+            await keep_log(services)
         upload_id = client.knows.get("upload")
         if upload_id is None:
             digest = hashlib.sha256(data).hexdigest()

@@ -134,9 +134,14 @@ async def _served(settings: Settings) -> AsyncIterator[tuple[str, Services, Inli
 
 
 @contextmanager
-def served_inside(data: Path, media: Mapping[str, Any] | None = None, **ingest: Any) -> Iterator[Inside]:
+def served_inside(
+    data: Path,
+    media: Mapping[str, Any] | None = None,
+    custody: Mapping[str, Any] | None = None,
+    **ingest: Any,
+) -> Iterator[Inside]:
     """The server alone, with these settings of what is made and these limits on uploads."""
-    settings = settings_for(data, media, **ingest)
+    settings = settings_for(data, media, custody, **ingest)
     started: Future[Inside] = Future()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custos.settings import ApiSettings, IngestSettings, MediaSettings, ProtectionSettings, Settings
+from custos.settings import (
+    ApiSettings,
+    CustodySettings,
+    IngestSettings,
+    MediaSettings,
+    ProtectionSettings,
+    Settings,
+)
 
 RESERVE_BYTES = 1 << 20
 
@@ -25,7 +32,12 @@ def custos_environment(data: Path, **settings: str) -> dict[str, str]:
     }
 
 
-def settings_for(data: Path, media: Mapping[str, Any] | None = None, **ingest: Any) -> Settings:
+def settings_for(
+    data: Path,
+    media: Mapping[str, Any] | None = None,
+    custody: Mapping[str, Any] | None = None,
+    **ingest: Any,
+) -> Settings:
     """The same for one inside this process, with these settings of what is made and these upload limits."""
     return Settings(
         data=data,
@@ -33,4 +45,5 @@ def settings_for(data: Path, media: Mapping[str, Any] | None = None, **ingest: A
         ingest=IngestSettings(**{"reserve_bytes": RESERVE_BYTES, **ingest}),
         media=MediaSettings(**{"sandbox": "prefer", **(media or {})}),
         protection=ProtectionSettings(immutable=False),
+        custody=CustodySettings(**(custody or {})),
     )

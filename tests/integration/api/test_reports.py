@@ -218,7 +218,7 @@ def test_what_is_shared_with_somebody_is_in_no_report_of_theirs(bureau: Inside) 
 def test_an_export_has_reports_of_what_it_discloses(told: Told, tmp_path: Path) -> None:
     bureau, archivist = told.bureau, told.bureau.client(Role.ARCHIVIST)
     name = archivist.get("/session").json()["name"]
-    texts = {}
+    texts: dict[tuple[str, str], str] = {}
     for profile in ("internal", "court", "defence"):
         place = tmp_path / profile
         place.mkdir()
@@ -226,22 +226,24 @@ def test_an_export_has_reports_of_what_it_discloses(told: Told, tmp_path: Path) 
             bureau, archivist, asked(archivist, f"/cases/{told.case}/exports", profile=profile), place
         )
         found.verify()
-        texts[profile] = {
-            language: shown((found.directory / f"report/report.{language}.html").read_bytes())
-            for language in ("zh-CN", "en")
-        }
-    for profile, by_language in texts.items():
-        for language, text in by_language.items():
-            assert told.sha256 in text
-            # Who looked, and whose case it is, are not for the defence.
-            for secret in (name, "张伟", "无证经营", "移送检察院", "案卷评查", "00:00–00:03"):
-                assert (secret in text) == (profile != "defence"), (profile, language, secret)
-            # That an order keeps it is told to everybody; what was thought of it stays inside.
-            assert "深圳市中级人民法院" in text
-    assert "are withheld" in texts["court"]["en"]
-    assert "withheld" not in texts["internal"]["en"].replace("nothing that the export withholds", "")
-    assert "person or device" in texts["defence"]["en"]
-    assert "with the log's key from a second source, or the program in verify/" in texts["court"]["en"]
+        reports = found.directory / "report"
+        assert len(list(reports.iterdir())) == 6
+        for language in ("zh-CN", "en"):
+            front = (reports / f"report.{language}.html").read_bytes()
+            assert f'<a href="{told.item}.{language}.html">'.encode() in front
+            page = (reports / f"{told.item}.{language}.html").read_bytes()
+            texts[profile, language] = shown(front) + shown(page)
+    for (profile, language), text in texts.items():
+        assert told.sha256 in text
+        # Who looked, and whose case it is, are not for the defence.
+        for secret in (name, "张伟", "无证经营", "移送检察院", "案卷评查", "00:00–00:03"):
+            assert (secret in text) == (profile != "defence"), (profile, language, secret)
+        # That an order keeps it is told to everybody.
+        assert "深圳市中级人民法院" in text
+    assert "are withheld" in texts["court", "en"]
+    assert "withheld" not in texts["internal", "en"].replace("nothing that the export withholds", "")
+    assert "person or device" in texts["defence", "en"]
+    assert "with the log's key from a second source, or the program in verify/" in texts["court", "en"]
 
 
 def test_what_the_server_says_that_it_checked_it_did_check(told: Told) -> None:

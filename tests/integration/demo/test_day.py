@@ -8,11 +8,15 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
+import pytest
+
 from tests.serving.tree import free_port
 
 _SOON_SECONDS = 900.0
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_a_county_bureaus_day_comes_to_what_was_planned(tmp_path: Path) -> None:
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "custos", "demo", "--day", "--exit",

@@ -12,15 +12,19 @@ from hypothesis import strategies as st
 
 from evidence.bags import Sums, bag_info, manifests
 from evidence.errors import Conflict, Invalid
-from evidence.events import EventDraft, EventType, Subject, seal
+from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject, seal
 from evidence.exports import (
     DISCLOSED,
     MOST_ITEMS,
     USUAL_RENDITIONS,
+    Export,
+    Matter,
     Plan,
     PlannedFile,
     Profile,
     Told,
+    Wanted,
+    asked_events,
     checked_items,
     checked_renditions,
     told_by,
@@ -106,6 +110,23 @@ def test_only_what_says_its_device_recording_and_number_is_counted() -> None:
     assert missing_segments([item(3), item(5)]) == [
         {"device": "DSJ", "recording": "R", "segments": [[1, 2], [4, 4]]}
     ]
+
+
+@pytest.mark.parametrize("matter", Matter)
+@pytest.mark.parametrize("count", [1, 198, 199, 200, 201, 5000])
+def test_every_item_is_in_one_event_that_names_the_export(matter: Matter, count: int) -> None:
+    items = tuple(f"{number:036}" for number in range(count))
+    wanted = Wanted(Profile.COURT, "r")
+    drafts = asked_events(Export("export", "u", matter, "case", wanted, AGENT, AT, "event", items))
+    about = {("export", "export")} | ({("case", "case")} if matter is Matter.CASE else set())
+    named: list[str] = []
+    for draft in drafts:
+        subjects = [(one.kind, one.id) for one in draft.subjects]
+        assert len(subjects) <= MOST_SUBJECTS
+        assert about <= set(subjects)
+        named += [subject for kind, subject in subjects if kind == "item"]
+    assert named == list(items)
+    assert [draft.id for draft in drafts] == [None] * (len(drafts) - 1) + ["event"]
 
 
 def test_an_original_that_is_not_sent_is_named_by_its_digest() -> None:

@@ -113,7 +113,7 @@ def test_everything_that_happens_to_an_item_has_words() -> None:
     elsewhere = (
         "emitter.", "session.", "agent.", "token.", "schedule.", "unit.", "key.", "form.", "checklist.",
         "person.", "note.", "case.opened", "case.described", "case.moved", "list.imported", "entry.excused",
-        "entry.asked", "export.imported", "export.discarded", "viewing.", "playback.",
+        "entry.asked", "log.", "export.imported", "export.discarded", "viewing.", "playback.",
     )  # fmt: skip
     told_of = [kind.value for kind in EventType if not kind.value.startswith(elsewhere)]
     assert [kind for kind in told_of if kind not in catalogue(Language.CHINESE)] == []
@@ -322,7 +322,7 @@ def test_a_case_tells_what_is_missing_and_names_nobody_where_that_is_withheld() 
     assert "of the segments here, numbers 2; 4–6 are missing" in text
     assert "无证经营" in text
     hidden = case_report(
-        Words(Language.CHINESE, ZONE), asked(Profile.DEFENCE), CaseTold(case, [], (), (), closed_off=True)
+        Words(Language.CHINESE, ZONE), asked(Profile.DEFENCE), CaseTold(case, closed_off=True)
     )
     text = report_html(hidden).decode()
     assert "无证经营" not in text

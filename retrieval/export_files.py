@@ -1,0 +1,79 @@
+"""Files of an export that follow from what is known: of the log, for reading, for the page in it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from evidence.bags import Sums
+from evidence.canonical import canonical
+from evidence.items import Item, Rendition
+from evidence.ports.catalogue import StoredReceipt
+from evidence.ports.exports import DatedHead
+from evidence.ports.log import LogHead
+from evidence.proofs import ItemProof
+from evidence.timekeeping import to_text
+
+
+def proven_sums(item: Item) -> Sums | None:
+    """What the read-back found; None where there was none yet."""
+    found = item.read_back
+    if found is None or found["sha256"] != item.sha256:
+        return None
+    return Sums(item.size, item.crc32, item.sha256, str(found["sha512"]), str(found["sm3"]))
+
+
+def chosen(made: Sequence[Rendition], kinds: Sequence[str]) -> list[Rendition]:
+    """Those of these kinds, by kind."""
+    return sorted((one for one in made if one.kind in kinds), key=lambda one: one.kind)
+
+
+def newest(receipts: Sequence[StoredReceipt]) -> list[StoredReceipt]:
+    """One for each upload: the completed one, if there is."""
+    found: dict[str, StoredReceipt] = {}
+    for receipt in receipts:
+        if receipt.completed or receipt.upload_id not in found:
+            found[receipt.upload_id] = receipt
+    return list(found.values())
+
+
+def lightened(proof: ItemProof) -> ItemProof:
+    """The events, and which of them show their detail."""
+    light = [
+        replace(one, proof="", salt=None, detail=None if one.detail is None else b"") for one in proof.events
+    ]
+    return replace(proof, events=light)
+
+
+def log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:
+    """The head, its key, and the stamps that date what it proves, by their paths in the bag."""
+    found = {"custody/checkpoint": head.checkpoint.encode(), "custody/log-key.txt": f"{key}\n".encode()}
+    for one in dated:
+        size = one.stamp.size
+        found[f"custody/stamps/{size}.checkpoint"] = one.stamp.checkpoint.encode()
+        found[f"custody/stamps/{size}.tsr"] = one.stamp.token
+        found[f"custody/stamps/{size}.json"] = canonical(
+            {
+                "v": "custos/stamp/1",
+                "authority": one.stamp.authority,
+                "at": to_text(one.stamp.at),
+                "old": size,
+                "new": head.published,
+                "consistency": [made.hex() for made in one.consistency],
+            }
+        )
+    return found
+
+
+def for_reading(value: Any) -> bytes:
+    """For reading: descriptions hold floats of tools, for which there is no canonical form."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def script_of(function: str, value: Any) -> bytes:
+    """A document that a page opened from a disk can load: browsers let it read no file."""
+    # `</script>` and U+2028 inside a string would end the script or the line.
+    text = json.dumps(value, ensure_ascii=True, sort_keys=True).replace("</", "<\\/")
+    return f"{function}({text});\n".encode()

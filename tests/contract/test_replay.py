@@ -1,0 +1,144 @@
+"""A catalogue from a backup led to where its log is, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clients.verifier.heads import pin_of, pinned
+from clients.verifier.log import verify_log
+from custody.replaying import Replaying
+from custody.sequencer import LogStopped
+from evidence.errors import Conflict
+from tests.contract.test_custody_log import ORIGIN, Place, Still, opened
+
+ITEM = "0193a000-0000-7000-8000-000000000001"
+
+
+def put_back(base: Path, backup: Path) -> None:
+    """The catalogue as it was when it was copied; store and keys as they are."""
+    for name in ("catalogue.db", "catalogue.db-wal", "catalogue.db-shm"):
+        (base / name).unlink(missing_ok=True)
+        if (backup / name).exists():
+            shutil.copy(backup / name, base / name)
+
+
+async def behind(base: Path, backup: Path, lost: int = 300) -> list[dict[str, object]]:
+    """An installation whose catalogue is put back to before `lost` events; the log's leaves as they were."""
+    async with opened(base) as place:
+        await place.happen(300, ITEM)
+        await place.sequencer().run()
+        # In the backup these wait in the queue; in the store they are leaves.
+        await place.happen(5, ITEM)
+    shutil.copytree(base, backup)
+    async with opened(base) as place:
+        for _ in range(lost // 100):
+            await place.happen(100, ITEM)
+        await place.sequencer().run()
+        told = await place.counted()
+    put_back(base, backup)
+    return told
+
+
+def replaying(place: Place) -> Replaying:
+    return Replaying(place.catalogue, place.store, place.signer.note_key, Still())
+
+
+def verified(place: Place) -> None:
+    key = pinned(pin_of(ORIGIN, place.signer.note_key))
+    verify_log(place.base / "store" / "objects" / "log", key)
+
+
+async def test_it_goes_on_from_where_the_store_is_and_says_so(tmp_path: Path) -> None:
+    told = await behind(tmp_path / "here", tmp_path / "backup")
+    async with opened(tmp_path / "here") as place:
+        await place.happen(3, ITEM)
+        with pytest.raises(LogStopped, match="custos log replay"):
+            await place.sequencer().run()
+        ran = await replaying(place).run("backup of Sunday")
+        assert (ran.before, ran.after) == (301, len(told))
+        assert not await place.catalogue.read(lambda tx: tx.oversight.alarms())
+        await place.sequencer().run()
+        now = await place.counted()
+        assert now[: len(told)] == told
+        types = [one["event"]["type"] for one in now[len(told) :]]  # type: ignore[index, call-overload]
+        assert types.count("log.replayed") == 1
+        assert types.count("item.shown") == 3
+        verified(place)
+        history = await place.catalogue.read(lambda tx: tx.events.history(ITEM, 10_000))
+        # What happened in between is there, and what its detail said is not.
+        assert len(history) == 300 + 5 + 300 + 3
+        assert sum(entry.detail is None for entry in history) == 300
+        with pytest.raises(Conflict, match="every leaf"):
+            await replaying(place).run("again")
+
+
+async def test_one_that_breaks_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = await behind(tmp_path / "here", tmp_path / "backup")
+    async with opened(tmp_path / "here") as place:
+        write, calls = place.catalogue.write, []
+
+        async def dying(work: Callable[..., object]) -> object:
+            calls.append(work)
+            if len(calls) == 2:
+                raise ConnectionError
+            return await write(work)
+
+        monkeypatch.setattr(place.catalogue, "write", dying)
+        with pytest.raises(ConnectionError):
+            await replaying(place).run("first")
+        monkeypatch.undo()
+        with pytest.raises(LogStopped):
+            await place.sequencer().run()
+        await replaying(place).run("second")
+        await place.sequencer().run()
+        assert (await place.counted())[: len(told)] == told
+        verified(place)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["tile/entries/002.p/*", "tile/entries/001", "checkpoint"])
+@pytest.mark.parametrize("change", [flip, Path.unlink])
+async def test_what_was_changed_in_the_store_is_not_read_back(
+    tmp_path: Path, name: str, change: Callable[[Path], None]
+) -> None:
+    await behind(tmp_path / "here", tmp_path / "backup")
+    log = tmp_path / "here" / "store" / "objects" / "log"
+    # Of what is not full the widest is the one that the head speaks of.
+    change(max(log.glob(name), key=lambda path: path.stat().st_size))
+    async with opened(tmp_path / "here") as place:
+        before = await place.catalogue.read(lambda tx: tx.log.head())
+        with pytest.raises(Conflict) as refusal:
+            await replaying(place).run("r")
+        assert refusal.value.code in ("log-forked", "not-ours", "nothing-to-replay")
+        assert await place.catalogue.read(lambda tx: tx.log.head()) == before
+
+
+async def test_another_history_in_the_catalogue_is_not_led_there(tmp_path: Path) -> None:
+    await behind(tmp_path / "here", tmp_path / "backup")
+    async with opened(tmp_path / "here") as place:
+        await place.happen(1)
+        # Somebody lets the log run on past the store's word: other leaves where the store has some.
+        elsewhere = place.store
+        shutil.copytree(tmp_path / "here" / "store", tmp_path / "kept")
+        for path in sorted((tmp_path / "here" / "store" / "objects" / "log").rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        shutil.copytree(
+            tmp_path / "backup" / "store" / "objects" / "log",
+            tmp_path / "here/store/objects/log",
+            dirs_exist_ok=True,
+        )
+        await place.sequencer(elsewhere).run()
+        shutil.rmtree(tmp_path / "here" / "store")
+        shutil.copytree(tmp_path / "kept", tmp_path / "here" / "store")
+        with pytest.raises(Conflict, match="do not lead"):
+            await replaying(place).run("r")
