@@ -22,7 +22,7 @@ from evidence.ports.clock import Clock
 from evidence.ports.exports import DatedHead, LogExtracts
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof, first_leaf, stamp_of
-from evidence.report import Language, Report, told
+from evidence.report import Language, Report
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
 from retrieval.report_html import report_html
@@ -30,7 +30,7 @@ from retrieval.report_item import ItemTold
 from retrieval.report_words import Words
 
 #: Items that one report tells of; a case of more is exported, where each has its history.
-MOST_ITEMS = 200
+MOST_ITEMS = 100
 
 
 class Format(StrEnum):
@@ -147,7 +147,8 @@ class Reports:
         asked = replace(asked, witnessed=None if witnessed is None else witnessed.size)
         items = [await self._told(item, found, head, asked.event_id) for item in found.items]
         proofs = [one.proof for one in items]
-        people = {agent.id, *agents_in(proofs), *(item.agent_id for item in found.items)}
+        acted = await asyncio.to_thread(agents_in, proofs)
+        people = {agent.id, *acted, *(item.agent_id for item in found.items)}
         cases = {case.id: case.number for made in found.links.values() for _, case in made}
 
         def look(tx: Transaction) -> Words:
@@ -179,9 +180,7 @@ class Reports:
             proof = await self._extracts.of_item(item.id, head)
             checked = await self._extracts.checked(proof)
             stamp = stamp_of(proof, [one.stamp for one in await self._dated(proof, head)])
-        if all(event.id != own for event in told(proof)):
-            # The report's own event is named at its beginning, and is no reason to ask again.
-            proof = replace(proof, waiting=proof.waiting - 1)
+        proof = await asyncio.to_thread(_to_tell, proof, own)
 
         def look(tx: Transaction) -> ItemTold:
             live = [(link, case) for link, case in found.links.get(item.id, ()) if link.withdrawn_at is None]
@@ -189,3 +188,13 @@ class Reports:
             return ItemTold(item, proof, checked, description, made, live, stamp=stamp)
 
         return await self._catalogue.read(look)
+
+
+def _to_tell(proof: ItemProof, own: str) -> ItemProof:
+    """What a report tells of: without the proofs themselves, and without its own event among those that wait.
+
+    That event is named at the report's beginning, and is no reason to ask for it again.
+    """
+    light = [replace(one, proof="", salt=None) for one in proof.events]
+    is_in = any(own.encode() in one.leaf for one in proof.events)
+    return replace(proof, events=light, waiting=proof.waiting - (not is_in))
