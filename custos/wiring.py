@@ -63,7 +63,6 @@ from retrieval.playbacks import Playbacks
 from retrieval.reading import Reading
 from retrieval.recordings import Recordings
 from retrieval.recoveries import Recoveries
-from retrieval.report_pdf import PdfWriter
 from retrieval.reports import Reports
 from retrieval.search import Search
 from retrieval.stills import Stills
@@ -228,7 +227,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 playbacks,
                 Clips(catalogue, authority, clock, doorbell),
                 exports,
-                Reports(catalogue, authority, clock, extracts, PdfWriter()),
+                Reports(catalogue, authority, clock, extracts),
                 Reviews(catalogue, authority, clock),
                 Sampling(catalogue, authority, clock),
                 desk,

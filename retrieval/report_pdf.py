@@ -43,14 +43,16 @@ _ROOM_BELOW = 30 * mm
 _SIZES = {0: 18.0, 1: 13.0, 2: 10.5}
 
 
+# What reportlab keeps of a font's subsets is of no single document.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 class PdfWriter:
     """Writes reports; may be called from any thread."""
 
     def __init__(self, latin: Path = LATIN, chinese: Path = CHINESE) -> None:
         self._files = (latin, chinese)
         self._fonts: list[tuple[str, Collection[int]]] = []
-        # What reportlab keeps of a font's subsets is of no single document.
-        self._lock = threading.Lock()
 
     def __call__(self, report: Report) -> bytes:
         """The PDF's bytes; raises Unavailable("no-font"), Invalid("too-long")."""
@@ -61,7 +63,7 @@ class PdfWriter:
                 f"A PDF holds at most {MOST_ROWS:,} rows, and this report has {rows:,}. Take the page "
                 "instead.",
             )
-        with self._lock:
+        with _ONE_AT_A_TIME:
             self._open_fonts()
             return self._written(report)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from functools import cache
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent
@@ -40,11 +40,8 @@ class Format(StrEnum):
     PDF = "pdf"
 
 
-_Tell: TypeAlias = Callable[[Words, AskedFor], Report]
-
-
 @dataclass(frozen=True, slots=True)
-class Found:
+class _Found:
     """What a report is to tell of, as far as whoever asks may see it."""
 
     items: Sequence[Item]
@@ -61,13 +58,11 @@ class Reports:
         authority: Authority,
         clock: Clock,
         extracts: LogExtracts,
-        write_pdf: Callable[[Report], bytes],
     ) -> None:
         self._catalogue = catalogue
         self._authority = authority
         self._clock = clock
         self._extracts = extracts
-        self._write = {Format.HTML: report_html, Format.PDF: write_pdf}
 
     async def of_item(self, agent: Agent, item_id: str, language: Language, wanted: Format) -> bytes:
         """The report of one item, for whoever may see its history; also once it is disposed of.
@@ -76,12 +71,12 @@ class Reports:
         """
         now = self._clock.now()
 
-        def look(tx: Transaction) -> Found:
+        def look(tx: Transaction) -> _Found:
             item = allowed_item(tx, self._authority, agent, Action.SEE_HISTORY, item_id, now)
             # Not by `allowed_item`: of what was disposed of there is a report still.
             if not seen_among(tx, self._authority, agent, [item_id], now):
                 raise Denied
-            return Found([item], self._links(tx, agent, [item_id]))
+            return _Found([item], self._links(tx, agent, [item_id]))
 
         found = await self._catalogue.read(look)
         return await self._made(agent, found, language, wanted)
@@ -94,7 +89,7 @@ class Reports:
         """
         now = self._clock.now()
 
-        def look(tx: Transaction) -> Found:
+        def look(tx: Transaction) -> _Found:
             case = allowed_case(tx, self._authority, agent, Action.SEE_CASE, case_id, now)
             if self._authority.scope(agent, Action.SEE_HISTORY) is None:
                 raise Denied
@@ -108,7 +103,7 @@ class Reports:
                     f"A report tells of at most {MOST_ITEMS} items. Ask for reports of single items, or "
                     "export the case.",
                 )
-            return Found(items, self._links(tx, agent, [item.id for item in items]), case)
+            return _Found(items, self._links(tx, agent, [item.id for item in items]), case)
 
         found = await self._catalogue.read(look)
         return await self._made(agent, found, language, wanted)
@@ -127,7 +122,7 @@ class Reports:
             for item_id, made in links.items()
         }
 
-    async def _made(self, agent: Agent, found: Found, language: Language, wanted: Format) -> bytes:
+    async def _made(self, agent: Agent, found: _Found, language: Language, wanted: Format) -> bytes:
         asked = AskedFor(agent.id, self._clock.now(), self._clock.source(), new_id(self._clock.now()))
         subjects = [Subject("item", item.id) for item in found.items]
         if found.case is not None:
@@ -162,7 +157,7 @@ class Reports:
             else:
                 segments = missing_segments(found.items)
                 report = case_report(words, asked, CaseTold(found.case, items, segments))
-            return self._write[wanted](report)
+            return report_html(report) if wanted is Format.HTML else _pdf_writer()(report)
 
         return await asyncio.to_thread(write)
 
@@ -170,7 +165,7 @@ class Reports:
         first = first_leaf(proof)
         return [] if first is None else await self._extracts.dated([first], head)
 
-    async def _told(self, item: Item, found: Found, head: LogHead | None, own: str) -> ItemTold:
+    async def _told(self, item: Item, found: _Found, head: LogHead | None, own: str) -> ItemTold:
         checked = stamp = None
         proof = ItemProof(item.id, "", "", [], 0)
         if head is None:
@@ -188,6 +183,14 @@ class Reports:
             return ItemTold(item, proof, checked, description, made, live, stamp=stamp)
 
         return await self._catalogue.read(look)
+
+
+@cache
+def _pdf_writer() -> Callable[[Report], bytes]:
+    # What it is made with takes a fifth of a second to load, and most processes never write one.
+    from retrieval.report_pdf import PdfWriter
+
+    return PdfWriter()
 
 
 def _to_tell(proof: ItemProof, own: str) -> ItemProof:
