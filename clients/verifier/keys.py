@@ -34,11 +34,17 @@ class KeyChain:
     recovery: str | None
 
     def leads_from(self, key: PinnedKey) -> PinnedKey:
-        """The key in force, with all others as its earlier ones; raises NotVerified for a stranger."""
+        """The key in force, with all others as its earlier ones; raises NotVerified for a stranger.
+
+        A key that took over from one of these, by a longer chain, stays what it is.
+        """
         if key.name != self.log:
             raise NotVerified(f"the chain of keys is of another log, {self.log}")
         found = [pinned(one) for one in self.keys]
-        if key.key_id not in {one.key_id for one in found}:
+        known = {one.key_id for one in found}
+        if key.key_id not in known:
+            if known & {one.key_id for one in key.earlier}:
+                return key
             raise NotVerified("the pinned key is not in the chain of keys")
         return replace(found[-1], earlier=tuple(found[:-1]))
 

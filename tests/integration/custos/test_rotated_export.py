@@ -12,6 +12,7 @@ import pytest
 
 from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
+from clients.verifier.keys import verified_chain
 from clients.verifier.receipt import NotVerified
 from evidence.agents import Role
 from tests.media import make_clip
@@ -24,8 +25,10 @@ def test_a_key_pinned_before_a_rotation_leads_to_what_was_exported_after_it(tmp_
     data, camera = tmp_path / "data", make_clip(tmp_path / "clip.mp4", seconds=2).read_bytes()
     with served_inside(data) as server:
         item = segment(server, camera, "DSJ-1", "100000", 1)
-        server.do(server.services.sequencer.run())
-        pin = pinned(server.client(Role.ARCHIVIST).get("/log/key").body.decode())
+        archivist = server.client(Role.ARCHIVIST)
+        (tmp_path / "before").mkdir()
+        before = kept(server, archivist, asked(archivist, f"/items/{item}/exports"), tmp_path / "before")
+        pin = pinned(archivist.get("/log/key").body.decode())
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("a passphrase of some length\n")
     rotate = ["keys", "rotate", "--reason", "yearly", "--passphrase-file", str(passphrase)]
@@ -40,11 +43,16 @@ def test_a_key_pinned_before_a_rotation_leads_to_what_was_exported_after_it(tmp_
         archivist = server.client(Role.ARCHIVIST)
         found = kept(server, archivist, asked(archivist, f"/items/{item}/exports"), tmp_path)
         new = pinned(archivist.get("/log/key").body.decode())
+        chain = verified_chain(archivist.get("/log/keys").json())
     assert new.key_id != pin.key_id
     for key in (pin, new):
         steps = {step.title: step.proved for step in verify_export(found.archive, key, found.seal)}
         assert steps["receipts"].startswith("1 receipts are signed")
         assert "in its log" in steps["seal"]
+    # One that was made before, for whoever pinned the key after: by the longer chain, and not without it.
+    verify_export(before.archive, chain.leads_from(new), before.seal)
+    with pytest.raises(NotVerified, match="not in the chain of keys"):
+        verify_export(before.archive, new, before.seal)
     stranger = replace(pin, key_id=b"none")
     with pytest.raises(NotVerified, match="not in the chain of keys"):
         verify_export(found.archive, stranger, found.seal)
