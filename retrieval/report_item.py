@@ -47,6 +47,8 @@ class ItemTold:
     withheld: frozenset[str] = frozenset()
     #: The smallest stamped tree that holds its first event.
     stamp: Stamp | None = None
+    #: Numbers of its recording's segments, first and last, of which the reader may see none.
+    numbers: Sequence[tuple[int, int]] = ()
 
 
 def item_sections(words: Words, told_of: ItemTold) -> list[Section]:
@@ -218,6 +220,8 @@ def _streams(words: Words, encoded: Mapping[str, Any], *, anew: bool) -> Iterabl
 def _missing(words: Words, one: ItemTold, at: Mapping[Place, list[Told]]) -> list[Block]:
     events = told(one.proof)
     blocks: list[Block] = [*table_of(words, at[Place.GONE], one.withheld)]
+    if one.numbers:
+        blocks.append(Sentence(words.say("numbers", numbers=_numbers(words, one.numbers))))
     blocks += missing_details(words, [details_missing(one)])
     if events and events[0].number:
         blocks.append(Sentence(words.say("events-before", count=events[0].number), loud=True))
@@ -246,18 +250,22 @@ def missing_numbers(words: Words, segments: Sequence[Json]) -> list[Block]:
     blocks: list[Block] = []
     for line in segments:
         one = mapping(line)
-        numbers = [str(first) if first == last else f"{first}–{last}" for first, last in one["segments"]]
+        numbers = _numbers(words, one["segments"])
         blocks.append(
             Sentence(
                 words.say(
                     "segments",
                     device=one["device"],
                     recording=one["recording"],
-                    numbers=words.listed(numbers),
+                    numbers=numbers,
                 )
             )
         )
     return blocks
+
+
+def _numbers(words: Words, runs: Iterable[Sequence[int]]) -> str:
+    return words.listed(str(first) if first == last else f"{first}–{last}" for first, last in runs)
 
 
 def wrong_item(words: Words, item_id: str, checked: Checked, count: int) -> list[Sentence]:

@@ -10,7 +10,7 @@ from functools import cache
 
 from evidence.access import Viewer
 from evidence.agents import Action, Agent
-from evidence.allowed import allowed_case, allowed_item, seen_among
+from evidence.allowed import MOST_SEGMENTS, allowed_case, allowed_item, seen_among
 from evidence.cases import Case, Link
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
@@ -23,6 +23,7 @@ from evidence.ports.exports import DatedHead, LogExtracts
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof, first_leaf, stamp_of
 from evidence.report import Language, Report
+from evidence.timeline import time_line
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
 from retrieval.report_html import report_html
@@ -47,6 +48,8 @@ class _Found:
     items: Sequence[Item]
     links: dict[str, list[tuple[Link, Case]]]
     case: Case | None = None
+    #: Numbers of the one item's recording, of which the reader may see no segment.
+    numbers: Sequence[tuple[int, int]] = ()
 
 
 class Reports:
@@ -76,7 +79,7 @@ class Reports:
             # Not by `allowed_item`: of what was disposed of there is a report still.
             if not seen_among(tx, self._authority, agent, [item_id], now):
                 raise Denied
-            return _Found([item], self._links(tx, agent, [item_id]))
+            return _Found([item], self._links(tx, agent, [item_id]), None, self._numbers(tx, agent, item_id))
 
         found = await self._catalogue.read(look)
         return await self._made(agent, found, language, wanted)
@@ -107,6 +110,18 @@ class Reports:
 
         found = await self._catalogue.read(look)
         return await self._made(agent, found, language, wanted)
+
+    def _numbers(self, tx: Transaction, agent: Agent, item_id: str) -> Sequence[tuple[int, int]]:
+        scope, recording = (
+            self._authority.scope(agent, Action.LIST_ITEMS),
+            tx.recordings.recording_of(item_id),
+        )
+        if scope is None or recording is None:
+            return ()
+        viewer = Viewer.of(agent, scope, self._clock.now())
+        members = tx.recordings.members(viewer, [recording], MOST_SEGMENTS)
+        line = time_line([one.segment for one in members])
+        return [(one.first, one.last) for one in line.missing]
 
     def _links(
         self, tx: Transaction, agent: Agent, item_ids: Sequence[str]
@@ -180,7 +195,7 @@ class Reports:
         def look(tx: Transaction) -> ItemTold:
             live = [(link, case) for link, case in found.links.get(item.id, ()) if link.withdrawn_at is None]
             description, made = tx.items.description(item.id), tx.items.renditions(item.id)
-            return ItemTold(item, proof, checked, description, made, live, stamp=stamp)
+            return ItemTold(item, proof, checked, description, made, live, frozenset(), stamp, found.numbers)
 
         return await self._catalogue.read(look)
 

@@ -124,6 +124,9 @@ def test_what_the_submitter_names_alike_is_one_and_missing_numbers_are_named(
     assert whole["joined_by"] == "submitted"
     assert whole["begins"] == "2026-11-21T02:00:04.000+00:00"
     assert [(one["first"], one["last"]) for one in whole["missing"]] == [(1, 1), (4, 5)]
+    item = whole["segments"][0]["item"]
+    custody_report = reviewer.get(f"/items/{item}/report.html?lang=en").body.decode()
+    assert "segments with the numbers 1; 4–5 are not among those" in custody_report
     assert [(one["from_ms"], one["after"], one["before"]) for one in whole["holes"]] == [
         (pytest.approx(5000, abs=100), items[1], items[2])
     ]
