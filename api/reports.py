@@ -56,18 +56,17 @@ def _language(request: web.Request) -> Language:
 
 
 def _answer(data: bytes, subject: str, wanted: Format) -> web.Response:
-    return web.Response(
-        body=data,
-        content_type=_TYPES[wanted],
-        charset="utf-8" if wanted is Format.HTML else None,
-        headers={
-            "Cache-Control": "private, no-store",
-            "Content-Disposition": f'inline; filename="custody-report-{subject}.{wanted.value}"',
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'inline; filename="custody-report-{subject}.{wanted.value}"',
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    if wanted is Format.HTML:
+        # Of a PDF not: browsers show none in a sandbox.
+        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    charset = "utf-8" if wanted is Format.HTML else None
+    return web.Response(body=data, content_type=_TYPES[wanted], charset=charset, headers=headers)
 
 
 def _route(path: str, handler: Handler, wanted: Format, *errors: int) -> Route:

@@ -137,6 +137,7 @@ def test_a_pdf_says_the_same_with_its_fonts_inside(told: Told, tmp_path: Path) -
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == f'inline; filename="custody-report-{told.item}.pdf"'
     assert answer.headers["Cache-Control"] == "private, no-store"
+    assert "Content-Security-Policy" not in answer.headers
     path = tmp_path / "report.pdf"
     path.write_bytes(answer.body)
     run = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True, text=True)
