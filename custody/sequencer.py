@@ -211,7 +211,7 @@ def tiles_from(tx: Transaction, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
 def root_at(tx: Transaction, size: int) -> bytes:
     """The root of the first `size` leaves."""
     span = Span(0, size)
-    return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))))
+    return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))), {})
 
 
 def _stopped(what: str) -> LogStopped:

@@ -96,25 +96,31 @@ def tiles_for(spans: Iterable[Span], size: int) -> set[Tile]:
     return {tile_for(node, size) for span in spans for node in nodes_of(span)}
 
 
-def node_from(node: Node, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
-    """The hash of a node; raises KeyError for a tile that is not there, ValueError for one cut short."""
-    tile = tile_for(node, size)
-    above = node.level % _HEIGHT
-    first = (node.number << above) % WIDTH
-    data = tiles[tile]
-    if len(data) != tile.width * HASH_BYTES:
-        raise ValueError("a tile has another length than its width")
-    hashes = [
-        data[place * HASH_BYTES : (place + 1) * HASH_BYTES] for place in range(first, first + (1 << above))
-    ]
-    while len(hashes) > 1:
-        hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
-    return hashes[0]
+def node_from(node: Node, size: int, tiles: Mapping[Tile, bytes], known: dict[Node, bytes]) -> bytes:
+    """The hash of a node; raises KeyError for a tile that is not there, ValueError for one cut short.
+
+    `known` takes what was told: the proofs of neighbours share most of their way.
+    """
+    found = known.get(node)
+    if found is not None:
+        return found
+    if node.level % _HEIGHT:
+        below = (Node(node.level - 1, 2 * node.number + side) for side in (0, 1))
+        found = node_hash(*(node_from(one, size, tiles, known) for one in below))
+    else:
+        tile = tile_for(node, size)
+        data = tiles[tile]
+        if len(data) != tile.width * HASH_BYTES:
+            raise ValueError("a tile has another length than its width")
+        place = node.number % WIDTH
+        found = data[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+    known[node] = found
+    return found
 
 
-def span_from(span: Span, size: int, tiles: Mapping[Tile, bytes]) -> bytes:
-    """The hash of a span; raises as `node_from`."""
-    return joined([node_from(node, size, tiles) for node in nodes_of(span)])
+def span_from(span: Span, size: int, tiles: Mapping[Tile, bytes], known: dict[Node, bytes]) -> bytes:
+    """The hash of a span; as `node_from`."""
+    return joined([node_from(node, size, tiles, known) for node in nodes_of(span)])
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

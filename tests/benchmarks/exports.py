@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -79,16 +80,18 @@ def large(work: Path, report: Report, server: Server) -> None:
 
 
 def many(work: Path, report: Report, server: Server) -> None:
-    items = [
-        sent(server, random_file(work / "small.bin", 4096 + number), f"s{number}") for number in range(SMALL)
-    ]
+    items = []
+    small = work / "small.bin"
+    for number in range(SMALL):
+        small.write_bytes(os.urandom(4096))
+        items.append(sent(server, small, f"s{number}"))
     made, seconds = exported(server, items, "many")
     taken = timed(server.curl("-o", "/dev/null", f"{server.url}{made['path']}"))
     print(
         f"     {SMALL} small items: made {seconds:.1f} s after it was asked for, {made['files']} files",
         flush=True,
     )
-    report.at_most("an export of 200 small items, fetched", taken, 5.0, "s")
+    report.at_most(f"an export of {SMALL} small items, fetched", taken, 5.0, "s")
 
 
 def measure(work: Path, report: Report) -> None:

@@ -82,14 +82,19 @@ def test_what_is_new_is_what_differs(old: int, more: int) -> None:
 
 def test_proofs_are_made_from_tiles_alone(tree: tuple[dict[Node, bytes], dict[Tile, bytes]]) -> None:
     nodes, tiles = tree
+    known: dict[Node, bytes] = {}
     for index in (0, 1, 255, 256, 65_535, 65_536, SIZE - 1):
         spans = inclusion_spans(index, SIZE)
         needed = {tile: tiles[tile] for tile in tiles_for(spans, SIZE)}
-        assert [span_from(span, SIZE, needed) for span in spans] == [hash_of(span, nodes) for span in spans]
+        assert [span_from(span, SIZE, needed, {}) for span in spans] == [
+            hash_of(span, nodes) for span in spans
+        ]
     for old in (1, 255, 256, 257, 65_536, 65_999):
         spans = consistency_spans(old, SIZE)
-        assert [span_from(span, SIZE, tiles) for span in spans] == [hash_of(span, nodes) for span in spans]
-    assert span_from(Span(0, SIZE), SIZE, tiles) == hash_of(Span(0, SIZE), nodes)
+        assert [span_from(span, SIZE, tiles, known) for span in spans] == [
+            hash_of(span, nodes) for span in spans
+        ]
+    assert span_from(Span(0, SIZE), SIZE, tiles, {}) == hash_of(Span(0, SIZE), nodes)
 
 
 @given(st.integers(1, SIZE))
@@ -98,14 +103,14 @@ def test_the_root_of_every_size_is_told_by_its_tiles(
 ) -> None:
     nodes, _ = tree
     tiles = {tile: data_of(tile, nodes) for tile in tiles_for([Span(0, size)], size)}
-    assert span_from(Span(0, size), size, tiles) == hash_of(Span(0, size), nodes)
+    assert span_from(Span(0, size), size, tiles, {}) == hash_of(Span(0, size), nodes)
 
 
 def test_a_tile_cut_short_or_empty_is_refused(tree: tuple[dict[Node, bytes], dict[Tile, bytes]]) -> None:
     nodes, _ = tree
     node = Node(0, 3)
     with pytest.raises(ValueError, match="length"):
-        node_from(node, 10, {tile_for(node, 10): nodes[node]})
+        node_from(node, 10, {tile_for(node, 10): nodes[node]}, {})
     with pytest.raises(ValueError, match="nothing"):
         tile_at(0, 1, 256)
 
