@@ -24,6 +24,8 @@ _EXPORT_MEMBERS = {
     "v", "export", "matter", "subject", "profile", "asked_by", "asked_at", "event", "made_at", "time_source",
     "log", "items", "counts", "withheld", "disposed", "missing_segments",
 }  # fmt: skip
+#: Events that an export holds of an item, the latest: only then may earlier ones be left out.
+_MOST_EVENTS = 20_000
 _LEAF = (b',"event":', b',"v":"custos/leaf/1"}')
 
 
@@ -84,11 +86,10 @@ def _seal(
     digest = bag.digests["tagmanifest-sha256.txt"]
     if statement["tagmanifest_sha256"] != digest:
         raise NotVerified("the seal is over another export, or tagmanifest-sha256.txt was changed")
-    named = [item["item"] for item in said["items"]] + [item["item"] for item in said["disposed"]]
     for member in ("export", "matter", "subject", "profile", "made_at"):
         if statement[member] != said[member]:
             raise NotVerified(f"the seal names another {member} than custody/export.json")
-    if sorted(statement["items"]) != sorted(named):
+    if sorted(statement["items"]) != _named(said):
         raise NotVerified("the seal names other items than custody/export.json")
     proved, missing = [f"it was made by {key.name} at {said['made_at']}, as it is here"], []
     if seal["leaf"] is None:
@@ -118,7 +119,8 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
 
 
 def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
-    events = receipts = copies = 0
+    events = receipts = originals = copies = 0
+    asked_for, late = set[str](), list[str]()
     for line in said["items"]:
         item = line["item"]
         document = json.loads(bag.read(f"custody/proofs/{item}.json"))
@@ -127,28 +129,37 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
         if any(proof_parts(one["proof"], item)[2] != note for one in document["events"]):
             raise NotVerified(f"custody/proofs/{item}.json leads to another head than custody/checkpoint")
         try:
-            verify_item_proof(document, key, most=max(1, line["events"]["count"]))
+            verify_item_proof(document, key, most=_MOST_EVENTS)
         except NotVerified as error:
             raise NotVerified(f"item {item}: {error}") from error
         told = [json.loads(one["leaf"]) for one in document["events"]]
         _chain(said, line, document, told)
+        asked_for |= _asked_for(said, told)
         _contents(bag, line, told)
-        copies += len(line["renditions"])
+        if line["events"]["first"]:
+            late.append(item)
+        else:
+            originals += line["original"] is not None
+            copies += len(line["renditions"])
         _manifest(bag, item, document)
         receipts += _receipts(bag, item, document, key)
         events += len(told)
+    if sorted(asked_for) != _named(said):
+        raise NotVerified("custody/export.json has another list of items than was asked for")
+    begun = f"; of {', '.join(late)} the events before the latest {_MOST_EVENTS:,}" if late else ""
+    unproven = f"; the files of {', '.join(late)}: how they came in is not here" if late else ""
     return [
         Step(
             "history",
             f"{events} events of {len(said['items'])} items are in that tree, each byte as shown; each "
             f"item's follow each other without one left out, up to the export itself ({said['asked_at']})",
-            "what happened after the export was asked for",
+            f"what happened after the export was asked for{begun}",
         ),
         Step(
             "originals and copies",
-            f"{said['counts']['shown']} originals are the files that were ingested, {copies} copies are "
+            f"{originals} originals are the files that were ingested, {copies} copies are "
             "those that were made of them, by the digests in the log",
-            "whether a copy shows what its original shows: that is the server's word",
+            f"whether a copy shows what its original shows: that is the server's word{unproven}",
         ),
         Step("receipts", f"{receipts} receipts are signed by the same key, and about these items"),
     ]
@@ -164,12 +175,21 @@ def _chain(
         first, len(told), shown, document["waiting"],
     ):  # fmt: skip
         raise NotVerified(f"custody/export.json counts the events of {item} otherwise than its proof")
-    if not any(_asks_for(one["event"], said["export"]) for one in told):
+    if not _asked_for(said, told):
         raise NotVerified(f"the history of {item} ends before the export: events were left out")
 
 
-def _asks_for(event: Mapping[str, Any], export: str) -> bool:
-    return event["type"] == "export.asked" and any(one["id"] == export for one in event["subjects"])
+def _asked_for(said: Mapping[str, Any], told: list[Any]) -> set[str]:
+    """The items that the events name which ask for this export."""
+    found = set[str]()
+    for subjects in (one["event"]["subjects"] for one in told if one["event"]["type"] == "export.asked"):
+        if any(one["kind"] == "export" and one["id"] == said["export"] for one in subjects):
+            found.update(one["id"] for one in subjects if one["kind"] == "item")
+    return found
+
+
+def _named(said: Mapping[str, Any]) -> list[str]:
+    return sorted(one["item"] for one in [*said["items"], *said["disposed"]])
 
 
 def _contents(bag: Bag, line: Mapping[str, Any], told: list[Any]) -> None:
@@ -278,7 +298,14 @@ def _stamps(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes]) -> Ste
 def _complete(said: Mapping[str, Any]) -> Step:
     counts, waiting = said["counts"], sum(line["events"]["waiting"] for line in said["items"])
     missing = [item["item"] for item in said["disposed"]]
-    if counts["missing"] != len(missing) or counts["held"] != len(said["items"]) + len(missing):
+    shown = sum(line["original"] is not None for line in said["items"])
+    listed = {
+        "held": len(said["items"]) + len(missing),
+        "shown": shown,
+        "withheld": len(said["items"]) - shown,
+        "missing": len(missing),
+    }
+    if counts != listed:
         raise NotVerified("custody/export.json counts its items otherwise than it lists them")
     gaps = sum(len(one["segments"]) for one in said["missing_segments"])
     return Step(

@@ -110,11 +110,15 @@ const Checks = (() => {
     return made;
   }
 
+  // Events that an export holds of an item, the latest: only then may earlier ones be left out.
+  const MOST_EVENTS = 20000;
+
   // The events of an item: each in the tree, each after the one before it, each detail the one committed to.
+  // Returns the digests of the copies made, and the items for which this export was asked with this one.
   function history(item, line, proof, note, found, asked) {
     let expected = line.events.first;
     let before = null;
-    let held = false;
+    const named = new Set();
     const ingested = new Set();
     const made = new Set();
     proof.events.forEach((one, place) => {
@@ -130,7 +134,9 @@ const Checks = (() => {
       }
       expected += 1;
       before = hex(leaf);
-      held ||= event.type === "export.asked" && event.subjects.some(({ id }) => id === asked);
+      if (event.type === "export.asked" && event.subjects.some(({ kind, id }) => kind === "export" && id === asked)) {
+        for (const { kind, id } of event.subjects) if (kind === "item") named.add(id);
+      }
       if (one.detail !== null && hex(hash(fromHex(one.salt), bytes(one.detail))) !== event.detail) {
         throw new Wrong(`${where}: its detail is not what the event committed to`);
       }
@@ -138,11 +144,12 @@ const Checks = (() => {
       if (event.type === "rendition.made") made.add(event.digests.sha256);
     });
     if (proof.events.length !== line.events.count) throw new Wrong(`${item}: its events are not as many as the export says`);
-    if (!held) throw new Wrong(`the history of ${item} ends before the export: events were left out`);
+    if (line.events.first > 0 && proof.events.length < MOST_EVENTS) throw new Wrong(`the history of ${item} begins with event ${line.events.first}: earlier ones are left out`);
+    if (named.size === 0) throw new Wrong(`the history of ${item} ends before the export: events were left out`);
     if (line.events.first === 0 && !(ingested.size === 1 && ingested.has(line.sha256))) {
       throw new Wrong(`${item} was ingested with another digest than the export names`);
     }
-    return made;
+    return { made, named };
   }
 
   const listed = (text) => new Map(text.split("\n").slice(0, -1).map((line) => [line.slice(66), line.slice(0, 64)]));

@@ -160,10 +160,13 @@ async function checkHistories(found) {
   const listed = new Set(told.withheld.filter(({ what }) => what === "detail").map(({ item, event, digest }) => `${item} ${event} ${digest}`));
   const hidden = new Set();
   const made = new Map();
+  const named = new Set();
   let events = 0;
   for (const line of told.export.items) {
     const { proof } = await load(line.item);
-    made.set(line.item, Checks.history(line.item, line, proof, told.checkpoint, found, told.export.export));
+    const history = Checks.history(line.item, line, proof, told.checkpoint, found, told.export.export);
+    made.set(line.item, history.made);
+    for (const item of history.named) named.add(item);
     events += proof.events.length;
     for (const one of proof.events.filter(({ detail }) => detail === null)) {
       const { event } = JSON.parse(one.leaf);
@@ -173,7 +176,20 @@ async function checkHistories(found) {
   if (hidden.size !== listed.size || [...hidden].some((one) => !listed.has(one))) {
     throw new Checks.Wrong("what is not shown and what is listed as withheld are not the same");
   }
+  checkList(named);
   return { events, hidden: hidden.size, made };
+}
+
+// The items of the export are those that it was asked for with, and its counts are theirs.
+function checkList(named) {
+  const { items, disposed, counts } = told.export;
+  const all = [...items, ...disposed].map(({ item }) => item);
+  if (all.length !== named.size || all.some((item) => !named.has(item))) {
+    throw new Checks.Wrong("the export has another list of items than was asked for");
+  }
+  const shown = items.filter(({ original }) => original !== null).length;
+  const listed = { held: all.length, shown, withheld: items.length - shown, missing: disposed.length };
+  if (canonical(counts) !== canonical(listed)) throw new Checks.Wrong("the export counts its items otherwise than it lists them");
 }
 
 async function checkFiles(key, made, say) {
@@ -192,15 +208,18 @@ async function checkFiles(key, made, say) {
   say("good", word("step.files")(digests.size));
   await checkShown(found);
   const { items } = told.export;
+  const late = items.filter(({ events }) => events.first > 0);
   let copies = 0;
   for (const line of items) {
     if (line.original !== null && digests.get(line.original) !== line.sha256) throw new Checks.Wrong(`${line.original} is not the file that was ingested`);
     for (const path of line.renditions) {
+      if (line.events.first > 0) continue;
       copies += 1;
-      if (line.events.first === 0 && !made.get(line.item).has(digests.get(path))) throw new Checks.Wrong(`${path} is not a copy of which the log says that it was made`);
+      if (!made.get(line.item).has(digests.get(path))) throw new Checks.Wrong(`${path} is not a copy of which the log says that it was made`);
     }
   }
-  say("good", word("step.originals")(items.filter(({ original }) => original !== null).length, copies));
+  say("good", word("step.originals")(items.filter(({ original, events }) => original !== null && events.first === 0).length, copies));
+  if (late.length > 0) say("open", word("open.beginning")(late.map(({ item }) => item).join(", ")));
   const [seal] = $("seal").files;
   if (!seal) {
     say("open", word("open.seal"));
