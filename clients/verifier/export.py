@@ -180,11 +180,15 @@ def _chain(
 
 
 def _asked_for(said: Mapping[str, Any], told: list[Any]) -> set[str]:
-    """The items that the events name which ask for this export."""
+    """The items named where this export is asked for; raises NotVerified for another asker or time."""
     found = set[str]()
-    for subjects in (one["event"]["subjects"] for one in told if one["event"]["type"] == "export.asked"):
-        if any(one["kind"] == "export" and one["id"] == said["export"] for one in subjects):
-            found.update(one["id"] for one in subjects if one["kind"] == "item")
+    for event in (one["event"] for one in told if one["event"]["type"] == "export.asked"):
+        subjects = event["subjects"]
+        if not any(one["kind"] == "export" and one["id"] == said["export"] for one in subjects):
+            continue
+        if (event["agent"], event["time"]) != (said["asked_by"], said["asked_at"]):
+            raise NotVerified("custody/export.json says otherwise than the log who asked for it, or when")
+        found.update(one["id"] for one in subjects if one["kind"] == "item")
     return found
 
 

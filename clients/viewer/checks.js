@@ -114,8 +114,8 @@ const Checks = (() => {
   const MOST_EVENTS = 20000;
 
   // The events of an item: each in the tree, each after the one before it, each detail the one committed to.
-  // Returns the digests of the copies made, and the items for which this export was asked with this one.
-  function history(item, line, proof, note, found, asked) {
+  // Returns the digests of the copies made, and the items that this export was asked for with.
+  function history(item, line, proof, note, found, said) {
     let expected = line.events.first;
     let before = null;
     const named = new Set();
@@ -134,7 +134,8 @@ const Checks = (() => {
       }
       expected += 1;
       before = hex(leaf);
-      if (event.type === "export.asked" && event.subjects.some(({ kind, id }) => kind === "export" && id === asked)) {
+      if (event.type === "export.asked" && event.subjects.some(({ kind, id }) => kind === "export" && id === said.export)) {
+        if (event.agent !== said.asked_by || event.time !== said.asked_at) throw new Wrong("the export says otherwise than the log who asked for it, or when");
         for (const { kind, id } of event.subjects) if (kind === "item") named.add(id);
       }
       if (one.detail !== null && hex(hash(fromHex(one.salt), bytes(one.detail))) !== event.detail) {

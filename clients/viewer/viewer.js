@@ -164,7 +164,7 @@ async function checkHistories(found) {
   let events = 0;
   for (const line of told.export.items) {
     const { proof } = await load(line.item);
-    const history = Checks.history(line.item, line, proof, told.checkpoint, found, told.export.export);
+    const history = Checks.history(line.item, line, proof, told.checkpoint, found, told.export);
     made.set(line.item, history.made);
     for (const item of history.named) named.add(item);
     events += proof.events.length;

@@ -17,6 +17,7 @@ from evidence.agents import Role
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.media import make_clip
 from tests.serving.exports import Kept, asked, case_of_two, kept
+from tests.serving.forging import exchange_original
 from tests.serving.inside import served_inside
 
 
@@ -132,6 +133,17 @@ def test_what_was_changed_is_named_as_the_verifier_names_it(bureau: Bureau, tmp_
         assert found["verdict"] == "not-verified", name
         (wrong,) = [text for kind, text in found["steps"] if kind == "bad"]
         assert told in wrong, (name, wrong)
+
+
+def test_a_forger_who_puts_everything_right_again_is_found_without_the_seal(
+    bureau: Bureau, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bureau.court.directory, copy)
+    exchange_original(copy)
+    (found,) = look([page(copy, key=bureau.key, folder=str(copy))])
+    assert found["verdict"] == "not-verified"
+    assert "earlier ones are left out" in found["steps"][-1][1]
 
 
 def test_another_key_and_another_seal_are_refused(bureau: Bureau) -> None:

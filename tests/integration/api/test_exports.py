@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,12 +17,14 @@ import pytest
 
 from clients.verifier.export import verify_export
 from clients.verifier.heads import pin_of
+from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.receipt import NotVerified
 from evidence.agents import Role
 from evidence.jobs import Stage
 from tests.serving.client import Answer, Client
 from tests.serving.exports import WANTED, Kept, asked, case_of_two, kept
 from tests.serving.films import sealed_for, two_segments
+from tests.serving.forging import exchange_original, rebag, rewrite
 from tests.serving.inside import Inside
 
 
@@ -176,30 +178,10 @@ def test_what_is_put_around_the_archive_is_found(court: Kept, tmp_path: Path, mo
             court.verify(path)
 
 
-def _rebag(directory: Path) -> None:
-    """Make every manifest anew from the files that are there."""
-    files = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]
-    payload = {name for name in files if name.startswith("data/")}
-    tags = {name for name in files if not name.startswith("tagmanifest-")} - payload
-    for names, prefix in ((payload, ""), (tags, "tag")):
-        for one in ("sha256", "sha512", "sm3"):
-            lines = [
-                f"{hashlib.new(one, (directory / name).read_bytes()).hexdigest()}  {name}\n"
-                for name in sorted(names)
-            ]
-            (directory / f"{prefix}manifest-{one}.txt").write_text("".join(lines))
-
-
 def _rebagged(directory: Path, name: str, data: bytes) -> None:
     """A file exchanged by somebody who puts every manifest right again."""
     (directory / name).write_bytes(data)
-    _rebag(directory)
-
-
-def _rewritten(path: Path, change: Callable[[Any], None]) -> None:
-    document = json.loads(path.read_bytes())
-    change(document)
-    path.write_bytes(json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode())
+    rebag(directory)
 
 
 @pytest.mark.parametrize(
@@ -245,38 +227,7 @@ def test_an_event_that_is_left_out_shows(court: Kept, tmp_path: Path) -> None:
 def test_another_original_does_not_pass_by_leaving_out_how_it_came_in(court: Kept, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(court.directory, copy)
-    said = json.loads((copy / "custody/export.json").read_bytes())
-    line = said["items"][0]
-    proof = copy / f"custody/proofs/{line['item']}.json"
-    events = json.loads(proof.read_bytes())["events"]
-    left_out = 1 + max(
-        place
-        for place, one in enumerate(events)
-        if json.loads(one["leaf"])["event"]["type"] in ("item.ingested", "rendition.made")
-    )
-    gone = {json.loads(one["leaf"])["event"]["id"] for one in events[:left_out]}
-    _rewritten(proof, lambda told: told["events"].__delitem__(slice(left_out)))
-    original = copy / line["original"]
-    original.write_bytes(original.read_bytes() + b"x")
-
-    def retell(told: Any) -> None:
-        forged = told["items"][0]
-        forged["sha256"] = hashlib.sha256(original.read_bytes()).hexdigest()
-        forged["events"]["first"] = left_out
-        forged["events"]["count"] -= left_out
-        forged["events"]["shown"] = sum(one["detail"] is not None for one in events[left_out:])
-        told["withheld"] = len(withheld)
-
-    withheld = [
-        one
-        for one in json.loads((copy / "custody/withheld.json").read_bytes())["withheld"]
-        if one.get("event") not in gone
-    ]
-    _rewritten(copy / "custody/withheld.json", lambda told: told.update(withheld=withheld))
-    _rewritten(copy / "custody/export.json", retell)
-    for receipt in (copy / "custody/receipts").iterdir():
-        receipt.unlink()
-    _rebag(copy)
+    exchange_original(copy)
     with pytest.raises(NotVerified, match="earlier ones are left out"):
         verify_export(copy, court.key)
 
@@ -305,18 +256,41 @@ def test_an_item_that_is_left_out_of_a_case_shows(court: Kept, tmp_path: Path) -
         told["counts"].update(held=1, shown=1)
         told["withheld"] = len(withheld)
 
-    _rewritten(copy / "custody/withheld.json", lambda told: told.update(withheld=withheld))
-    _rewritten(copy / "custody/export.json", retell)
-    _rebag(copy)
+    rewrite(copy / "custody/withheld.json", lambda told: told.update(withheld=withheld))
+    rewrite(copy / "custody/export.json", retell)
+    rebag(copy)
     with pytest.raises(NotVerified, match="another list of items"):
         verify_export(copy, court.key)
+
+
+def _update(change: dict[str, Any], told: dict[str, Any]) -> None:
+    told.update(change)
+
+
+def test_who_asked_and_when_are_the_log_s(court: Kept, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(court.directory, copy)
+    for change in ({"asked_at": "2026-01-01T00:00:00.000000Z"}, {"asked_by": "a" * 36}):
+        shutil.copy(court.directory / "custody/export.json", copy / "custody/export.json")
+        rewrite(copy / "custody/export.json", partial(_update, change))
+        rebag(copy)
+        with pytest.raises(NotVerified, match="who asked for it, or when"):
+            verify_export(copy, court.key)
+
+
+def test_no_number_of_waiting_events_excuses_a_beginning_that_is_not_there(court: Kept) -> None:
+    path = sorted((court.directory / "custody/proofs").iterdir())[0]
+    document = json.loads(path.read_bytes())
+    verify_item_proof(document, court.key)
+    with pytest.raises(NotVerified, match="earlier ones are left out"):
+        verify_item_proof({**document, "events": document["events"][1:], "waiting": 5_000}, court.key)
 
 
 def test_counts_are_those_of_what_is_listed(court: Kept, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(court.directory, copy)
-    _rewritten(copy / "custody/export.json", lambda told: told["counts"].update(shown=1, withheld=1))
-    _rebag(copy)
+    rewrite(copy / "custody/export.json", lambda told: told["counts"].update(shown=1, withheld=1))
+    rebag(copy)
     with pytest.raises(NotVerified, match="counts its items otherwise"):
         verify_export(copy, court.key)
 

@@ -1,0 +1,75 @@
+"""An export that somebody forges who knows its format, has no key, and makes every manifest anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from retrieval.export_files import script_of
+
+_BEGINNING = ("item.ingested", "rendition.made")
+
+
+def rebag(directory: Path) -> None:
+    """Make every manifest anew from the files that are there."""
+    files = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]
+    payload = {name for name in files if name.startswith("data/")}
+    tags = {name for name in files if not name.startswith("tagmanifest-")} - payload
+    for names, prefix in ((payload, ""), (tags, "tag")):
+        for one in ("sha256", "sha512", "sm3"):
+            lines = [
+                f"{hashlib.new(one, (directory / name).read_bytes()).hexdigest()}  {name}\n"
+                for name in sorted(names)
+            ]
+            (directory / f"{prefix}manifest-{one}.txt").write_text("".join(lines))
+
+
+def rewrite(path: Path, change: Callable[[Any], None]) -> Any:
+    """Change a canonical document; what it says then."""
+    document = json.loads(path.read_bytes())
+    change(document)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    path.write_bytes(text.encode())
+    return document
+
+
+def exchange_original(directory: Path) -> None:
+    """Exchange the first item's original, and cut its history where that would show."""
+    line = json.loads((directory / "custody/export.json").read_bytes())["items"][0]
+    item, original = line["item"], directory / line["original"]
+    original.write_bytes(original.read_bytes() + b"x")
+    proof = directory / f"custody/proofs/{item}.json"
+    events = json.loads(proof.read_bytes())["events"]
+    told = [json.loads(one["leaf"])["event"] for one in events]
+    cut = 1 + max(place for place, one in enumerate(told) if one["type"] in _BEGINNING)
+    gone = {one["id"] for one in told[:cut]}
+
+    def cut_events(document: Any) -> None:
+        del document["events"][:cut]
+
+    def cut_list(document: Any) -> None:
+        document["withheld"] = [one for one in document["withheld"] if one.get("event") not in gone]
+
+    def retell(document: Any) -> None:
+        forged = document["items"][0]
+        forged["sha256"] = hashlib.sha256(original.read_bytes()).hexdigest()
+        shown = sum(one["detail"] is not None for one in events[cut:])
+        forged["events"] |= {"first": cut, "count": len(events) - cut, "shown": shown}
+        document["withheld"] = len(withheld)
+
+    proven = rewrite(proof, cut_events)
+    withheld = rewrite(directory / "custody/withheld.json", cut_list)["withheld"]
+    said = rewrite(directory / "custody/export.json", retell)
+    for receipt in (directory / "custody/receipts").iterdir():
+        receipt.unlink()
+    _rescript(directory / f"viewer/data/{item}.js", proof=proven)
+    _rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)
+
+
+def _rescript(path: Path, **change: Any) -> None:
+    function, _, rest = path.read_text().partition("(")
+    path.write_bytes(script_of(function, json.loads(rest.removesuffix(");\n")) | change))
