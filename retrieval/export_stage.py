@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -352,7 +351,7 @@ class ExportStage:
         try:
             yield path
         finally:
-            await asyncio.to_thread(partial(shutil.rmtree, path))
+            await asyncio.to_thread(shutil.rmtree, path)
 
 
 def _subjects(export: Export) -> tuple[Subject, ...]:

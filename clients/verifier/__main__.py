@@ -16,6 +16,7 @@ from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
 from clients.verifier.policy import Trust, parse_policy
 from clients.verifier.receipt import NotVerified
+from clients.verifier.saying import refuse, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,18 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2
     except NotVerified as error:
-        print(json.dumps({"verified": False, "why": str(error)}) if asked.json else f"NOT VERIFIED: {error}.")
-        return 1
-    if asked.json:
-        told = [{"step": one.title, "proved": one.proved, "not_checked": one.not_checked} for one in steps]
-        print(json.dumps({"verified": True, "steps": told}, ensure_ascii=False))
-        return 0
-    for number, one in enumerate(steps, 1):
-        print(f"{number}. {one.title}: {one.proved}.")
-        if one.not_checked:
-            print(f"   not checked: {one.not_checked}.")
-    print("VERIFIED")
-    return 0
+        return refuse(str(error), as_json=asked.json)
+    return say(steps, as_json=asked.json)
 
 
 def _progress(done: int, of: int) -> None:

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from clients.verifier.export import verify_export
     from clients.verifier.heads import pinned
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse
 
     server = _Server(arguments.server or _own_server(arguments))
     subject = arguments.id if arguments.matter == Matter.ITEM else _case(server, arguments.id)
@@ -77,8 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         steps = verify_export(archive, pinned(key), said)
     except NotVerified as error:
-        print(f"NOT VERIFIED: {error}.")
-        return 1
+        return refuse(str(error))
     print(
         f"Verified in {len(steps)} steps with the key that the server names. Hand over both files, and the "
         "key by another way."

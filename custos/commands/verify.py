@@ -94,6 +94,7 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     from clients.verifier.policy import TWO_HALVES, lets_two_pass
     from clients.verifier.receipt import NotVerified
     from clients.verifier.receipt import verify_receipt as check
+    from clients.verifier.saying import refuse
 
     if arguments.policy and arguments.log_key:
         raise Invalid("two-keys", "Name either a policy or a log's key: a policy has its log's key in it.")
@@ -113,8 +114,7 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         raise Invalid("bad-receipt", "The receipt is not text.") from error
     except NotVerified as error:
-        print(f"NOT VERIFIED: {error}.")
-        return 1
+        return refuse(str(error))
     said = found.statement
     print(f"VERIFIED: {arguments.file} is the file that was received as {said['name']!r}.")
     print(f"  sha256      {said['digests']['sha256']}")
@@ -141,6 +141,7 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
 def verify_disposal(arguments: argparse.Namespace) -> int:
     """Print what a disposal certificate proves, status 0; or why it proves nothing, status 1."""
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse
     from custody.certificates import NotProven, verify_certificate
 
     key, roots = arguments.key, arguments.root
@@ -160,8 +161,7 @@ def verify_disposal(arguments: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         raise Invalid("bad-certificate", "The certificate is not text.") from error
     except (NotProven, NotVerified) as error:
-        print(f"NOT VERIFIED: {error}.")
-        return 1
+        return refuse(str(error))
     print(f"VERIFIED: the certificate of disposal {said['proposal']}.")
     print(f"  proposed    {said['proposed_at']} by {said['proposed_by']}")
     for approval in said["approvals"]:

@@ -37,12 +37,12 @@ def verify_fork(arguments: argparse.Namespace) -> int:
     """Status 0 and what is proven against the log, or 1 and why it proves nothing."""
     from clients.verifier.forks import verify_fork as check
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse
 
     try:
         print(f"VERIFIED: {check(_document(arguments.document), [_key(arguments)])}.")
     except NotVerified as error:
-        print(f"NOT VERIFIED: {error}.")
-        return 1
+        return refuse(str(error))
     return 0
 
 
@@ -50,14 +50,14 @@ def verify_heads(arguments: argparse.Namespace) -> int:
     """Status 0 if both are of one tree, or 1 and why not."""
     from clients.verifier.forks import hashes_in, require_one_tree
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse
 
     try:
         one, other = (_text(path) for path in (arguments.one, arguments.other))
         proof = () if arguments.consistency is None else hashes_in(_document(arguments.consistency))
         require_one_tree(one, other, proof, _key(arguments))
     except NotVerified as error:
-        print(f"NOT VERIFIED: {error}.")
-        return 1
+        return refuse(str(error))
     print("VERIFIED: both heads are of one tree, the larger of which begins with the smaller.")
     return 0
 

@@ -12,9 +12,7 @@ from custos.configuration import load_settings
 from evidence.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from clients.verifier.heads import PinnedKey, Step
+    from clients.verifier.heads import PinnedKey
     from clients.verifier.keys import KeyChain
     from clients.verifier.policy import Policy, Trust
 
@@ -95,6 +93,7 @@ def verify_log(arguments: argparse.Namespace) -> int:
     """Status 0 and what was proven, or 1 and the first thing that is wrong."""
     from clients.verifier.log import verify_log as check
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse, say
 
     store = arguments.store or load_settings(arguments.config).store
     directory = store / _LOG if (store / _LOG).is_dir() else store
@@ -105,16 +104,17 @@ def verify_log(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
-        return _refuse(str(error), as_json=arguments.json)
+        return refuse(str(error), as_json=arguments.json)
     finally:
         _wipe()
-    return _say(report.steps, as_json=arguments.json)
+    return say(report.steps, as_json=arguments.json)
 
 
 def verify_proofs(arguments: argparse.Namespace) -> int:
     """Status 0 and what was proven of the item, or 1 and the first thing that is wrong."""
     from clients.verifier.item_proof import verify_item_proof
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse, say
 
     try:
         document = json.loads(arguments.document.read_bytes())
@@ -126,14 +126,15 @@ def verify_proofs(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise Invalid("bad-proofs", "The document is not JSON.") from error
     except NotVerified as error:
-        return _refuse(str(error), as_json=arguments.json)
-    return _say(steps, as_json=arguments.json)
+        return refuse(str(error), as_json=arguments.json)
+    return say(steps, as_json=arguments.json)
 
 
 def verify_export(arguments: argparse.Namespace) -> int:
     """Status 0 and what was proven of the export, or 1 and the first thing that is wrong."""
     from clients.verifier.export import verify_export as check
     from clients.verifier.receipt import NotVerified
+    from clients.verifier.saying import refuse, say
 
     beside = arguments.export.with_name(f"{arguments.export.name}.seal.json")
     seal = arguments.seal or (beside if beside.is_file() else None)
@@ -150,10 +151,10 @@ def verify_export(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise Invalid("bad-seal", "The seal is not JSON.") from error
     except NotVerified as error:
-        return _refuse(str(error), as_json=arguments.json)
+        return refuse(str(error), as_json=arguments.json)
     finally:
         _wipe()
-    return _say(steps, as_json=arguments.json)
+    return say(steps, as_json=arguments.json)
 
 
 def _trust(arguments: argparse.Namespace, directory: Path | None) -> Trust:
@@ -228,24 +229,3 @@ def _progress_bytes(done: int, of: int) -> None:
 def _wipe() -> None:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
-
-
-def _say(steps: Sequence[Step], *, as_json: bool) -> int:
-    if as_json:
-        told = [{"step": one.title, "proved": one.proved, "not_checked": one.not_checked} for one in steps]
-        print(json.dumps({"verified": True, "steps": told}, ensure_ascii=False))
-        return 0
-    for number, one in enumerate(steps, 1):
-        print(f"{number}. {one.title}: {one.proved}.")
-        if one.not_checked:
-            print(f"   not checked: {one.not_checked}.")
-    print("VERIFIED")
-    return 0
-
-
-def _refuse(why: str, *, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"verified": False, "why": why}, ensure_ascii=False))
-    else:
-        print(f"NOT VERIFIED: {why}.")
-    return 1

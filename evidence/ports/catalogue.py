@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from evidence.access import Viewer
-from evidence.agents import Agent, Credential
 from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
+from evidence.ports.agents import Agents
 from evidence.ports.cases import AccessRows, Cases, Links, Units
 from evidence.ports.clips import Clips
 from evidence.ports.dispatches import Dispatches
@@ -82,26 +82,6 @@ class Alarm:
     subject: str
     message: str
     raised_at: datetime
-
-
-class Agents(Protocol):
-    """People, devices, services and their credentials."""
-
-    def add(self, agent: Agent, password_hash: str | None, at: datetime) -> None: ...
-    def get(self, agent_id: str) -> Agent | None: ...
-    def by_username(self, username: str) -> tuple[Agent, str | None] | None: ...
-    def add_credential(self, credential: Credential) -> None: ...
-    def by_credential(self, digest: str) -> tuple[Agent, Credential] | None: ...
-    def revoke_credential(self, digest: str) -> None: ...
-    def names(self, ids: Sequence[str]) -> Mapping[str, str]: ...
-    def get_all(self, ids: Sequence[str]) -> Mapping[str, Agent]: ...
-    def listed(self) -> Sequence[Agent]:
-        """Everybody, by unit and user name."""
-        ...
-
-    def set_disabled(self, agent_id: str, *, disabled: bool) -> bool:
-        """Whether that changed anything."""
-        ...
 
 
 class Uploads(Protocol):

@@ -1,16 +1,13 @@
-"""Who may see what, as conditions that every list, count and search carries, and as one resource."""
+"""Who may see what: the rows of restrictions, shares and purposes, and one item or case as a resource."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
-    Select,
     and_,
     delete,
     exists,
@@ -20,23 +17,19 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
-    union,
     update,
 )
 
-from evidence.access import Share, Sight, SubjectKind, Viewer, strictest
+from evidence.access import Share, SubjectKind, strictest
 from evidence.agents import Resource, Restriction
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.case_tables import (
-    case_people,
     cases,
     item_restrictions,
     links,
     named_people,
     purposes,
     shares,
-    unit_above,
 )
 from storage.catalogue.export_tables import export_items
 from storage.catalogue.figures import SqlFigures
@@ -44,117 +37,9 @@ from storage.catalogue.marks import SqlMarks
 from storage.catalogue.retention_tables import holds
 from storage.catalogue.review_tables import clip_sources
 from storage.catalogue.search_tables import search_due
+from storage.catalogue.sight import SEALED, assigned_to, named_on, named_to, shared_with
 from storage.catalogue.tables import items, parts, recoveries, stills
-from storage.catalogue.units import SqlUnits, is_below
-
-_SEALED = Restriction.SEALED.value
-#: More single items than this are asked for by a subquery.
-_FEW = 500
-
-
-def sighted(connection: Connection, viewer: Viewer) -> Viewer:
-    """The viewer with what its reach comes to: few values, which an index finds, in place of subqueries.
-
-    Once it was looked up it stays as it is, for the transaction that it is asked in.
-    """
-    if viewer.sight is not None:
-        return viewer
-    units: tuple[str, ...] | None = None
-    if viewer.unit is not None and not viewer.own:
-        below = connection.execute(
-            select(unit_above.c.unit).where(unit_above.c.above == viewer.unit).order_by(unit_above.c.unit)
-        ).scalars()
-        units = (viewer.unit, *below)
-    also = _few(connection, _reached_otherwise(viewer))
-    hidden = _few(connection, _hidden(viewer.agent_id))
-    return replace(viewer, sight=Sight(units, also, hidden))
-
-
-def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
-    found = set(connection.execute(query.limit(_FEW + 1)).scalars())
-    return tuple(sorted(found)) if len(found) <= _FEW else None
-
-
-def visible_items(viewer: Viewer) -> ColumnElement[bool]:
-    """The condition on `items` for what `viewer` may see."""
-    sight = viewer.sight or Sight(None, None, None)
-    within = _within(viewer, items.c.unit, items.c.owner_id)
-    if sight.units is not None and len(sight.units) == 1:
-        within = items.c.unit == sight.units[0]
-    elif sight.units is not None:
-        within = items.c.unit.in_(sight.units)
-    if sight.also is None:
-        within = or_(within, items.c.id.in_(_reached_otherwise(viewer)))
-    elif sight.also:
-        within = or_(within, items.c.id.in_(sight.also))
-    if sight.hidden is None:
-        return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
-    return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
-
-
-def listed_items(viewer: Viewer) -> ColumnElement[bool]:
-    """The same for lists: what was disposed of is not in them."""
-    return and_(items.c.disposed_at.is_(None), visible_items(viewer))
-
-
-def _reached_otherwise(viewer: Viewer) -> Select[str]:
-    """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
-    shared = _shared(viewer.agent_id, viewer.now)
-    single = shared.where(shares.c.subject_kind == SubjectKind.ITEM.value)
-    of_cases = select(links.c.item_id).where(
-        links.c.withdrawn_at.is_(None),
-        or_(links.c.case_id.in_(shared), links.c.case_id.in_(_assigned(viewer.agent_id))),
-    )
-    found = union(single, of_cases).subquery()
-    return select(found.c[0])
-
-
-def _hidden(agent_id: str) -> Select[str]:
-    """What is sealed and does not name the agent."""
-    sealed = items.alias("sealed")
-    return select(sealed.c.id).where(sealed.c.restriction == _SEALED, not_(_named_on(sealed, agent_id)))
-
-
-def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
-    """The condition on `cases` for what `viewer` may see."""
-    reached = or_(
-        _within(viewer, cases.c.unit, cases.c.opened_by),
-        cases.c.id.in_(union(_shared(viewer.agent_id, viewer.now), _assigned(viewer.agent_id))),
-    )
-    return and_(reached, or_(cases.c.restriction != _SEALED, cases.c.id.in_(_named(viewer.agent_id))))
-
-
-def _within(viewer: Viewer, unit: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
-    if viewer.own:
-        return owner == viewer.agent_id
-    return true() if viewer.unit is None else is_below(unit, viewer.unit)
-
-
-def _shared(agent_id: str, now: datetime) -> Select[str]:
-    return select(shares.c.subject).where(
-        shares.c.agent_id == agent_id, shares.c.until > to_micros(now), shares.c.withdrawn_at.is_(None)
-    )
-
-
-def _assigned(agent_id: str) -> Select[str]:
-    return select(case_people.c.case_id).where(case_people.c.agent_id == agent_id)
-
-
-def _named(agent_id: str) -> Select[str]:
-    return select(named_people.c.subject).where(named_people.c.agent_id == agent_id)
-
-
-def _named_on(item: FromClause, agent_id: str) -> ColumnElement[bool]:
-    """Whether the agent is named on the item where it is sealed, and on every case that seals it."""
-    own = exists().where(item_restrictions.c.item_id == item.c.id, item_restrictions.c.restriction == _SEALED)
-    by_case = exists().where(
-        links.c.item_id == item.c.id,
-        links.c.withdrawn_at.is_(None),
-        cases.c.id == links.c.case_id,
-        cases.c.restriction == _SEALED,
-        cases.c.id.not_in(_named(agent_id)),
-    )
-    return and_(or_(not_(own), item.c.id.in_(_named(agent_id))), not_(by_case))
+from storage.catalogue.units import SqlUnits
 
 
 class SqlAccess:
@@ -172,7 +57,7 @@ class SqlAccess:
         """Those of the items that there are, as they stand to the agent."""
         by_case = select(links.c.item_id).where(
             links.c.withdrawn_at.is_(None),
-            or_(links.c.case_id.in_(_shared(agent_id, now)), links.c.case_id.in_(_assigned(agent_id))),
+            or_(links.c.case_id.in_(shared_with(agent_id, now)), links.c.case_id.in_(assigned_to(agent_id))),
         )
         purpose = (
             select(purposes.c.purpose)
@@ -190,8 +75,8 @@ class SqlAccess:
                     items.c.unit,
                     items.c.owner_id,
                     items.c.restriction,
-                    _named_on(items, agent_id).label("named"),
-                    or_(items.c.id.in_(_shared(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
+                    named_on(items, agent_id).label("named"),
+                    or_(items.c.id.in_(shared_with(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
                     purpose.label("purpose"),
                 ).where(items.c.id.in_(item_ids))
             )
@@ -221,9 +106,9 @@ class SqlAccess:
                     cases.c.unit,
                     cases.c.opened_by,
                     cases.c.restriction,
-                    cases.c.id.in_(_named(agent_id)).label("named"),
-                    cases.c.id.in_(_shared(agent_id, now)).label("shared"),
-                    cases.c.id.in_(_assigned(agent_id)).label("assigned"),
+                    cases.c.id.in_(named_to(agent_id)).label("named"),
+                    cases.c.id.in_(shared_with(agent_id, now)).label("shared"),
+                    cases.c.id.in_(assigned_to(agent_id)).label("assigned"),
                 ).where(cases.c.id == case_id)
             )
             .mappings()
@@ -245,7 +130,7 @@ class SqlAccess:
         """Those that are sealed and do not name the agent, or are about such an item."""
         if not subjects:
             return frozenset()
-        closed = and_(items.c.restriction == _SEALED, not_(_named_on(items, agent_id)))
+        closed = and_(items.c.restriction == SEALED, not_(named_on(items, agent_id)))
         rows = self._connection.execute(
             select(items.c.id, items.c.upload_id).where(
                 or_(items.c.id.in_(subjects), items.c.upload_id.in_(subjects)), closed
@@ -387,7 +272,7 @@ def follow(connection: Connection, figures: SqlFigures, item_id: str) -> None:
         .where(items.c.id == item_id)
         .values(restriction=after, links=literal(live), held=is_held())
     )
-    if (before == _SEALED) != (after == _SEALED):
+    if (before == SEALED) != (after == SEALED):
         leave_entries(connection, SqlMarks(connection).beside([item_id]))
     figures.recount([item_id])
 

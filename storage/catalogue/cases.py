@@ -14,9 +14,10 @@ from evidence.errors import Conflict
 from evidence.items import Category, Item
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import follow, listed_items, sighted, visible_cases
+from storage.catalogue.access import follow
 from storage.catalogue.case_tables import case_people, cases, links
 from storage.catalogue.figures import SqlFigures
+from storage.catalogue.sight import listed_items, sighted, visible_cases
 from storage.catalogue.tables import items
 
 #: Unit and number pairs that are asked for in one statement.

@@ -23,10 +23,10 @@ from evidence.items import Item
 from evidence.jobs import ASIDE, JobState
 from evidence.timekeeping import from_micros, from_text, to_micros, to_text
 from storage.catalogue import burial, codec
-from storage.catalogue.access import listed_items, sighted
 from storage.catalogue.disposal_tables import disposal_items, disposal_notices, disposal_times, disposals
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.review_tables import clip_sources
+from storage.catalogue.sight import listed_items, sighted
 from storage.catalogue.tables import items, jobs, parts, recoveries, stills, viewings
 
 _LIVE = (ProposalState.PROPOSED.value, ProposalState.APPROVED.value)

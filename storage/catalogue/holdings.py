@@ -12,9 +12,9 @@ from evidence.canonical import Json
 from evidence.items import Item, Recovery, Rendition, Still
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.fixity import SqlFixity
+from storage.catalogue.sight import listed_items, sighted, visible_items
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 

@@ -12,8 +12,8 @@ from evidence.ids import earliest_id
 from evidence.ports.lateness import Late, SilentDevice
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.recording_tables import recording_starts
+from storage.catalogue.sight import listed_items, sighted, visible_items
 from storage.catalogue.tables import items
 
 _MICROSECOND = timedelta(microseconds=1)

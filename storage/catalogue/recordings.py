@@ -25,11 +25,11 @@ from evidence.canonical import canonical
 from evidence.ports.recordings import Day, Member
 from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
-from storage.catalogue.access import listed_items, sighted, visible_items
 from storage.catalogue.day_windows import within_day
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.recording_tables import recording_segments, recording_starts
+from storage.catalogue.sight import listed_items, sighted, visible_items
 from storage.catalogue.tables import items
 
 #: So many are compared; of what began at one instant nobody needs more to see that it cannot be told apart.

@@ -27,11 +27,12 @@ from evidence.ports.retention import Month
 from evidence.schedules import Hold, Keep, Rule, Schedule
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import is_held, listed_items, sighted
+from storage.catalogue.access import is_held
 from storage.catalogue.case_tables import cases, links
 from storage.catalogue.cases import case_of
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.retention_tables import holds, schedules
+from storage.catalogue.sight import listed_items, sighted
 from storage.catalogue.tables import items
 
 _DAY_US = 86_400_000_000

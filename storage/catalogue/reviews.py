@@ -17,11 +17,11 @@ from evidence.reviews import Outcome, Review, Turn
 from evidence.sampling import Frame, Sample
 from evidence.timekeeping import from_micros, from_text, to_micros
 from storage.catalogue import codec
-from storage.catalogue.access import listed_items, sighted
 from storage.catalogue.case_tables import unit_above
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.review_tables import reviews, sample_items, samples
+from storage.catalogue.sight import listed_items, sighted
 from storage.catalogue.tables import items
 
 

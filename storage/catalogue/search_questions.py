@@ -40,7 +40,6 @@ from evidence.projection import LONGEST
 from evidence.search import MOST_VALUES, Facets, Hit, Query
 from evidence.timekeeping import to_micros
 from evidence.words import code
-from storage.catalogue.access import sighted, visible_items
 from storage.catalogue.search_tables import (
     search_cases,
     search_cells,
@@ -50,6 +49,7 @@ from storage.catalogue.search_tables import (
     search_terms,
     search_texts,
 )
+from storage.catalogue.sight import sighted, visible_items
 from storage.catalogue.tables import items
 
 #: So many are looked at one by one; of more, other ways are cheaper.

@@ -22,7 +22,7 @@ from evidence.reviews import Turn
 from evidence.sampling import Frame
 from evidence.search import ClockKind, ItemState, Query
 from storage.catalogue import search_questions
-from storage.catalogue.access import sighted
+from storage.catalogue.sight import sighted
 from tests.places import ROOT
 from tests.searching import BEIJING, NOW, Archive, searching, statements
 

@@ -25,7 +25,7 @@ from evidence.sampling import Frame, Sample
 from evidence.schedules import Hold
 from evidence.timekeeping import OFFICE_ZONE
 from identity.policy import RolePolicy
-from storage.catalogue.access import SqlAccess, visible_items
+from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
 from storage.catalogue.engine import migrate, open_engine
 from storage.catalogue.figure_tables import figures
@@ -36,6 +36,7 @@ from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.retention import SqlRetention
 from storage.catalogue.reviews import SqlReviews
+from storage.catalogue.sight import visible_items
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
 from tests.contract.test_catalogue import AGENT, NOW, an_item

@@ -1,0 +1,147 @@
+"""Who may see what, as conditions that every list, count and search carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    not_,
+    or_,
+    select,
+    true,
+    union,
+)
+
+from evidence.access import Sight, SubjectKind, Viewer
+from evidence.agents import Restriction
+from evidence.timekeeping import to_micros
+from storage.catalogue.case_tables import (
+    case_people,
+    cases,
+    item_restrictions,
+    links,
+    named_people,
+    shares,
+    unit_above,
+)
+from storage.catalogue.tables import items
+from storage.catalogue.units import is_below
+
+SEALED = Restriction.SEALED.value
+#: More single items than this are asked for by a subquery.
+_FEW = 500
+
+
+def sighted(connection: Connection, viewer: Viewer) -> Viewer:
+    """The viewer with what its reach comes to: few values, which an index finds, in place of subqueries.
+
+    Once it was looked up it stays as it is, for the transaction that it is asked in.
+    """
+    if viewer.sight is not None:
+        return viewer
+    units: tuple[str, ...] | None = None
+    if viewer.unit is not None and not viewer.own:
+        below = connection.execute(
+            select(unit_above.c.unit).where(unit_above.c.above == viewer.unit).order_by(unit_above.c.unit)
+        ).scalars()
+        units = (viewer.unit, *below)
+    also = _few(connection, _reached_otherwise(viewer))
+    hidden = _few(connection, _hidden(viewer.agent_id))
+    return replace(viewer, sight=Sight(units, also, hidden))
+
+
+def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
+    found = set(connection.execute(query.limit(_FEW + 1)).scalars())
+    return tuple(sorted(found)) if len(found) <= _FEW else None
+
+
+def visible_items(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on `items` for what `viewer` may see."""
+    sight = viewer.sight or Sight(None, None, None)
+    within = _within(viewer, items.c.unit, items.c.owner_id)
+    if sight.units is not None and len(sight.units) == 1:
+        within = items.c.unit == sight.units[0]
+    elif sight.units is not None:
+        within = items.c.unit.in_(sight.units)
+    if sight.also is None:
+        within = or_(within, items.c.id.in_(_reached_otherwise(viewer)))
+    elif sight.also:
+        within = or_(within, items.c.id.in_(sight.also))
+    if sight.hidden is None:
+        return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
+    return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
+
+
+def listed_items(viewer: Viewer) -> ColumnElement[bool]:
+    """The same for lists: what was disposed of is not in them."""
+    return and_(items.c.disposed_at.is_(None), visible_items(viewer))
+
+
+def _reached_otherwise(viewer: Viewer) -> Select[str]:
+    """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
+    shared = shared_with(viewer.agent_id, viewer.now)
+    single = shared.where(shares.c.subject_kind == SubjectKind.ITEM.value)
+    of_cases = select(links.c.item_id).where(
+        links.c.withdrawn_at.is_(None),
+        or_(links.c.case_id.in_(shared), links.c.case_id.in_(assigned_to(viewer.agent_id))),
+    )
+    found = union(single, of_cases).subquery()
+    return select(found.c[0])
+
+
+def _hidden(agent_id: str) -> Select[str]:
+    """What is sealed and does not name the agent."""
+    sealed = items.alias("sealed")
+    return select(sealed.c.id).where(sealed.c.restriction == SEALED, not_(named_on(sealed, agent_id)))
+
+
+def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on `cases` for what `viewer` may see."""
+    reached = or_(
+        _within(viewer, cases.c.unit, cases.c.opened_by),
+        cases.c.id.in_(union(shared_with(viewer.agent_id, viewer.now), assigned_to(viewer.agent_id))),
+    )
+    return and_(reached, or_(cases.c.restriction != SEALED, cases.c.id.in_(named_to(viewer.agent_id))))
+
+
+def _within(viewer: Viewer, unit: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
+    if viewer.own:
+        return owner == viewer.agent_id
+    return true() if viewer.unit is None else is_below(unit, viewer.unit)
+
+
+def shared_with(agent_id: str, now: datetime) -> Select[str]:
+    """Items and cases that are shared with the agent at that time."""
+    return select(shares.c.subject).where(
+        shares.c.agent_id == agent_id, shares.c.until > to_micros(now), shares.c.withdrawn_at.is_(None)
+    )
+
+
+def assigned_to(agent_id: str) -> Select[str]:
+    """Cases that the agent works on."""
+    return select(case_people.c.case_id).where(case_people.c.agent_id == agent_id)
+
+
+def named_to(agent_id: str) -> Select[str]:
+    """What is sealed to people among whom the agent is named."""
+    return select(named_people.c.subject).where(named_people.c.agent_id == agent_id)
+
+
+def named_on(item: FromClause, agent_id: str) -> ColumnElement[bool]:
+    """Whether the agent is named on the item where it is sealed, and on every case that seals it."""
+    own = exists().where(item_restrictions.c.item_id == item.c.id, item_restrictions.c.restriction == SEALED)
+    by_case = exists().where(
+        links.c.item_id == item.c.id,
+        links.c.withdrawn_at.is_(None),
+        cases.c.id == links.c.case_id,
+        cases.c.restriction == SEALED,
+        cases.c.id.not_in(named_to(agent_id)),
+    )
+    return and_(or_(not_(own), item.c.id.in_(named_to(agent_id))), not_(by_case))
