@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from custody.notes import ED25519, Checkpoint, VerifierKey, parse_checkpoint, parse_note, require_signed
 from custody.sequencing import NotAnEvent, sequence, subjects_in
@@ -67,7 +68,7 @@ class Replaying:
         if joined(frontier.peaks) != checkpoint.root:
             raise _forked("its leaves do not lead from what this catalogue has to the head that was signed")
         for first in range(0, len(leaves), _STEP):
-            await self._catalogue.write(lambda tx, some=leaves[first : first + _STEP]: _write(tx, some))  # type: ignore[misc]
+            await self._catalogue.write(partial(_write, leaves=leaves[first : first + _STEP]))
         now = self._clock.now()
 
         def finish(tx: Transaction) -> None:

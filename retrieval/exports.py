@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import BinaryIO, Protocol, TypeAlias
 
 from evidence.agents import Action, Agent
@@ -225,7 +226,7 @@ class Exports:
             assert export.made is not None
             for key in export.made.keys:
                 await self._store.discard_rendition(key)
-            await self._catalogue.write(lambda tx, export=export: _discarded(tx, export, now))  # type: ignore[misc]
+            await self._catalogue.write(partial(_discarded, export=export, now=now))
         return len(outdated)
 
     async def _planned(self, key: str) -> tuple[Plan, ZipLayout]:

@@ -36,6 +36,7 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, 
         raise NotVerified("the document proves no event")
     heads: dict[str, Head] = {}
     expected: int | None = None
+    left_out = 0
     before: str | None = None
     details = 0
     for place, one in enumerate(events, 1):
@@ -56,6 +57,8 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, 
             raise NotVerified(f"{where} is number {links[0]['seq']} of the item's: earlier ones are left out")
         if expected is not None and (links[0]["seq"], links[0]["prev"]) != (expected, before):
             raise NotVerified(f"{where} does not follow the one before it: something was left out between")
+        if expected is None:
+            left_out = int(links[0]["seq"])
         expected, before = links[0]["seq"] + 1, made.hex()
         if one["detail"] is not None:
             digest = sha256(bytes.fromhex(one["salt"]), one["detail"].encode()).hex()
@@ -69,7 +72,9 @@ def _steps(item: str, events: list[dict[str, Any]], waiting: int, trust: Trust, 
         Step(
             "chain of the item",
             "they follow each other without one left out",
-            "events after the last one" + (f": {waiting} were not in the log yet" if waiting else ""),
+            (f"the {left_out} events before the first one, and " if left_out else "")
+            + "events after the last one"
+            + (f": {waiting} were not in the log yet" if waiting else ""),
         ),
         Step("detail", f"{details} of {len(events)} show their detail, and it is what was committed to"),
     ]

@@ -286,6 +286,24 @@ def test_no_number_of_waiting_events_excuses_a_beginning_that_is_not_there(court
         verify_item_proof({**document, "events": document["events"][1:], "waiting": 5_000}, court.key)
 
 
+def test_a_full_document_may_begin_later_and_says_what_that_leaves_open(
+    court: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sorted((court.directory / "custody/proofs").iterdir())[0]
+    document = json.loads(path.read_bytes())
+    later = {**document, "events": document["events"][2:]}
+    steps = {step.title: step for step in verify_item_proof(later, court.key, len(later["events"]))}
+    assert steps["chain of the item"].not_checked.startswith("the 2 events before the first one")
+    copy = tmp_path / "copy"
+    shutil.copytree(court.directory, copy)
+    exchange_original(copy)
+    monkeypatch.setattr("clients.verifier.export._MOST_EVENTS", 1)
+    steps = {step.title: step for step in verify_export(copy, court.key)}
+    assert steps["originals and copies"].proved.startswith("1 originals are the files")
+    item = json.loads((copy / "custody/export.json").read_bytes())["items"][0]["item"]
+    assert f"the files of {item}: how they came in is not here" in steps["originals and copies"].not_checked
+
+
 def test_counts_are_those_of_what_is_listed(court: Kept, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(court.directory, copy)
