@@ -30,7 +30,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "export",
         help="take an item or a case away: archive and seal, fetched and verified",
         description="Asks the running server in somebody's name: their token stands in the environment "
-        f"variable {_TOKEN} (custos token create NAME). What was fetched in part is gone on with.",
+        f"variable {_TOKEN} (custos token create NAME). A line that breaks is gone on with; an archive "
+        "has its name once all of it is there, and ends in .part until then.",
     )
     parser.add_argument("matter", choices=[one.value for one in Matter])
     parser.add_argument("id", help="the item's or the case's identifier, or a case's number")
@@ -176,11 +177,12 @@ def _made(server: _Server, export_id: str) -> dict[str, Any]:
 
 
 def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
-    """The whole archive; a line that breaks is gone on with, some times."""
+    """The whole archive, under its name once durable; a line that breaks is gone on with, some times."""
     size = int(made["size"])
+    part = archive.with_name(f"{archive.name}.part")
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
-        file = archive.open("xb")
+        file = part.open("xb")
     except OSError as error:
         raise Invalid("no-such-place", f"{archive} cannot be made: {error.strerror}.") from error
     with file:
@@ -197,6 +199,7 @@ def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
             if file.tell() == size:
                 file.flush()
                 os.fsync(file.fileno())
+                part.rename(archive)
                 return
     raise Unavailable(
         "broken-off", "The archive broke off again and again; ask for it with any download program."

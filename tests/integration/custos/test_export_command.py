@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -51,7 +54,7 @@ def test_a_case_by_its_number_is_fetched_and_verified(bureau: Inside, tmp_path: 
     status, output, errors = command(bureau, Role.ARCHIVIST, *asked)
     assert (status, errors) == (0, ""), output
     archive, seal, words = output.splitlines()
-    assert Path(archive).is_file()
+    assert sorted(tmp_path.iterdir()) == [Path(archive), Path(seal)]
     assert seal == f"{archive}.seal.json"
     assert words.startswith("Verified in 9 steps")
     said = subprocess.run(
@@ -91,3 +94,46 @@ def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "[no-server]" in done.stderr
+
+
+class _BreaksOff(BaseHTTPRequestHandler):
+    """A server with an export of 1,000 bytes that sends 100 at a time, whatever is asked for."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/archive.zip"):
+            self._answer(b"", "1000")
+        else:
+            made = {"size": 1000, "path": "/exports/x/archive.zip", "seal": "/exports/x/seal"}
+            self._answer(json.dumps({"id": "x", "made": made}).encode())
+
+    do_POST = do_GET  # noqa: N815
+
+    def _answer(self, body: bytes, length: str = "") -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", length or str(len(body)))
+        self.end_headers()
+        self.wfile.write(body or bytes(100))
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test's output is its own."""
+
+
+def test_what_is_not_whole_does_not_have_the_archives_name(tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _BreaksOff)
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            asked = ["item", "x", "--profile", "court", "--reason", "r", "--to", str(tmp_path)]
+            done = subprocess.run(
+                [sys.executable, "-m", "custos", "export", *asked, "--server", url],
+                env={**os.environ, "CUSTOS_TOKEN": "t"}, capture_output=True, text=True,
+            )  # fmt: skip
+        finally:
+            server.shutdown()
+            thread.join()
+    assert done.returncode == 2
+    assert "[broken-off]" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["archive.zip.part"]
