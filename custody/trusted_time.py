@@ -42,9 +42,10 @@ class NotTrusted(Exception):
 class TimeAuthorities:
     """`evidence.ports.disposal.TrustedClock` over the authorities of the settings, in their order."""
 
-    def __init__(self, roots: Mapping[str, bytes]) -> None:
-        """`roots`: PEM certificates by the authority's address."""
+    def __init__(self, roots: Mapping[str, bytes], policies: Mapping[str, str] | None = None) -> None:
+        """`roots`: PEM certificates by the authority's address; `policies`: OIDs of those bound to one."""
         self._roots = dict(roots)
+        self._policies = dict(policies or {})
 
     async def stamp(self, statement: bytes) -> TrustedTime:
         """See the port."""
@@ -52,7 +53,7 @@ class TimeAuthorities:
             raise none_configured()
         for url, root in self._roots.items():
             try:
-                return await asyncio.to_thread(_asked, url, root, statement)
+                return await asyncio.to_thread(_asked, url, root, statement, self._policies.get(url))
             except (NotTrusted, OSError, HTTPException) as error:
                 _log.warning("the time authority %s gave no time that can be trusted: %s", url, error)
         raise Unavailable(
@@ -64,7 +65,10 @@ class TimeAuthorities:
     async def stamp_all(self, statement: bytes) -> Sequence[TrustedTime]:
         """What each gave that answered rightly, all asked at once; why another did not is logged."""
         asked = await asyncio.gather(
-            *(asyncio.to_thread(_asked, url, root, statement) for url, root in self._roots.items()),
+            *(
+                asyncio.to_thread(_asked, url, root, statement, self._policies.get(url))
+                for url, root in self._roots.items()
+            ),
             return_exceptions=True,
         )
         found = []
@@ -81,13 +85,15 @@ class TimeAuthorities:
 class ConfiguredTime:
     """The same over files that are read when time is asked for: one that is not there stops nothing else."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
-        """`files`: of PEM certificates, by the authority's address."""
+    def __init__(self, files: Mapping[str, str], policies: Mapping[str, str]) -> None:
+        """`files`: of PEM certificates, by the authority's address; `policies` as for TimeAuthorities."""
         self._files = dict(files)
+        self._policies = dict(policies)
 
     async def stamp(self, statement: bytes) -> TrustedTime:
         """See the port. Raises Invalid("no-such-file"), Invalid("bad-root") besides."""
-        return await TimeAuthorities(await asyncio.to_thread(read_roots, self._files)).stamp(statement)
+        roots = await asyncio.to_thread(read_roots, self._files)
+        return await TimeAuthorities(roots, self._policies).stamp(statement)
 
 
 def none_configured() -> Unavailable:
@@ -116,7 +122,7 @@ def token_time(token: bytes, statement: bytes, root: bytes) -> datetime:
 
     Holds for as long as the root is trusted: certificates are judged as of the token's own time.
     """
-    return _checked(_decoded(token), statement, root, None)
+    return _checked(_decoded(token), statement, root)
 
 
 def _certificates(root: bytes) -> list[Certificate]:
@@ -126,7 +132,7 @@ def _certificates(root: bytes) -> list[Certificate]:
         raise Invalid("bad-root", "A root certificate of a time authority is not PEM.") from error
 
 
-def _asked(url: str, root: bytes, statement: bytes) -> TrustedTime:
+def _asked(url: str, root: bytes, statement: bytes, policy: str | None) -> TrustedTime:
     asked = TimestampRequestBuilder().data(statement).hash_algorithm(HashAlgorithm.SHA256).build()
     if not url.startswith(("http://", "https://")):
         raise NotTrusted("its address is not one of HTTP")
@@ -138,7 +144,7 @@ def _asked(url: str, root: bytes, statement: bytes) -> TrustedTime:
     if len(token) > _LARGEST_TOKEN:
         raise NotTrusted("its answer is too long")
     assert asked.nonce is not None
-    at = _checked(_decoded(token), statement, root, asked.nonce)
+    at = _checked(_decoded(token), statement, root, asked.nonce, policy)
     return TrustedTime(new_id(at), token, url, at, asked.as_bytes())
 
 
@@ -149,8 +155,15 @@ def _decoded(token: bytes) -> TimeStampResponse:
         raise NotTrusted("its answer is no RFC 3161 response") from error
 
 
-def _checked(response: TimeStampResponse, statement: bytes, root: bytes, nonce: int | None) -> datetime:
-    builder = VerifierBuilder(roots=_certificates(root), nonce=nonce)
+def _checked(
+    response: TimeStampResponse,
+    statement: bytes,
+    root: bytes,
+    nonce: int | None = None,
+    policy: str | None = None,
+) -> datetime:
+    bound = None if policy is None else ObjectIdentifier(policy)
+    builder = VerifierBuilder(roots=_certificates(root), nonce=nonce, policy_id=bound)
     try:
         builder.build().verify(response, hashlib.sha256(statement).digest())
         if response.tst_info.message_imprint.hash_algorithm != _SHA256:

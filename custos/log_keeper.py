@@ -58,7 +58,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
                 "bad-authorities",
                 f"`custody.time_authorities_needed` asks for {needed_times}, and there are {len(roots)}.",
             )
-        asked = TimeAuthorities(roots) if roots else None
+        asked = TimeAuthorities(roots, custody.time_authority_policies) if roots else None
         stamper = Stamper(catalogue, files, asked, clock, needed_times)
         yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 

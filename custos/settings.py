@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -186,6 +186,12 @@ class CustodySettings(_Section):
         "the log's checkpoints are stamped by all of them; without one nothing is disposed of.",
         "PEM files by the authority's address",
     )
+    time_authority_policies: dict[str, Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9]\d*))+$")]] = _setting(
+        {},
+        "The policy under which an authority has to sign, by its address: a token under another is refused. "
+        "An authority that is not named here may sign under any of its policies.",
+        "object identifiers such as 1.2.3.4.1, each by an address of `custody.time_authorities`",
+    )
     time_authorities_needed: int = _setting(
         1,
         "How many of the time authorities have to stamp a head of the log for it to count as stamped. All "
@@ -209,6 +215,14 @@ class CustodySettings(_Section):
         "a whole number, 1 or more, and not more than there are witnesses",
         ge=1,
     )
+
+    @field_validator("time_authority_policies")
+    @classmethod
+    def _of_authorities(cls, policies: dict[str, str], known: ValidationInfo) -> dict[str, str]:
+        """Bound to an authority that nobody asks, a policy would bind nobody."""
+        if not policies.keys() <= known.data.get("time_authorities", policies).keys():
+            raise ValueError("a policy of no authority")
+        return policies
 
 
 class FixitySettings(_Section):

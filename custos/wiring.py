@@ -181,7 +181,9 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 extracts,
                 signer,
                 signer.public_pem,
-                ConfiguredTime(authorities) if (authorities := settings.custody.time_authorities) else None,
+                ConfiguredTime(authorities, settings.custody.time_authority_policies)
+                if (authorities := settings.custody.time_authorities)
+                else None,
                 clock,
                 settings.work_directory,
                 attached(),

@@ -89,7 +89,9 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
         services.store,
         FilesystemDisposer(settings.store),
         services.index,
-        TimeAuthorities(read_roots(settings.custody.time_authorities)),
+        TimeAuthorities(
+            read_roots(settings.custody.time_authorities), settings.custody.time_authority_policies
+        ),
         services.signer,
         SystemClock(),
     )

@@ -159,6 +159,14 @@ def test_only_time_that_can_be_trusted_counts(
         # The second one answers rightly.
         roots = {**roots, other.url: other.root.read_bytes()}
         assert office.server.do(TimeAuthorities(roots).stamp(b"x")).authority == other.url
+    roots = read_roots({office.authority.url: str(office.authority.root)})
+    caplog.clear()
+    with pytest.raises(Unavailable) as error:
+        office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.2"}).stamp(b"x"))
+    assert error.value.code == "no-trusted-time"
+    assert "Policy ID mismatch" in caplog.text
+    assert office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.1"}).stamp_all(b"x"))
+    assert not office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.2"}).stamp_all(b"x"))
     with pytest.raises(Unavailable) as error:
         office.server.do(TimeAuthorities({}).stamp(b"x"))
     assert error.value.code == "no-trusted-time"

@@ -68,6 +68,16 @@ def test_a_unit_may_have_a_quota_of_its_own(tmp_path: Path) -> None:
         assert "CUSTOS_INGEST__UNIT_QUOTAS: exp" in _refused(None, {"CUSTOS_INGEST__UNIT_QUOTAS": wrong})
 
 
+def test_a_policy_binds_an_authority_that_is_asked(tmp_path: Path) -> None:
+    asked = '[custody.time_authorities]\n"https://a.example/" = "a.pem"\n[custody.time_authority_policies]\n'
+    file = _toml(tmp_path, asked + '"https://a.example/" = "1.2.3.4.1"\n')
+    assert load_settings(file, {}).custody.time_authority_policies == {"https://a.example/": "1.2.3.4.1"}
+    for wrong in ('"https://other.example/" = "1.2.3.4.1"', '"https://a.example/" = "1.02"'):
+        refusal = _refused(_toml(tmp_path, f"{asked}{wrong}\n"), {})
+        assert "custody.time_authority_policies" in refusal
+        assert "expected object identifiers such as 1.2.3.4.1" in refusal
+
+
 def test_constructing_settings_looks_at_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUSTOS_API__PORT", "1")
     assert Settings(data=tmp_path).api.port == 8420
