@@ -1,4 +1,4 @@
-import { showCases, showInbox } from "./cases.js";
+import { offerCaseReports, showCases, showInbox } from "./cases.js";
 import { offerExporting } from "./exporting.js";
 import { offerFigures } from "./figures.js";
 import { offerReviewing } from "./reviewing.js";
@@ -290,6 +290,7 @@ async function history(id) {
     $("report-page").href = `/items/${id}/report.html?lang=${language}`;
     $("report-pdf").href = `/items/${id}/report.pdf?lang=${language}`;
     $("report").hidden = false;
+    offerCaseReports();
     $("history").replaceChildren(...found.events.map(({ event, agent_name }) =>
       element("li", `${time(event.time)} · ${event.type}${agent_name ? ` · ${text("by")} ${agent_name}` : ""} · ${event.outcome}`)));
   } catch (error) {

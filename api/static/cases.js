@@ -12,8 +12,12 @@ export function showCases(page, item) {
     await again();
   }
 
-  $("cases").replaceChildren(...item.cases.map(({ link, number }) => {
+  $("cases").replaceChildren(...item.cases.map(({ link, case: id, number }) => {
     const line = element("li", `${number} `);
+    const report = (format, words) => element("a", words, { href: `/cases/${id}/report.${format}?lang=${document.documentElement.lang}`, target: "_blank" });
+    const reports = element("span", "", { className: "case-report", hidden: true });
+    reports.append(report("html", text("report")), " · ", report("pdf", text("reportPdf")), " ");
+    line.append(reports);
     line.append(element("button", text("withdraw"), { type: "button", onclick: () => withdraw(link).catch(page.fail) }));
     return line;
   }));
@@ -42,6 +46,11 @@ export function showCases(page, item) {
     }
   };
   return closed;
+}
+
+// Shows the way to the cases' reports to whoever may see histories.
+export function offerCaseReports() {
+  for (const reports of document.querySelectorAll(".case-report")) reports.hidden = false;
 }
 
 // The case of that number that one may see, or null.

@@ -43,6 +43,9 @@ def test_linked_withdrawn_and_played_for_a_purpose(tmp_path: Path, clip: Path) -
         assert "broken" not in said, said
         assert said["errors"] == []
         assert [line.split()[0] for line in said["linked"]] == ["〔2026〕7号"]
+        page, pdf = (supervisor.get(address) for address in said["reports"])
+        assert "〔2026〕7号" in page.body.decode()
+        assert pdf.body.startswith(b"%PDF")
         assert said["closed"]
         assert said["message"] == ""
         (event,) = server.events("link.withdrawn")

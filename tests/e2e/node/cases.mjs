@@ -22,6 +22,8 @@ try {
   await page.locator("#cases li", { hasText: job.number }).waitFor();
   await page.locator("#waiting li", { hasText: job.item }).waitFor({ state: "detached" });
   said.linked = await page.locator("#cases li").allTextContents();
+  await page.locator(".case-report a").first().waitFor();
+  said.reports = await page.locator(".case-report a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   await page.locator("#cases button").click();
   await page.locator("#cases li").waitFor({ state: "detached" });
   await page.locator("#waiting li", { hasText: job.item }).waitFor();
