@@ -37,7 +37,10 @@ class Disposals(Protocol):
         ...
 
     def busy(self, item_ids: Collection[str]) -> frozenset[str]:
-        """Those at which work is going on or waits, that are not fully locked, or that somebody views."""
+        """Those at which work is going on or waits, that are not fully locked, or that somebody views.
+
+        An export that is being made is work on each of its items, one being fetched a viewing of each.
+        """
         ...
 
     def outcomes(self, proposal_id: str) -> Sequence[Outcome]:

@@ -24,6 +24,7 @@ from evidence.jobs import ASIDE, JobState
 from evidence.timekeeping import from_micros, from_text, to_micros, to_text
 from storage.catalogue import burial, codec
 from storage.catalogue.disposal_tables import disposal_items, disposal_notices, disposal_times, disposals
+from storage.catalogue.export_tables import export_items
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.review_tables import clip_sources
 from storage.catalogue.sight import listed_items, sighted
@@ -123,7 +124,7 @@ class SqlDisposals:
         )
 
     def busy(self, item_ids: Collection[str]) -> frozenset[str]:
-        """Those at which work goes on or waits, that are not fully locked, or that somebody views."""
+        """Those at which work goes on or waits, not fully locked, or viewed; see the port."""
         # From the few jobs that are at work: their subjects may be an item's stills, parts or recoveries.
         subject = func.coalesce(stills.c.item_id, parts.c.item_id, recoveries.c.item_id, jobs.c.subject)
         worked_at = (
@@ -137,6 +138,18 @@ class SqlDisposals:
         viewed = select(viewings.c.item_id).where(
             viewings.c.closed_at.is_(None), viewings.c.item_id.in_(item_ids)
         )
+        # A viewing of an export's archive names one of its items, and is one of all that are in it.
+        taken_away = (
+            select(export_items.c.item_id)
+            .join(viewings, viewings.c.content == export_items.c.export_id)
+            .where(viewings.c.closed_at.is_(None), export_items.c.item_id.in_(item_ids))
+        )
+        # What an export in the making has read of an item would outlive it.
+        exported = (
+            select(export_items.c.item_id)
+            .join(jobs, jobs.c.subject == export_items.c.export_id)
+            .where(jobs.c.state.in_(_AT_WORK), export_items.c.item_id.in_(item_ids))
+        )
         unlocked = select(items.c.id).where(items.c.id.in_(item_ids), items.c.fully_locked.is_(False))
         found: set[str] = set()
         cut = (
@@ -144,7 +157,7 @@ class SqlDisposals:
             .join(jobs, jobs.c.subject == clip_sources.c.clip_id)
             .where(jobs.c.state.in_(_AT_WORK), clip_sources.c.item_id.in_(item_ids))
         )
-        for query in (worked_at, viewed, unlocked, cut):
+        for query in (worked_at, viewed, taken_away, exported, unlocked, cut):
             found.update(self._connection.execute(query).scalars())
         return frozenset(found)
 

@@ -134,3 +134,28 @@ def test_what_is_disposed_of_takes_its_exports_along_and_the_certificate_names_t
     said = json.loads(base64.urlsafe_b64decode(certificate + b"=" * (-len(certificate) % 4)))
     (copies,) = [one["copies"] for one in said["items"]]
     assert [(one["kind"], one["bytes"]) for one in copies] == [("export", export["made"]["size"])]
+
+
+def test_nothing_goes_while_an_export_with_it_is_made_or_taken_away(office: Office) -> None:
+    server = office.server
+    archivist = server.client(Role.ARCHIVIST)
+    case = archivist.post("/cases", {"number": "粤执〔2026〕9号"}).json()["id"]
+    assert archivist.post(f"/cases/{case}/links", {"items": office.items[:2]}).status == 200
+    before = office.fates(*office.items)
+    assert "busy" not in before
+    server.bell.answers = False
+    try:
+        export = archivist.post(f"/cases/{case}/exports", WANTED).json()["id"]
+    finally:
+        server.bell.answers = True
+    assert office.fates(*office.items) == ["busy", "busy", before[2]]
+    server.do(server.services.sequencer.run())
+    server.run(Stage.EXPORT)
+    assert office.fates(*office.items) == before
+    agent, exports = office.agent(Role.ARCHIVIST), server.services.exports
+    archive = server.do(exports.archive(agent, export))
+    viewing = server.do(exports.enter(agent, archive, (0, 10)))
+    assert office.fates(*office.items) == ["busy", "busy", before[2]]
+    server.do(server.services.desk.leave(viewing, done=True))
+    server.close_viewings()
+    assert office.fates(*office.items) == before
