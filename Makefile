@@ -33,7 +33,7 @@ lint:
 	$(BIN)/lint-imports
 
 test: lint
-	$(PYTEST) -m 'not long' -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-long:
 	@deploy/setup.sh test

@@ -186,7 +186,7 @@ class CustodySettings(_Section):
         "the log's checkpoints are stamped by all of them; without one nothing is disposed of.",
         "PEM files by the authority's address",
     )
-    time_authority_policies: dict[str, Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9]\d*))+$")]] = _setting(
+    time_authority_policies: dict[str, str] = _setting(
         {},
         "The policy under which an authority has to sign, by its address: a token under another is refused. "
         "An authority that is not named here may sign under any of its policies.",
@@ -220,8 +220,12 @@ class CustodySettings(_Section):
     @classmethod
     def _of_authorities(cls, policies: dict[str, str], known: ValidationInfo) -> dict[str, str]:
         """Bound to an authority that nobody asks, a policy would bind nobody."""
+        from cryptography.x509 import ObjectIdentifier
+
         if not policies.keys() <= known.data.get("time_authorities", policies).keys():
             raise ValueError("a policy of no authority")
+        if any(ObjectIdentifier(policy).dotted_string != policy for policy in policies.values()):
+            raise ValueError("an object identifier in another spelling")
         return policies
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from custody.durable import sync_directory
 from custos.configuration import load_settings
 from evidence.errors import Conflict, Denied, Invalid, Unavailable
 from evidence.exports import USUAL_RENDITIONS, Matter, Profile
@@ -177,7 +178,7 @@ def _made(server: _Server, export_id: str) -> dict[str, Any]:
 
 
 def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
-    """The whole archive, under its name once durable; a line that breaks is gone on with, some times."""
+    """The whole archive: durable on return, and under its name only then; goes on where a line broke."""
     size = int(made["size"])
     part = archive.with_name(f"{archive.name}.part")
     try:
@@ -200,6 +201,7 @@ def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
                 part.rename(archive)
+                sync_directory(archive.parent)
                 return
     raise Unavailable(
         "broken-off", "The archive broke off again and again; ask for it with any download program."

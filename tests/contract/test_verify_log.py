@@ -22,6 +22,8 @@ from custody.stamping import Stamper
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
 from custody.tree import root_of
 from custody.trusted_time import TimeAuthorities, read_roots
+from custos.log_keeper import open_sequencer
+from custos.settings import CustodySettings, ProtectionSettings, Settings
 from evidence.canonical import canonical, parse_canonical
 from evidence.errors import Unavailable
 from evidence.ids import new_id
@@ -68,7 +70,7 @@ async def test_a_large_log_has_tiles_of_two_levels(place: Place) -> None:
     assert report.head.size == 921
     assert heard[-1] == (921, 921)
     tile = log_of(place) / "tile/1/000.p/3"
-    tile.write_bytes(tile.read_bytes()[:-1] + b"x")
+    tile.write_bytes((data := tile.read_bytes())[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(NotVerified, match="tile/1/000"):
         verify_log(log_of(place), key_of(place))
 
@@ -228,6 +230,22 @@ class Later(Still):
 def stamper(place: Place, authority: TimeAuthority, minutes: int = 0) -> Stamper:
     roots = read_roots({authority.url: str(authority.root)})
     return Stamper(place.catalogue, place.store, TimeAuthorities(roots), Later(minutes))
+
+
+async def test_the_process_that_keeps_the_log_takes_no_token_under_another_policy(tmp_path: Path) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        settings = Settings(
+            data=tmp_path / "data",
+            protection=ProtectionSettings(immutable=False),
+            custody=CustodySettings(
+                time_authorities={authority.url: str(authority.root)},
+                time_authority_policies={authority.url: "1.2.3.4.2"},
+            ),
+        )
+        async with open_sequencer(settings) as (sequencer, stamping, _):
+            await sequencer.run()
+            with pytest.raises(Unavailable, match="0 time authorities"):
+                await stamping.run()
 
 
 async def test_checkpoints_are_stamped_by_a_time_authority_once_a_minute(

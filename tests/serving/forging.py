@@ -13,6 +13,11 @@ from retrieval.export_files import script_of
 _BEGINNING = ("item.ingested", "rendition.made")
 
 
+def bent(signed: str) -> str:
+    """A signed statement (JWS) with one character of its signature changed."""
+    return signed[:-9] + ("A" if signed[-9] != "A" else "B") + signed[-8:]
+
+
 def rebag(directory: Path) -> None:
     """Make every manifest anew from the files that are there."""
     files = [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from evidence.agents import Role
 from tests.media import make_clip
 from tests.offices import Office, opened_office
 from tests.serving import fixtures
+from tests.serving.exports import Kept, asked, case_of_two, kept
 from tests.serving.inside import Inside, served_inside
 from tests.time_authority import TimeAuthority, time_authority
 
@@ -41,3 +43,17 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
 def camera(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Four seconds of a camera."""
     return make_clip(tmp_path_factory.mktemp("media") / "clip.mp4", seconds=4).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def case(bureau: Inside, camera: bytes) -> str:
+    """A case of two segments."""
+    return case_of_two(bureau, camera)
+
+
+@pytest.fixture(scope="module")
+def court(bureau: Inside, case: str, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """The case for a court."""
+    archivist = bureau.client(Role.ARCHIVIST)
+    made = asked(archivist, f"/cases/{case}/exports")
+    return kept(bureau, archivist, made, tmp_path_factory.mktemp("court"))

@@ -17,7 +17,9 @@ from custody.signing import FileSigner
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.cli import main
 from custos.clock import SystemClock
+from custos.commands.dispose import _disposing
 from custos.instance import only_disposer
+from custos.settings import CustodySettings, Settings
 from evidence.agents import Role
 from evidence.canonical import canonical
 from evidence.disposal import Fate, time_statement
@@ -165,6 +167,13 @@ def test_only_time_that_can_be_trusted_counts(
         office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.2"}).stamp(b"x"))
     assert error.value.code == "no-trusted-time"
     assert "Policy ID mismatch" in caplog.text
+    bound = CustodySettings(
+        time_authorities={office.authority.url: str(office.authority.root)},
+        time_authority_policies={office.authority.url: "1.2.3.4.2"},
+    )
+    command = _disposing(Settings(data=office.server.data, custody=bound), office.server.services)
+    with pytest.raises(Unavailable):
+        office.server.do(command._trusted.stamp(b"x"))
     assert office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.1"}).stamp_all(b"x"))
     assert not office.server.do(TimeAuthorities(roots, {office.authority.url: "1.2.3.4.2"}).stamp_all(b"x"))
     with pytest.raises(Unavailable) as error:

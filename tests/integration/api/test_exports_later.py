@@ -19,6 +19,7 @@ from tests.fault.scenario import Shift
 from tests.offices import Office
 from tests.serving.exports import WANTED, asked, kept
 from tests.serving.films import two_segments
+from tests.serving.forging import bent
 from tests.serving.inside import Inside, served_inside
 from tests.time_authority import TimeAuthority
 
@@ -50,7 +51,7 @@ def test_a_token_over_the_seal_dates_it(
     assert b"OK" in subprocess.run(command, capture_output=True, check=True).stdout
     for seal in (
         {**found.seal, "token": base64.b64encode(token.read_bytes()[:-9]).decode()},
-        {**found.seal, "statement": found.seal["statement"][:-2] + "AA"},
+        {**found.seal, "statement": bent(found.seal["statement"])},
     ):
         with pytest.raises(NotVerified):
             verify_export(found.archive, found.key, seal, roots)
@@ -65,6 +66,19 @@ def test_an_authority_that_is_away_keeps_nobody_waiting(
         made = asked(stamped.client(Role.ARCHIVIST), f"/items/{first}/exports")["made"]
     finally:
         authority.spoil = bytes
+    assert made["authority"] is None
+
+
+def test_a_token_under_another_policy_is_none(
+    camera: bytes, authority: TimeAuthority, tmp_path: Path
+) -> None:
+    known = {
+        "time_authorities": {authority.url: str(authority.root)},
+        "time_authority_policies": {authority.url: "1.2.3.4.2"},
+    }
+    with served_inside(tmp_path / "data", custody=known) as bureau:
+        _, first, _ = two_segments(bureau, camera)
+        made = asked(bureau.client(Role.ARCHIVIST), f"/items/{first}/exports")["made"]
     assert made["authority"] is None
 
 

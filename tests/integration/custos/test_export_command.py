@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from evidence.agents import Role
 from tests.media import make_clip
+from tests.serving.cutting import CuttingProxy
 from tests.serving.exports import case_of_two
 from tests.serving.inside import Inside, served_inside
 
@@ -30,18 +28,18 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
         yield server
 
 
-def command(server: Inside, role: Role | None, *arguments: str) -> tuple[int, str, str]:
+def command(bureau: Inside, role: Role | None, *arguments: str, server: str = "") -> tuple[int, str, str]:
     """Status, output and errors, while the log is kept."""
-    token = "" if role is None else server.client(role).token or ""
+    token = "" if role is None else bureau.client(role).token or ""
     with subprocess.Popen(
-        [sys.executable, "-m", "custos", "export", *arguments, "--server", server.url],
+        [sys.executable, "-m", "custos", "export", *arguments, "--server", server or bureau.url],
         env={**os.environ, "CUSTOS_TOKEN": token},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         while True:
-            server.do(server.services.sequencer.run())
+            bureau.do(bureau.services.sequencer.run())
             try:
                 output, errors = process.communicate(timeout=0.2)
             except subprocess.TimeoutExpired:
@@ -96,44 +94,19 @@ def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
     assert "[no-server]" in done.stderr
 
 
-class _BreaksOff(BaseHTTPRequestHandler):
-    """A server with an export of 1,000 bytes that sends 100 at a time, whatever is asked for."""
-
-    def do_GET(self) -> None:
-        if self.path.endswith("/archive.zip"):
-            self._answer(b"", "1000")
-        else:
-            made = {"size": 1000, "path": "/exports/x/archive.zip", "seal": "/exports/x/seal"}
-            self._answer(json.dumps({"id": "x", "made": made}).encode())
-
-    do_POST = do_GET  # noqa: N815
-
-    def _answer(self, body: bytes, length: str = "") -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", length or str(len(body)))
-        self.end_headers()
-        self.wfile.write(body or bytes(100))
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: a test's output is its own."""
-
-
-def test_what_is_not_whole_does_not_have_the_archives_name(tmp_path: Path) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _BreaksOff)
-    with server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_port}"
-            asked = ["item", "x", "--profile", "court", "--reason", "r", "--to", str(tmp_path)]
-            done = subprocess.run(
-                [sys.executable, "-m", "custos", "export", *asked, "--server", url],
-                env={**os.environ, "CUSTOS_TOKEN": "t"}, capture_output=True, text=True,
-            )  # fmt: skip
-        finally:
-            server.shutdown()
-            thread.join()
-    assert done.returncode == 2
-    assert "[broken-off]" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["archive.zip.part"]
+@pytest.mark.parametrize("cuts", [2, 100])
+def test_a_line_that_breaks(bureau: Inside, tmp_path: Path, cuts: int) -> None:
+    """It is gone on with; where it breaks again and again, what there is does not have the archive's name."""
+    host, port = bureau.url.removeprefix("http://").split(":")
+    asked = ("case", NUMBER, "--profile", "court", "--reason", "移送", "--to", str(tmp_path))
+    with CuttingProxy((host, int(port)), 60_000, times=cuts, down=True) as proxy:
+        status, output, errors = command(bureau, Role.ARCHIVIST, *asked, server=proxy.url)
+    names = [path.name for path in tmp_path.iterdir()]
+    if cuts == 2:
+        assert (status, errors, proxy.cuts) == (0, "", 2)
+        assert "Verified in 9 steps" in output
+        assert len(names) == 2
+    else:
+        assert (status, output) == (2, "")
+        assert "[broken-off]" in errors
+        assert [name.endswith(".zip.part") for name in names] == [True]

@@ -15,9 +15,9 @@ from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 from tusclient.uploader import Uploader
 
 from evidence.agents import Role
-from tests.integration.ingest.cutting import CuttingProxy
 from tests.places import ROOT
 from tests.serving.client import Client, statement, tus_path
+from tests.serving.cutting import CuttingProxy
 from tests.serving.tree import Tree
 from tests.serving.waiting import eventually
 

@@ -72,7 +72,11 @@ def test_a_policy_binds_an_authority_that_is_asked(tmp_path: Path) -> None:
     asked = '[custody.time_authorities]\n"https://a.example/" = "a.pem"\n[custody.time_authority_policies]\n'
     file = _toml(tmp_path, asked + '"https://a.example/" = "1.2.3.4.1"\n')
     assert load_settings(file, {}).custody.time_authority_policies == {"https://a.example/": "1.2.3.4.1"}
-    for wrong in ('"https://other.example/" = "1.2.3.4.1"', '"https://a.example/" = "1.02"'):
+    of_nobody = '"https://other.example/" = "1.2.3.4.1"'
+    for wrong in (
+        of_nobody,
+        *(f'"https://a.example/" = "{one}"' for one in ("", "policy", "0.40.1", "3.1", "1.02")),
+    ):
         refusal = _refused(_toml(tmp_path, f"{asked}{wrong}\n"), {})
         assert "custody.time_authority_policies" in refusal
         assert "expected object identifiers such as 1.2.3.4.1" in refusal

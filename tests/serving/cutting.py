@@ -1,4 +1,4 @@
-"""A line that breaks in the middle of an upload."""
+"""A line that breaks in the middle of an upload or a download."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from contextlib import suppress
 
 
 class CuttingProxy:
-    """A TCP proxy that breaks a connection once, after `after` bytes have gone towards the server."""
+    """A TCP proxy that breaks a connection after `after` bytes have gone towards the server.
 
-    def __init__(self, target: tuple[str, int], after: int) -> None:
+    `down`: from it. `times`: so often, each after as many bytes more.
+    """
+
+    def __init__(self, target: tuple[str, int], after: int, *, times: int = 1, down: bool = False) -> None:
         self._target = target
-        self._left = after
+        self._after = self._left = after
+        self._times = times
+        self._down = down
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._lines: list[socket.socket] = []
@@ -54,8 +59,8 @@ class CuttingProxy:
                 return
             server = socket.create_connection(self._target)
             self._lines += [client, server]
-            self._start(self._carry, client, server, True)
-            self._start(self._carry, server, client, False)
+            self._start(self._carry, client, server, not self._down)
+            self._start(self._carry, server, client, self._down)
 
     def _carry(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with suppress(OSError):
@@ -73,5 +78,7 @@ class CuttingProxy:
             before, self._left = self._left, self._left - size
             if before > 0 >= self._left:
                 self.cuts += 1
+                if self.cuts < self._times:
+                    self._left = self._after
                 return True
             return False
