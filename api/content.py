@@ -147,7 +147,7 @@ async def _send(
             for head, start, end in parts:
                 if head:
                     await response.write(head)
-                await transfer.send(file, start, end, start)
+                await transfer.send(response, file, start, end, start)
             if closing:
                 await response.write(closing)
             await response.write_eof()

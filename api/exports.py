@@ -151,8 +151,8 @@ async def _send_pieces(
                         await transfer.write(response, bytes(together), at)
                         at += len(together)
                         together.clear()
-                    async with use.opened(planned.key) as file:
-                        await transfer.send(file, first, last, at)
+                    async with use.opened(planned.key, planned.version) as file:
+                        await transfer.send(response, file, first, last, at)
                     at += last - first
             if len(together) >= _TOGETHER:
                 await transfer.write(response, bytes(together), at)

@@ -6,6 +6,7 @@ A transfer that outlives its viewing is authorised again and gets a new one befo
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from retrieval.viewings import OpenViewing
 
 #: A transfer is looked at again after this many bytes: is its viewing still live?
 STRETCH = 16 << 20
+#: What is read at once of a file that the kernel cannot send.
+PIECE = 1 << 20
 
 
 class Transfer:
@@ -52,8 +55,11 @@ class Transfer:
             entered, self._viewing = self._viewing, None
             await services(self._request).desk.leave(entered, done=self._done)
 
-    async def send(self, file: BinaryIO, start: int, end: int, at: int) -> None:
+    async def send(self, response: web.StreamResponse, file: BinaryIO, start: int, end: int, at: int) -> None:
         """Send [start, end) of the file, which are the answer's bytes from `at` on."""
+        if not _has_descriptor(file):
+            await self._pass_on(response, file, start, end, at)
+            return
         loop = asyncio.get_running_loop()
         moved = at - start
         while start < end:
@@ -78,6 +84,26 @@ class Transfer:
         finally:
             self._count(viewing, at, at + len(data))
 
+    async def _pass_on(
+        self, response: web.StreamResponse, file: BinaryIO, start: int, end: int, at: int
+    ) -> None:
+        """The same for what comes over a network: a piece is on its way here while one goes out."""
+        await asyncio.to_thread(file.seek, start)
+        coming = asyncio.create_task(asyncio.to_thread(file.read, min(PIECE, end - start)))
+        try:
+            while start < end:
+                piece = await coming
+                if not piece:
+                    raise ConnectionResetError
+                start += len(piece)
+                if start < end:
+                    coming = asyncio.create_task(asyncio.to_thread(file.read, min(PIECE, end - start)))
+                await self.write(response, piece, at)
+                at += len(piece)
+        finally:
+            # Nobody asks any more whether that one came.
+            coming.add_done_callback(lambda one: one.cancelled() or one.exception())
+
     async def _live(self, wanted: ByteRange) -> OpenViewing:
         """The viewing, if it is live still; else a new one of `wanted`, for whoever may have it still."""
         assert self._viewing is not None
@@ -91,3 +117,11 @@ class Transfer:
     def _count(self, viewing: OpenViewing, start: int, end: int) -> None:
         viewing.note(start, end)
         self._request.app[METRICS].sent.inc(end - start)
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except io.UnsupportedOperation:
+        return False
+    return True

@@ -84,7 +84,7 @@ class FixityStage:
 
     async def _look(self, expected: Expected, pace: SharedPace) -> Looked:
         try:
-            found = await self._store.read_back(expected.key, pace)
+            found = await self._store.read_back(expected.key, pace, version=expected.version)
         except NotStored:
             found = None
         except Unavailable as error:
@@ -208,7 +208,10 @@ def _wanted(tx: Transaction, item_id: str) -> Sequence[Expected]:
     item = tx.items.get(item_id)
     if item is None or item.disposed_at is not None:
         return ()
-    expected = [Expected(ORIGINAL, item.key, item.size, item.sha256), _manifest(tx, item)]
+    expected = [
+        Expected(ORIGINAL, item.key, item.size, item.sha256, version=item.version),
+        _manifest(tx, item),
+    ]
     if any(job.state not in _ENDED and job.stage not in ASIDE for job in tx.fixity.makers(item_id)):
         return expected
     passing = {part.kind for part in tx.parts.of_item(item_id)}

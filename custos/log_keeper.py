@@ -16,12 +16,11 @@ from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.settings import Settings
+from custos.stores import open_stores
 from custos.witness_client import post
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError, Invalid
 from storage.catalogue.catalogue import open_catalogue
-from storage.objects.filesystem import FilesystemStore
-from storage.objects.log_files import LogFiles
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.5
@@ -40,7 +39,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     Raises Unavailable, Invalid.
     """
     clock = SystemClock()
-    store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
+    files = (await asyncio.to_thread(open_stores, settings)).log
     custody = settings.custody
     zone = zone_of(settings.ingest.clock_zone)
     async with (
@@ -49,7 +48,6 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     ):
         await require_in_force(catalogue, signer.note_key)
         witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
-        files = LogFiles(settings.store, store)
         sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
         roots = await asyncio.to_thread(read_roots, custody.time_authorities)
         needed_times = custody.time_authorities_needed

@@ -169,6 +169,52 @@ class ProtectionSettings(_Section):
     )
 
 
+class S3Settings(_Section):
+    """A bucket with Object Lock as the store, instead of the data directory."""
+
+    bucket: str | None = _setting(
+        None,
+        "Bucket that keeps the recordings, made with Object Lock, for Custos alone; set it before the first "
+        "start. Without it they lie in the data directory. See docs/s3.md.",
+        "a bucket's name",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    )
+    endpoint: str | None = _setting(
+        None,
+        "Address of the S3 server. Without it the bucket is one of AWS, in `s3.region`.",
+        "an address that starts with http:// or https://",
+        pattern=r"^https?://[^\s/]+$",
+    )
+    region: str = _setting(
+        "us-east-1", "The bucket's region, as requests are signed for it.", "a region's name", min_length=1
+    )
+    credentials: Path | None = _setting(
+        None,
+        "File with the service's keys, in the form of AWS's credentials files, section [default]. Without it "
+        "what the machine provides counts (environment, instance role).",
+        "an absolute path",
+    )
+    disposal_credentials: Path | None = _setting(
+        None,
+        "The same for `custos dispose`, whose keys alone may remove what is no longer locked; readable for "
+        "whoever runs it, and for no part of the service.",
+        "an absolute path",
+    )
+    trusted: Path | None = _setting(
+        None,
+        "PEM file of the authorities that vouch for the server's TLS, if it is a private one.",
+        "an absolute path",
+    )
+
+    @field_validator("credentials", "disposal_credentials", "trusted")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """The parts are started from elsewhere."""
+        if path is not None and not path.is_absolute():
+            raise ValueError("a relative path")
+        return path
+
+
 class CustodySettings(_Section):
     """The custody log, and whose time is trusted."""
 
@@ -281,6 +327,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    s3: S3Settings = S3Settings()
     custody: CustodySettings = CustodySettings()
     fixity: FixitySettings = FixitySettings()
     log: LogSettings = LogSettings()

@@ -127,7 +127,7 @@ class Sweep:
         for item in await self._catalogue.read(lambda tx: tx.retention.to_renew(before, _RENEWED_AT_ONCE)):
             until = lock_for(now, item.keep_until)
             try:
-                locked = await self._store.extend_lock(item.key, until)
+                locked = await self._store.extend_lock(item.key, until, version=item.version)
                 await self._store.extend_lock(manifest_key(item.key), until)
             except (CustosError, NotStored) as error:
                 _log.warning("a lock could not be renewed and will be tried again: %s", error)
@@ -154,8 +154,8 @@ class Sweep:
         for item in await self._catalogue.read(lambda tx: tx.retention.untold_holds(_RENEWED_AT_ONCE)):
             # Where nothing lies any more, there is nothing to be held.
             with suppress(NotStored):
-                for key in (item.key, manifest_key(item.key)):
-                    await self._store.set_hold(key, item.held)
+                await self._store.set_hold(item.key, item.held, version=item.version)
+                await self._store.set_hold(manifest_key(item.key), item.held)
             await self._catalogue.write(partial(_told, item_id=item.id, held=item.held))
 
     async def _make_entries(self) -> None:

@@ -41,6 +41,7 @@ from custos.attached import attached
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.settings import Settings
+from custos.stores import open_stores
 from custos.sweep import Sweep
 from custos.work import JobRunner
 from evidence.dispatch import zone_of
@@ -69,8 +70,6 @@ from retrieval.stills import Stills
 from retrieval.viewings import ViewingDesk
 from storage.catalogue.catalogue import open_catalogue
 from storage.fingerprints.index import DiskFingerprintIndex
-from storage.objects.filesystem import FilesystemStore
-from storage.objects.log_files import LogFiles
 from storage.objects.staging import StagingDirectory
 from transcode.clip_stage import ClipStage
 from transcode.fingerprint_stage import FingerprintStage
@@ -135,7 +134,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     for directory in (settings.data, settings.run, settings.work_directory):
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
     staging = StagingDirectory(settings.staging)
-    store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
+    stores = await asyncio.to_thread(open_stores, settings)
+    store = stores.objects
     tools = await asyncio.to_thread(
         partial(
             SandboxedTools,
@@ -234,7 +234,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 Sampling(catalogue, authority, clock),
                 desk,
                 proofs,
-                Sequencer(catalogue, LogFiles(settings.store, store), signer, clock, settings.custody.origin),
+                Sequencer(catalogue, stores.log, signer, clock, settings.custody.origin),
                 audits,
                 work,
                 Sweep(

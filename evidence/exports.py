@@ -182,13 +182,17 @@ def asked_events(export: Export) -> list[EventDraft]:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file of the archive: under `path`, in the store's object `key` from `offset` on."""
+    """A file of the archive: under `path`, in the store's object `key` from `offset` on.
+
+    `version` is the store's own name for the object's bytes, where it is on record.
+    """
 
     path: str
     size: int
     crc32: int
     key: str
     offset: int = 0
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,7 @@ class Plan:
                         "crc32": one.crc32,
                         "key": one.key,
                         "offset": one.offset,
+                        **({"version": one.version} if one.version else {}),
                     }
                     for one in self.files
                 ],
@@ -235,7 +240,9 @@ def _planned(value: Json) -> PlannedFile:
     assert isinstance(size, int)
     assert isinstance(crc32, int)
     assert isinstance(offset, int)
-    return PlannedFile(str(value["path"]), size, crc32, str(value["key"]), offset)
+    return PlannedFile(
+        str(value["path"]), size, crc32, str(value["key"]), offset, str(value.get("version", ""))
+    )
 
 
 def encode_seal(export: Export, *, at: datetime, tag_digest: str, time_source: str) -> bytes:

@@ -58,6 +58,8 @@ class Expected:
     sha256: str
     #: None for what cannot be made again.
     rendition_id: str | None = None
+    #: The store's own name for these bytes, where it is on record.
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

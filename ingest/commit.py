@@ -96,7 +96,7 @@ class CommitStage:
         if known is None:
             return None
         try:
-            found = await self._store.read_back(known.key)
+            found = await self._store.read_back(known.key, version=known.version)
         except NotStored:
             found = None
         if found is not None and found.sha256 == sha256 and found.size == upload.length:
@@ -125,7 +125,7 @@ class CommitStage:
         data, salt, detail = event
         manifest = encode_manifest(item, intent, data=data, salt=salt, detail=detail)
         await self._store.put(manifest_key(intent.key), manifest, locked_until=intent.full_lock)
-        locked = await self._store.extend_lock(intent.key, intent.full_lock)
+        locked = await self._store.extend_lock(intent.key, intent.full_lock, version=item.version)
         until = locked.locked_until or intent.first_lock
         now = self._clock.now()
 

@@ -33,7 +33,7 @@ class ReadBackStage:
         if item is None:
             raise StageFailed("no-item", "The item of this read-back is not in the catalogue.", final=True)
         try:
-            found = await self._store.read_back(item.key)
+            found = await self._store.read_back(item.key, version=item.version)
         except NotStored:
             found = None
         if found is None or (found.size, found.sha256) != (item.size, item.sha256):

@@ -22,6 +22,7 @@ PAYLOAD = "data/"
 class _Place:
     key: str
     offset: int
+    version: str = ""
 
 
 def sums_of(data: bytes) -> Sums:
@@ -64,9 +65,9 @@ class BagWriter:
         self._file.write(data)
         self._at += len(data)
 
-    def refer(self, path: str, key: str, sums: Sums) -> None:
+    def refer(self, path: str, key: str, sums: Sums, version: str = "") -> None:
         """A file that lies in the store under `key`; ValueError for a path that is there already."""
-        self._put(path, sums, _Place(key, 0))
+        self._put(path, sums, _Place(key, 0, version))
 
     @property
     def payload(self) -> Mapping[str, Sums]:
@@ -93,6 +94,7 @@ class BagWriter:
                 self._sums[path].crc32,
                 self._places[path].key,
                 self._places[path].offset,
+                self._places[path].version,
             )
             for path in ordered
         )

@@ -275,8 +275,8 @@ class ExportStage:
     ) -> list[Sent]:
         item, sent = file.item, list[Sent]()
         if export.wanted.originals:
-            sums = proven_sums(item) or await self._sums(item.key, item.sha256)
-            bag.refer(original_path(item), item.key, sums)
+            sums = proven_sums(item) or await self._sums(item.key, item.sha256, item.version)
+            bag.refer(original_path(item), item.key, sums, item.version)
             sent.append(Sent(original_path(item), "original", item.media_type, item.size, item.sha256))
         else:
             found.withheld.append(withheld_original(item))
@@ -312,9 +312,9 @@ class ExportStage:
         async with self._store.open(key) as file:
             return await asyncio.to_thread(file.read)
 
-    async def _sums(self, key: str, sha256: str) -> Sums:
+    async def _sums(self, key: str, sha256: str, version: str = "") -> Sums:
         try:
-            async with self._store.open(key) as file:
+            async with self._store.open(key, version=version) as file:
                 found = await asyncio.to_thread(sums_from, file)
         except NotStored as error:
             raise StageFailed("not-stored", "Something that belongs to it is not in the store.") from error

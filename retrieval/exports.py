@@ -208,10 +208,10 @@ class Exports:
         _made(export)
 
     @asynccontextmanager
-    async def opened(self, key: str) -> AsyncIterator[BinaryIO]:
+    async def opened(self, key: str, version: str = "") -> AsyncIterator[BinaryIO]:
         """What lies in the store under that key; raises Unavailable where that is gone."""
         try:
-            async with self._store.open(key) as file:
+            async with self._store.open(key, version=version) as file:
                 yield file
         except NotStored as error:
             raise Unavailable(

@@ -85,6 +85,11 @@ class Content:
     #: What else it shows something of: a clip is for whoever may play all of it.
     sources: tuple[str, ...] = ()
 
+    @property
+    def version(self) -> str:
+        """Which bytes under the key: what was recorded of an original; a rendition has none."""
+        return self.item.version if self.rendition is None else ""
+
 
 class Reading:
     """The use cases behind every GET."""
@@ -212,7 +217,7 @@ class Reading:
     async def opened(self, content: Content) -> AsyncIterator[BinaryIO]:
         """The bytes; raises Denied where the store has lost them, which the read-back raises an alarm for."""
         try:
-            async with self._store.open(content.key) as file:
+            async with self._store.open(content.key, version=content.version) as file:
                 yield file
         except NotStored as error:
             raise Denied from error

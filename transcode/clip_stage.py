@@ -33,7 +33,9 @@ class ClipStage(MakingStage):
             async with self._workdir() as workdir, AsyncExitStack() as stack:
                 known = {item.id: await self._known(lease, item) for item in items.values()}
                 originals = {
-                    item.id: await stack.enter_async_context(self._store.local_path(item.key))
+                    item.id: await stack.enter_async_context(
+                        self._store.local_path(item.key, version=item.version)
+                    )
                     for item in items.values()
                 }
                 sources = [

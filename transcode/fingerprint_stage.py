@@ -43,7 +43,7 @@ class FingerprintStage:
             raise StageFailed("not-described", "The item has not been described yet.")
         workdir = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._work))
         try:
-            async with self._store.local_path(item.key) as original:
+            async with self._store.local_path(item.key, version=item.version) as original:
                 taken = await self._take(original, description, workdir)
         finally:
             await asyncio.to_thread(shutil.rmtree, workdir)

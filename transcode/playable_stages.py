@@ -42,7 +42,7 @@ class PlayableStage(RenditionStage):
 
     async def _planned(self, lease: Lease, item: Item) -> Sequence[Part]:
         description = await description_of(lease, item)
-        async with self._store.local_path(item.key) as original:
+        async with self._store.local_path(item.key, version=item.version) as original:
             planned = await self._tools.plan_parts(original, description)
         return [
             Part(
@@ -197,7 +197,7 @@ class TracksStage(MakingStage):
 
     async def _track(self, lease: Lease, item: Item, description: Mapping[str, Json], number: int) -> None:
         async with self._workdir() as workdir:
-            async with self._store.local_path(item.key) as original:
+            async with self._store.local_path(item.key, version=item.version) as original:
                 made = await self._tools.make_track(original, description, number, workdir, lease.progress)
             rendition = await self._stored(lease, item, made)
 

@@ -72,7 +72,7 @@ class DescribeStage:
     async def run(self, lease: Lease) -> None:
         """Describe the item, find its recording and queue what its route asks for."""
         item = await item_of(lease, lease.job.subject)
-        async with self._store.local_path(item.key) as original:
+        async with self._store.local_path(item.key, version=item.version) as original:
             description = await self._tools.describe(original, item.media_type, item.submission.filename)
         follow_on = stages_after(description, item.media_type)
         found = description.as_json()
@@ -162,7 +162,7 @@ class RenditionStage(MakingStage, ABC):
         item = await item_of(lease, await self._item_id(lease))
         description = await description_of(lease, item)
         async with self._workdir() as workdir:
-            async with self._store.local_path(item.key) as original:
+            async with self._store.local_path(item.key, version=item.version) as original:
                 made = await self._make(lease, item, original, description, workdir)
             renditions = [await self._stored(lease, item, one) for one in made]
 
@@ -251,7 +251,7 @@ class RecoverStage(RenditionStage):
         self, lease: Lease, item: Item, original: Path, description: Mapping[str, Json], workdir: Path
     ) -> Sequence[Made]:
         sibling = await item_of(lease, (await self._recovery(lease)).sibling_id)
-        async with self._store.local_path(sibling.key) as whole:
+        async with self._store.local_path(sibling.key, version=sibling.version) as whole:
             made = await self._tools.recover(original, whole, workdir, lease.progress)
         about: dict[str, Json] = {"item_sha256": item.sha256, "sibling": sibling.id}
         return [replace(made, provenance={**made.provenance, **about})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from custos.commands.session import with_services
@@ -17,6 +18,7 @@ from evidence.timekeeping import to_text
 if TYPE_CHECKING:
     from cases.disposing import Carried, Disposing
     from custos.wiring import Services
+    from evidence.ports.disposal import Disposer
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -82,12 +84,11 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
     from cases.disposing import Disposing
     from custody.trusted_time import TimeAuthorities, read_roots
     from custos.clock import SystemClock
-    from storage.objects.disposer import FilesystemDisposer
 
     return Disposing(
         services.catalogue,
         services.store,
-        FilesystemDisposer(settings.store),
+        _disposer(settings),
         services.index,
         TimeAuthorities(
             read_roots(settings.custody.time_authorities), settings.custody.time_authority_policies
@@ -95,6 +96,19 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
         services.signer,
         SystemClock(),
     )
+
+
+def _disposer(settings: Settings) -> Disposer:
+    """What destroys, with credentials of its own where the store has such."""
+    from custos.stores import place_of
+    from storage.objects.disposer import FilesystemDisposer
+    from storage.objects.s3.client import Bucket
+    from storage.objects.s3.disposer import S3Disposer
+
+    place = place_of(settings)
+    if place is None:
+        return FilesystemDisposer(settings.store)
+    return S3Disposer(Bucket(replace(place, credentials=settings.s3.disposal_credentials)))
 
 
 def _tell(carried: Carried) -> None:

@@ -159,15 +159,13 @@ def replace_key(arguments: argparse.Namespace) -> int:
 async def _with_keys(settings: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:
     from custody.rotation import Keys
     from custos.clock import SystemClock
+    from custos.stores import open_stores
     from evidence.dispatch import zone_of
     from storage.catalogue.catalogue import open_catalogue
-    from storage.objects.filesystem import FilesystemStore
-    from storage.objects.log_files import LogFiles
 
     clock, zone = SystemClock(), zone_of(settings.ingest.clock_zone)
-    store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
+    files = (await asyncio.to_thread(open_stores, settings)).log
     async with open_catalogue(settings.catalogue, clock, "keys", zone) as catalogue:
-        files = LogFiles(settings.store, store)
         return await work(Keys(catalogue, files, settings.keys, clock, settings.custody.origin))
 
 

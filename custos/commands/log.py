@@ -38,16 +38,13 @@ def replay_log(arguments: argparse.Namespace) -> int:
     """Replay and say how far; raises Conflict where the store's log is no continuation."""
     from custody.replaying import Replaying
     from custos.clock import SystemClock
+    from custos.stores import open_stores
     from evidence.cases import checked_reason
-    from storage.objects.filesystem import FilesystemStore
-    from storage.objects.log_files import LogFiles
 
     settings, reason = load_settings(arguments.config), checked_reason(arguments.reason)
 
     async def replay(services: Services) -> None:
-        store = LogFiles(
-            settings.store, FilesystemStore(settings.store, immutable=settings.protection.immutable)
-        )
+        store = (await asyncio.to_thread(open_stores, settings)).log
         replaying = Replaying(services.catalogue, store, services.signer.note_key, SystemClock())
         ran = await replaying.run(reason)
         print(f"The log was read back from {ran.before:,} to {ran.after:,} leaves. Start Custos: it goes on.")

@@ -56,7 +56,12 @@ class Digests:
 
 
 class ObjectStore(Protocol):
-    """WORM storage for originals, manifests and renditions."""
+    """WORM storage for originals, manifests and renditions.
+
+    `version` is what `ObjectStat.version` said when the object was stored: whoever recorded it is answered
+    with exactly that version, or NotStored, whatever came on top. Without one (""), what is created once
+    means the version that was there first, a rendition the newest.
+    """
 
     async def commit(
         self, key: str, staged: Path, *, size: int, sha256: str, locked_until: datetime
@@ -87,42 +92,50 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
+    def open(self, key: str, *, version: str = "") -> AbstractAsyncContextManager[BinaryIO]:
         """The object's bytes as a seekable binary file; raises NotStored."""
         ...
 
-    def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
+    def local_path(self, key: str, *, version: str = "") -> AbstractAsyncContextManager[Path]:
         """A path on this machine whose content is the object, to be read only; raises NotStored."""
         ...
 
-    async def stat(self, key: str) -> ObjectStat:
+    async def stat(self, key: str, *, version: str = "") -> ObjectStat:
         """Size and lock as the store enforces them now; raises NotStored."""
         ...
 
-    async def extend_lock(self, key: str, until: datetime) -> ObjectStat:
+    async def extend_lock(self, key: str, until: datetime, *, version: str = "") -> ObjectStat:
         """Lock until `until` or later: a lock only ever extends, an earlier date changes nothing.
 
         Durable on return; may be repeated; a crash leaves the old or the new lock.
         """
         ...
 
-    async def set_hold(self, key: str, held: bool) -> None:
+    async def set_hold(self, key: str, held: bool, *, version: str = "") -> None:
         """Hold the object, or lift that: while it is held nothing removes it, locked or not.
 
         Durable on return; may be repeated; a crash leaves the old or the new. Raises NotStored.
         """
         ...
 
-    async def read_back(self, key: str, pace: Pace | None = None) -> Digests:
+    async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """Read every byte again, past the page cache where that can be had.
 
         `pace` is awaited before each piece of at most `evidence.fixity.PIECE` bytes is read, and once more
-        for the end; what it raises ends the reading. Raises NotStored, Unavailable("disk-failed").
+        for the end; what it raises ends the reading. Raises NotStored, Unavailable("disk-failed") where the
+        medium fails, Unavailable with another code where the store does not answer.
         """
         ...
 
     def keys(self, prefix: str) -> AsyncIterator[str]:
         """Every key under `prefix`, in order."""
+        ...
+
+    async def sweep_unfinished(self, before: datetime) -> int:
+        """Remove what interrupted writes left since before then, none of it an object; how many.
+
+        Nothing that is being written is older. Repeatable.
+        """
         ...
 
 

@@ -10,9 +10,11 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
-from evidence.errors import NoSpace, Unavailable
+from evidence.errors import Conflict, NoSpace, Unavailable
 from evidence.fixity import PIECE
 from evidence.ports.objects import Digests
 
@@ -81,6 +83,40 @@ def has_writer(descriptor: int) -> bool:
         return error.errno == errno.EAGAIN
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
+
+
+@contextmanager
+def staged_file(staged: Path, size: int) -> Iterator[int]:
+    """A descriptor of the staged file, which has that size, no writer, and is ours alone meanwhile.
+
+    Raises Unavailable("staged-missing"), Conflict("still-open").
+    """
+    try:
+        descriptor = os.open(staged, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise Unavailable(
+            "staged-missing", "The bytes are neither in the store nor on the staging disk."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if has_writer(descriptor):
+            raise Conflict("still-open", "Something still has this upload open for writing.")
+        if os.fstat(descriptor).st_size != size:
+            raise Unavailable("staged-missing", "The staged file does not have the right length.")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def sweep_files(directory: Path, before: datetime) -> int:
+    """Remove files that nobody has written to since `before`; how many."""
+    swept = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                swept += 1
+    return swept
 
 
 def set_immutable(path: Path, *, on: bool = True) -> bool:

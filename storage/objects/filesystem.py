@@ -15,7 +15,6 @@ protects against is said by `custos doctor`: root can undo all of it.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -24,18 +23,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.errors import Conflict, Unavailable
+from evidence.errors import Conflict
 from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
     CHUNK,
     Rereading,
-    has_writer,
     make_directories,
     read_direct,
     set_immutable,
     sha256_of,
+    staged_file,
     storage_error,
+    sweep_files,
     sync_directory,
 )
 from storage.objects.sidecars import Sidecars
@@ -76,7 +76,7 @@ class FilesystemStore:
         await asyncio.to_thread(self._discard_rendition, key)
 
     @asynccontextmanager
-    async def open(self, key: str) -> AsyncIterator[BinaryIO]:
+    async def open(self, key: str, *, version: str = "") -> AsyncIterator[BinaryIO]:
         """See the port."""
         path = self._path(key)
         try:
@@ -89,24 +89,24 @@ class FilesystemStore:
             file.close()
 
     @asynccontextmanager
-    async def local_path(self, key: str) -> AsyncIterator[Path]:
+    async def local_path(self, key: str, *, version: str = "") -> AsyncIterator[Path]:
         """See the port: here the object itself, 0444."""
         await self.stat(key)
         yield self._path(key)
 
-    async def stat(self, key: str) -> ObjectStat:
+    async def stat(self, key: str, *, version: str = "") -> ObjectStat:
         """See the port."""
         return await asyncio.to_thread(self._stat, key)
 
-    async def extend_lock(self, key: str, until: datetime) -> ObjectStat:
+    async def extend_lock(self, key: str, until: datetime, *, version: str = "") -> ObjectStat:
         """See the port."""
         return await asyncio.to_thread(self._extend_lock, key, until)
 
-    async def set_hold(self, key: str, held: bool) -> None:
+    async def set_hold(self, key: str, held: bool, *, version: str = "") -> None:
         """See the port."""
         await asyncio.to_thread(self._set_hold, key, held)
 
-    async def read_back(self, key: str, pace: Pace | None = None) -> Digests:
+    async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """See the port: O_DIRECT where the filesystem has it."""
         try:
             if pace is None:
@@ -125,6 +125,10 @@ class FilesystemStore:
         """See the port."""
         for key in await asyncio.to_thread(self._keys, prefix):
             yield key
+
+    async def sweep_unfinished(self, before: datetime) -> int:
+        """See the port."""
+        return await asyncio.to_thread(sweep_files, self._incoming, before)
 
     def _keys(self, prefix: str) -> list[str]:
         keys = (
@@ -149,23 +153,10 @@ class FilesystemStore:
         return self._stat(key)
 
     def _link(self, staged: Path, path: Path, size: int) -> None:
-        try:
-            descriptor = os.open(staged, os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise Unavailable(
-                "staged-missing", "The bytes are neither in the store nor on the staging disk."
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if has_writer(descriptor):
-                raise Conflict("still-open", "Something still has this upload open for writing.")
-            if os.fstat(descriptor).st_size != size:
-                raise Unavailable("staged-missing", "The staged file does not have the right length.")
+        with staged_file(staged, size) as descriptor:
             os.fchmod(descriptor, 0o444)
             os.fsync(descriptor)
             os.link(staged, path)
-        finally:
-            os.close(descriptor)
 
     def _settle(self, path: Path, staged: Path) -> None:
         """Steps 5 to 7, also for an object that an earlier attempt linked and did not make durable."""

@@ -17,15 +17,25 @@ from evidence.keys import original_key
 from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
 from storage.objects.disk import set_immutable
 from storage.objects.filesystem import FilesystemStore
+from storage.objects.s3.client import Bucket, Place
+from storage.objects.s3.store import S3Store
+from tests.seaweed import Seaweed
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-DATA = os.urandom(3_000_001)
+#: A real server judges by its own clock.
+NOW = datetime.now(UTC).replace(microsecond=0)
+#: Of more than one part where a store takes it in parts.
+DATA = os.urandom(17_000_001)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 UNTIL = NOW + timedelta(days=7)
 
 
-@pytest.fixture(params=["filesystem", "filesystem-immutable"])
+@pytest.fixture(params=["filesystem", "filesystem-immutable", "s3"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    if request.param == "s3":
+        server: Seaweed = request.getfixturevalue("seaweed")
+        place = Place(server.make_bucket(), server.endpoint, credentials=server.credentials())
+        yield S3Store(Bucket(place), tmp_path / "scratch")
+        return
     immutable = request.param == "filesystem-immutable"
     yield FilesystemStore(tmp_path / "store", immutable=immutable)
     if immutable:

@@ -1,0 +1,1 @@
+"""The WORM store in a bucket with Object Lock."""

@@ -1,0 +1,94 @@
+"""Whether a bucket keeps what is put into it: asked before anything is, with a clear refusal.
+
+Refused is what would let a recording go, or leave it unlocked, without anybody doing wrong: no versions, no
+Object Lock, a default retention in GOVERNANCE or COMPLIANCE mode that would lock what is to be replaced, a
+rule that expires or moves objects away, a server whose clock is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from evidence.errors import Unavailable
+from storage.objects.s3.client import Bucket, translated
+
+#: Half of what the shortest lock leaves for it.
+MOST_SKEW = timedelta(minutes=1)
+_NOT_SET = frozenset(
+    {
+        "ObjectLockConfigurationNotFoundError",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchObjectLockConfiguration",
+        "NotImplemented",
+    }
+)
+_REMOVES = ("Expiration", "NoncurrentVersionExpiration", "Transitions", "NoncurrentVersionTransitions")
+
+
+def require_fit(bucket: Bucket, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Raises Unavailable("store-unfit") with every reason, and what else asking the bucket raises."""
+    reasons = list(unfit(bucket, now))
+    if reasons:
+        raise Unavailable("store-unfit", " ".join([f"The bucket {bucket.name} cannot be used.", *reasons]))
+
+
+def unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
+    """What speaks against the bucket, in words for whoever set it up."""
+    versioning = _asked(bucket, "get_bucket_versioning")
+    if versioning.get("Status") != "Enabled":
+        yield (
+            "It does not keep versions, so that what is locked could be covered up. Make a new bucket with "
+            "Object Lock enabled."
+        )
+    locking = _asked(bucket, "get_object_lock_configuration").get("ObjectLockConfiguration", {})
+    if locking.get("ObjectLockEnabled") != "Enabled":
+        yield "It has no Object Lock: nothing could be locked. Make a new bucket with Object Lock enabled."
+    if locking.get("Rule"):
+        yield (
+            "It has a default retention, which would lock what Custos replaces, and not for as long as the "
+            "law asks. Remove the default retention; Custos locks each object itself."
+        )
+    rules = _asked(bucket, "get_bucket_lifecycle_configuration").get("Rules", [])
+    for rule in rules:
+        if rule.get("Status") == "Enabled" and any(map(_counts, _parts_of(rule))):
+            yield (
+                f"Its lifecycle rule {rule.get('ID', 'without a name')} expires objects or moves them away. "
+                "Remove that rule; what goes and when is decided by Custos' own disposal."
+            )
+    skew = _skew(versioning, now())
+    if skew is not None and abs(skew) > MOST_SKEW:
+        yield (
+            f"Its server's clock differs from this machine's by {abs(skew).total_seconds():.0f} seconds, and "
+            "locks end by the server's. Synchronise both clocks (chrony, systemd-timesyncd)."
+        )
+
+
+def _asked(bucket: Bucket, operation: str) -> Mapping[str, Any]:
+    """The answer; an empty one where nothing of the kind is set."""
+    with translated():
+        try:
+            found: Mapping[str, Any] = getattr(bucket.client, operation)(Bucket=bucket.name)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _NOT_SET:
+                raise
+            return {}
+    return found
+
+
+def _parts_of(rule: Mapping[str, Any]) -> Iterator[Any]:
+    return (rule[name] for name in _REMOVES if rule.get(name))
+
+
+def _counts(part: Any) -> bool:
+    """Removing a delete marker that nothing lies below harms nothing."""
+    return not (isinstance(part, Mapping) and part.keys() == {"ExpiredObjectDeleteMarker"})
+
+
+def _skew(answer: Mapping[str, Any], now: datetime) -> timedelta | None:
+    said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return None if said is None else parsedate_to_datetime(said) - now

@@ -1,0 +1,190 @@
+"""One connection to one bucket, and what its refusals are called.
+
+What is created once is found by its first version: whoever may write can put a delete marker or another
+version on top, and an unversioned GET would then answer with that.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from evidence.errors import NoSpace, Unavailable
+from evidence.ports.objects import NotStored
+
+_log = logging.getLogger(__name__)
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 60
+_CONNECTIONS = 64
+#: One try and three more: the answers 500, 503 and slowness are ordinary.
+_TRIES = 4
+_ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
+_IN_THE_WAY = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+_FULL_STATUS = 507
+_FORBIDDEN_STATUS = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which bucket, where, and as whom.
+
+    `endpoint` None is AWS in `region`. `credentials` is a file in the form of AWS's own; None is whatever the
+    machine provides (environment, instance role). `trusted` is a PEM file of authorities for a private TLS.
+    """
+
+    bucket: str
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    credentials: Path | None = None
+    trusted: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one key, as the store lists it."""
+
+    key: str
+    id: str
+    size: int
+    is_marker: bool
+    at: datetime
+
+
+class Bucket:
+    """Requests to one bucket. Every method blocks and raises Unavailable("store-unavailable" or
+    "store-refused"), NoSpace("store-full") or NotStored."""
+
+    def __init__(self, place: Place) -> None:
+        session = botocore.session.Session()
+        if place.credentials is not None:
+            session.set_config_variable("credentials_file", str(place.credentials))
+            # The file alone: what lies in the environment is somebody else's.
+            session.get_component("credential_provider").providers[:] = [
+                one
+                for one in session.get_component("credential_provider").providers
+                if one.METHOD == "shared-credentials-file"
+            ]
+        self.name = place.bucket
+        self.client: Any = boto3.Session(botocore_session=session).client(
+            "s3",
+            endpoint_url=place.endpoint,
+            region_name=place.region,
+            verify=str(place.trusted) if place.trusted is not None else None,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                max_pool_connections=_CONNECTIONS,
+                tcp_keepalive=True,
+                retries={"mode": "standard", "total_max_attempts": _TRIES},
+                s3={"addressing_style": "path" if place.endpoint is not None else "auto"},
+                # Ours are over SHA-256 and given with each request; CRC-32 beside them would prove less.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        """One request of this bucket; its refusals are translated."""
+        with translated():
+            return getattr(self.client, operation)(Bucket=self.name, **arguments)
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """Every version and marker of every key under `prefix`: keys in order, the newest of a key first."""
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
+        with translated():
+            for page in pages:
+                listed = [_version(one, is_marker=False) for one in page.get("Versions", ())]
+                listed += [_version(one, is_marker=True) for one in page.get("DeleteMarkers", ())]
+                # Both lists are the newest first; the sort is stable, and between them the instant decides.
+                listed.sort(key=lambda one: one.at, reverse=True)
+                listed.sort(key=lambda one: one.key)
+                yield from listed
+
+    def versions_of(self, key: str) -> list[Version]:
+        """Those of exactly this key, the newest first, delete markers too."""
+        found = []
+        for version in self.versions(key):
+            if version.key == key:
+                found.append(version)
+            elif version.key > key:
+                break
+        return found
+
+    def first_of(self, key: str) -> Version | None:
+        """The version that was there first, whatever lies on top of it by now."""
+        return next((one for one in reversed(self.versions_of(key)) if not one.is_marker), None)
+
+    def drop_older(self, key: str) -> None:
+        """Remove all but the newest bytes of a replaced object; a version that is locked stays."""
+        versions = self.versions_of(key)
+        newest = next((one.id for one in versions if not one.is_marker), None)
+        for version in versions:
+            if version.id == newest:
+                continue
+            try:
+                self.ask("delete_object", Key=key, VersionId=version.id)
+            except Unavailable as error:
+                _log.warning("an older version of %s stays: %s", key, error)
+
+
+class InTheWay(Exception):  # a state that the callers here resolve, no error that leaves them
+    """A condition of a write did not hold: something lies there already, or another than expected."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """botocore's errors as ours; InTheWay where a condition did not hold."""
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(error) from error
+    except BotoCoreError as error:
+        raise unavailable() from error
+
+
+def unavailable() -> Unavailable:
+    """It does not answer, or not so that one could go on."""
+    return Unavailable(
+        "store-unavailable",
+        "The store does not answer as it should. Nothing was lost and it is tried again; tell your "
+        "administrator to look at the store's server if it lasts.",
+    )
+
+
+def _refusal(error: ClientError) -> Exception:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _ABSENT:
+        return NotStored()
+    if code in _IN_THE_WAY:
+        return InTheWay(code)
+    if status == _FULL_STATUS:
+        return NoSpace("store-full", "The store is full. Nothing was lost; give it room, then try again.")
+    _log.warning("the store answered %s to %s: %s", status, error.operation_name, code)
+    if status == _FORBIDDEN_STATUS:
+        return Unavailable(
+            "store-refused",
+            "The store refuses what Custos asks of it. Let your administrator compare the rights of its "
+            "credentials with docs/s3.md.",
+        )
+    return unavailable()
+
+
+def _version(listed: dict[str, Any], *, is_marker: bool) -> Version:
+    return Version(
+        listed["Key"],
+        listed["VersionId"],
+        listed.get("Size", 0),
+        is_marker,
+        listed["LastModified"].astimezone(UTC),
+    )

@@ -1,0 +1,143 @@
+"""A SeaweedFS with its S3 gateway, as the tests start it: a real server that enforces Object Lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+from botocore.config import Config
+
+WEED = Path(sys.executable).parent / "weed"
+ADMIN = ("admin", "the-administrator's-secret")
+#: The gateway says so once it serves.
+_READY = b"Start Seaweed S3 API Server"
+#: One volume of each bucket, made when it is first written to, instead of seven.
+_GROWTH = "[master.volume_growth]\ncopy_1 = 1\ncopy_other = 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Seaweed:
+    """A server that runs: where it is reached, and which process it is."""
+
+    endpoint: str
+    root: Path
+    process: subprocess.Popen[bytes]
+
+    def administrator(self) -> Any:
+        """A raw boto3 client with every right that there is, and no retries."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ADMIN[0],
+            aws_secret_access_key=ADMIN[1],
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"mode": "standard", "total_max_attempts": 1},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def make_bucket(self, *, locking: bool = True) -> str:
+        """A new one, with versioning and Object Lock; its name."""
+        name = f"evidence-{secrets.token_hex(6)}"
+        self.administrator().create_bucket(Bucket=name, ObjectLockEnabledForBucket=locking)
+        return name
+
+    def credentials(self) -> Path:
+        """The file with the administrator's keys, as a setting names it."""
+        path = self.root / "credentials"
+        path.write_text(f"[default]\naws_access_key_id = {ADMIN[0]}\naws_secret_access_key = {ADMIN[1]}\n")
+        return path
+
+    def stop(self) -> None:
+        """Kill it: its graceful end takes half a minute, and its data is thrown away."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def start(root: Path) -> Seaweed:
+    """Start one with its data below `root`, or once more over data that lie there; returns when it serves."""
+    root.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "name": ADMIN[0],
+        "credentials": [{"accessKey": ADMIN[0], "secretKey": ADMIN[1]}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (root / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (root / "master.toml").write_text(_GROWTH)
+    (root / "data").mkdir(exist_ok=True)
+    ports = _free_ports(7)
+    master, volume, filer, s3, *grpc = ports
+    process = subprocess.Popen(
+        [
+            str(WEED), "-logtostderr=true", "server", "-master.telemetry=false",
+            "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={root / 'data'}",
+            f"-master.port={master}", f"-master.port.grpc={grpc[0]}", "-master.volumeSizeLimitMB=1024",
+            f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=0",
+            f"-filer.port={filer}", f"-filer.port.grpc={grpc[2]}",
+            "-s3", f"-s3.port={s3}", f"-s3.config={root / 's3.json'}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false",
+        ],
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if _READY in line:
+            break
+    else:
+        process.wait()
+        raise AssertionError(b"".join(said[-30:]).decode("utf-8", "replace"))
+    threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
+    return Seaweed(f"http://127.0.0.1:{s3}", root, process)
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Seaweed]:
+    """One for as long as the block runs."""
+    server = start(root)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _drain(pipe: IO[bytes]) -> None:
+    """A pipe that nobody reads would stop the server once it is full."""
+    with pipe:
+        for _ in pipe:
+            pass
+
+
+def _free_ports(number: int) -> list[int]:
+    """Free ones on loopback, of the range that the kernel does not hand out itself."""
+    found: list[int] = []
+    while len(found) < number:
+        port = 11_000 + secrets.randbelow(20_000)
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
