@@ -19,6 +19,8 @@ from typing import IO, Any
 import boto3
 from botocore.config import Config
 
+from custos.settings import S3Settings
+
 WEED = Path(sys.executable).parent / "weed"
 ADMIN = ("admin", "the-administrator's-secret")
 #: The gateway says so once it serves.
@@ -62,6 +64,11 @@ class Seaweed:
         path = self.root / "credentials"
         path.write_text(f"[default]\naws_access_key_id = {ADMIN[0]}\naws_secret_access_key = {ADMIN[1]}\n")
         return path
+
+    def settings(self, bucket: str) -> S3Settings:
+        """What a Custos is told whose store that is."""
+        keys = self.credentials()
+        return S3Settings(bucket=bucket, endpoint=self.endpoint, credentials=keys, disposal_credentials=keys)
 
     def stop(self) -> None:
         """Kill it: its graceful end takes half a minute, and its data is thrown away."""

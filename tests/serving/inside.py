@@ -20,7 +20,7 @@ from aiohttp import web
 
 from api.app import make_app, make_runner
 from custos.clock import SystemClock
-from custos.settings import Settings
+from custos.settings import S3Settings, Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Role
 from evidence.jobs import Job, JobState, Stage
@@ -138,10 +138,11 @@ def served_inside(
     data: Path,
     media: Mapping[str, Any] | None = None,
     custody: Mapping[str, Any] | None = None,
+    s3: S3Settings | None = None,
     **ingest: Any,
 ) -> Iterator[Inside]:
     """The server alone, with these settings of what is made and these limits on uploads."""
-    settings = settings_for(data, media, custody, **ingest)
+    settings = settings_for(data, media, custody, s3, **ingest)
     started: Future[Inside] = Future()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -13,6 +13,7 @@ from custos.settings import (
     IngestSettings,
     MediaSettings,
     ProtectionSettings,
+    S3Settings,
     Settings,
 )
 
@@ -36,6 +37,7 @@ def settings_for(
     data: Path,
     media: Mapping[str, Any] | None = None,
     custody: Mapping[str, Any] | None = None,
+    s3: S3Settings | None = None,
     **ingest: Any,
 ) -> Settings:
     """The same for one inside this process, with these settings of what is made and these upload limits."""
@@ -46,4 +48,5 @@ def settings_for(
         media=MediaSettings(**{"sandbox": "prefer", **(media or {})}),
         protection=ProtectionSettings(immutable=False),
         custody=CustodySettings(**(custody or {})),
+        s3=s3 or S3Settings(),
     )

@@ -10,6 +10,7 @@ import pytest
 from evidence.agents import Role
 from tests.media import make_clip
 from tests.offices import Office, opened_office
+from tests.seaweed import Seaweed
 from tests.serving import fixtures
 from tests.serving.exports import Kept, asked, case_of_two, kept
 from tests.serving.inside import Inside, served_inside
@@ -32,10 +33,21 @@ def office(tmp_path: Path, authority: TimeAuthority) -> Iterator[Office]:
         yield running
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says `STACKS` is run over each of them."""
+    stacks = getattr(metafunc.module, "STACKS", None)
+    if stacks is not None and "bureau" in metafunc.fixturenames:
+        metafunc.parametrize("bureau", stacks, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of the module's own."""
-    with served_inside(tmp_path_factory.mktemp("bureau") / "data") as server:
+def bureau(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    """A server of the module's own; "s3": over a bucket instead of the data directory."""
+    data, s3 = tmp_path_factory.mktemp("bureau") / "data", None
+    if getattr(request, "param", "embedded") == "s3":
+        seaweed: Seaweed = request.getfixturevalue("seaweed")
+        s3 = seaweed.settings(seaweed.make_bucket())
+    with served_inside(data, s3=s3) as server:
         yield server
 
 

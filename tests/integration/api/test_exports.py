@@ -18,6 +18,9 @@ from tests.serving.films import sealed_for, two_segments
 from tests.serving.inside import Inside
 
 
+STACKS = ("embedded", "s3")
+
+
 def test_an_export_of_a_case_proves_everything_that_can_be_proven_offline(court: Kept) -> None:
     for path in (court.archive, court.directory):
         steps = {step.title: step for step in court.verify(path)}
