@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
+from custos.stores import place_of
+from evidence.errors import CustosError
+from storage.objects.s3.place import Place
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _TOOL_SECONDS = 15.0
@@ -54,12 +58,41 @@ def examine_disk(settings: Settings) -> list[Finding]:
     return [
         first,
         disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
+        *(examine_bucket(bucket) if (bucket := place_of(settings)) else _examine_store(settings, place)),
+        disk.examine_free_space(place, settings.ingest.reserve_bytes),
+    ]
+
+
+def _examine_store(settings: Settings, place: Path) -> list[Finding]:
+    return [
         *disk.examine_protection(
             settings.store if settings.store.is_dir() else place, immutable=settings.protection.immutable
         ),
         disk.examine_direct_reads(place),
         disk.examine_hard_links(settings.staging, settings.store, place),
-        disk.examine_free_space(place, settings.ingest.reserve_bytes),
+    ]
+
+
+def examine_bucket(place: Place) -> list[Finding]:
+    """Whether the bucket would keep what is put into it, and against whom it does not."""
+    from storage.objects.s3.checking import unfit
+    from storage.objects.s3.client import Bucket
+
+    code = "store-bucket"
+    try:
+        reasons = list(unfit(Bucket(place), lambda: datetime.now(UTC)))
+    except CustosError as error:
+        return [Finding("problem", code, f"The bucket {place.bucket} could not be asked. {error.message}")]
+    if reasons:
+        return [Finding("problem", code, f"The bucket {place.bucket}: {reason}") for reason in reasons]
+    return [
+        Finding(
+            "ok",
+            code,
+            f"The bucket {place.bucket} keeps versions and has Object Lock. What Custos locks there no "
+            "credentials of the store remove or shorten (COMPLIANCE mode); whoever owns its machines or "
+            "disks still can. Keep a second copy elsewhere, and let a witness see the log.",
+        )
     ]
 
 

@@ -10,10 +10,7 @@ from evidence.ports.log import LogStore
 from evidence.ports.objects import ObjectStore
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
-from storage.objects.s3.checking import require_fit
-from storage.objects.s3.client import Bucket, Place
-from storage.objects.s3.log import S3Log
-from storage.objects.s3.store import S3Store
+from storage.objects.s3.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,11 @@ def open_stores(settings: Settings) -> Stores:
             "`s3.bucket` is set, and the recordings of this installation lie in its data directory, where "
             "they would not be found. Take the setting out, or begin with an empty data directory.",
         )
+    from storage.objects.s3.checking import require_fit
+    from storage.objects.s3.client import Bucket
+    from storage.objects.s3.log import S3Log
+    from storage.objects.s3.store import S3Store
+
     bucket = Bucket(place)
     require_fit(bucket)
     bucket_store = S3Store(bucket, settings.work_directory / "fetched")

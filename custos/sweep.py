@@ -42,6 +42,9 @@ _RENEWED_AT_ONCE = 100
 _ENTRIES = 20
 _ENTRY_BATCHES = 20
 _DISPOSAL_EVERY = timedelta(hours=1)
+_DROPPED_EVERY = timedelta(hours=1)
+#: No write takes longer.
+_UNFINISHED = timedelta(days=1)
 
 
 class Sweep:
@@ -73,6 +76,7 @@ class Sweep:
         self._exports = exports
         self._audits = audits
         self._looked_at: datetime | None = None
+        self._dropped_at: datetime | None = None
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -92,6 +96,7 @@ class Sweep:
             self._count,
             self._look_at_disposal,
             self._exports.discard_outdated,
+            self._drop_unfinished,
             self._audits.plan,
         ):
             try:
@@ -142,6 +147,13 @@ class Sweep:
                 continue
             renewed = partial(_renewed, item=item, until=locked.locked_until or until, now=now)
             await self._catalogue.write(renewed)
+
+    async def _drop_unfinished(self) -> None:
+        """What interrupted writes left in the store: once an hour, and nothing of the last day."""
+        now = self._clock.now()
+        if self._dropped_at is None or now - self._dropped_at >= _DROPPED_EVERY:
+            self._dropped_at = now
+            await self._store.sweep_unfinished(now - _UNFINISHED)
 
     async def _discard_parts(self) -> None:
         """Parts of recordings that are whole by now. The bytes go first: what is left is found again."""

@@ -95,7 +95,7 @@ def verify_log(arguments: argparse.Namespace) -> int:
     from clients.verifier.receipt import NotVerified
     from clients.verifier.saying import refuse, say
 
-    store = arguments.store or load_settings(arguments.config).store
+    store = arguments.store or _own_store(arguments)
     directory = store / _LOG if (store / _LOG).is_dir() else store
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
@@ -210,6 +210,17 @@ def _own_chain(statements: Path, log: str, key: str) -> KeyChain:
 
     notes = [path.read_text() for path in sorted(statements.glob("*.note"))]
     return verified_chain({"v": "custos/log-keys/1", "log": log, "key": key, "statements": notes})
+
+
+def _own_store(arguments: argparse.Namespace) -> Path:
+    settings = load_settings(arguments.config)
+    if settings.s3.bucket is not None:
+        raise Invalid(
+            "store-in-bucket",
+            f"The store is the bucket {settings.s3.bucket}. Copy it into a directory first (docs/s3.md), and "
+            "give that: it is checked without asking the server.",
+        )
+    return settings.store
 
 
 def _own_roots(arguments: argparse.Namespace) -> list[Path]:

@@ -17,7 +17,8 @@ from evidence.keys import original_key
 from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
 from storage.objects.disk import set_immutable
 from storage.objects.filesystem import FilesystemStore
-from storage.objects.s3.client import Bucket, Place
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
 from tests.seaweed import Seaweed
 

@@ -20,8 +20,9 @@ from custos.settings import (
 RESERVE_BYTES = 1 << 20
 
 
-def custos_environment(data: Path, **settings: str) -> dict[str, str]:
+def custos_environment(data: Path, s3: S3Settings | None = None, **settings: str) -> dict[str, str]:
     """This environment with exactly these settings."""
+    bucket = {} if s3 is None else s3.model_dump(mode="json", exclude_none=True)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOS_")}
     return {
         **plain,
@@ -29,6 +30,7 @@ def custos_environment(data: Path, **settings: str) -> dict[str, str]:
         "CUSTOS_PROTECTION__IMMUTABLE": "false",
         "CUSTOS_INGEST__RESERVE_BYTES": str(RESERVE_BYTES),
         "CUSTOS_MEDIA__SANDBOX": "prefer",
+        **{f"CUSTOS_S3__{name.upper()}": value for name, value in bucket.items()},
         **settings,
     }
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custos.readiness import READY_FD
-from custos.settings import Settings
+from custos.settings import S3Settings, Settings
 from custos.wiring import open_services
 from evidence.agents import Role
 from evidence.jobs import Job
@@ -115,12 +115,12 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_tree(base: Path) -> Iterator[Tree]:
+def running_tree(base: Path, s3: S3Settings | None = None) -> Iterator[Tree]:
     """A `custos serve` with somebody of each role and unit; at its end it has logged no defect."""
     data, log, port = base / "data", base / "serve.log", free_port()
-    environment = custos_environment(data, CUSTOS_API__PORT=str(port))
+    environment = custos_environment(data, s3, CUSTOS_API__PORT=str(port))
     with ThreadPoolExecutor(1) as apart:
-        tokens = apart.submit(asyncio.run, _enrol(settings_for(data))).result()
+        tokens = apart.submit(asyncio.run, _enrol(settings_for(data, s3=s3))).result()
     # The first two as an administrator does it; each is a process, so the others go in together.
     custos(
         environment, "user", "add", "wang", "--name", "王晓梅", "--role", "supervisor", "--unit", "north",

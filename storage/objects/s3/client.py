@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -21,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from evidence.errors import NoSpace, Unavailable
 from evidence.ports.objects import NotStored
+from storage.objects.s3.place import Place
 
 _log = logging.getLogger(__name__)
 _CONNECT_SECONDS = 5
@@ -32,21 +32,6 @@ _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "4
 _IN_THE_WAY = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which bucket, where, and as whom.
-
-    `endpoint` None is AWS in `region`. `credentials` is a file in the form of AWS's own; None is whatever the
-    machine provides (environment, instance role). `trusted` is a PEM file of authorities for a private TLS.
-    """
-
-    bucket: str
-    endpoint: str | None = None
-    region: str = "us-east-1"
-    credentials: Path | None = None
-    trusted: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

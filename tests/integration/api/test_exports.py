@@ -17,7 +17,6 @@ from tests.serving.exports import WANTED, Kept, asked, kept
 from tests.serving.films import sealed_for, two_segments
 from tests.serving.inside import Inside
 
-
 STACKS = ("embedded", "s3")
 
 

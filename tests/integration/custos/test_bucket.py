@@ -1,0 +1,81 @@
+"""`custos serve` over a bucket: from a camera's upload to what is verified, with a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from custos.cli import main
+from custos.stores import open_stores
+from evidence.agents import Role
+from evidence.errors import Unavailable
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.place import Place
+from tests.media import make_clip
+from tests.seaweed import Seaweed
+from tests.serving.settings import custos_environment, settings_for
+from tests.serving.tree import custos, running_tree
+
+
+def test_a_recording_goes_its_whole_way(
+    seaweed: Seaweed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = seaweed.make_bucket()
+    with running_tree(tmp_path, s3=seaweed.settings(bucket)) as tree:
+        # More than what goes into one request.
+        data = make_clip(tmp_path / "clip.mp4", seconds=4).read_bytes()
+        data += (20_000_000).to_bytes(4, "big") + b"free" + os.urandom(20_000_000 - 8)
+        station, reviewer = tree.client(Role.STATION), tree.client(Role.REVIEWER)
+        upload = station.send(data, "DSJ-A1_20261121100000_0001.mp4")
+        item = station.committed(upload)
+        assert station.receipt(upload)
+        reviewer.settled(item)
+        assert reviewer.get(f"/items/{item}/original").body == data
+        ranged = reviewer.get(f"/items/{item}/original", Range="bytes=15999990-16000009")
+        assert (ranged.status, ranged.body) == (206, data[15_999_990:16_000_010])
+        assert reviewer.get(f"/items/{item}/playlist.m3u8").status == 200
+        listed = seaweed.administrator().list_objects_v2(Bucket=bucket)["Contents"]
+        assert {one["Key"].split("/")[0] for one in listed} >= {"originals", "renditions", "log"}
+        assert not (tree.data / "store").exists()
+        environment = custos_environment(tree.data, seaweed.settings(bucket))
+        said = json.loads(custos(environment, "doctor", "--json"))
+        assert [one["level"] for one in said if one["code"] == "store-bucket"] == ["ok"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            assert main(["verify", "log"]) == 2
+        assert "[store-in-bucket]" in capsys.readouterr().err
+        key = tmp_path / "key"
+        key.write_bytes(reviewer.get("/log/key").body)
+    _copied(seaweed, bucket, tmp_path / "copy")
+    stored = next((tmp_path / "copy" / "objects" / "originals").rglob(hashlib.sha256(data).hexdigest()))
+    assert stored.read_bytes() == data
+    assert main(["verify", "log", str(tmp_path / "copy"), "--full", "--key", str(key)]) == 0
+
+
+def test_a_bucket_that_is_unfit_is_no_start(seaweed: Seaweed, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, s3=seaweed.settings(seaweed.make_bucket(locking=False)))
+    with pytest.raises(Unavailable) as error:
+        open_stores(settings)
+    assert error.value.code == "store-unfit"
+
+
+def test_recordings_that_lie_elsewhere_are_not_left_behind(seaweed: Seaweed, tmp_path: Path) -> None:
+    lying = settings_for(tmp_path).store / "objects" / "originals" / "2026"
+    lying.mkdir(parents=True)
+    with pytest.raises(Unavailable) as error:
+        open_stores(settings_for(tmp_path, s3=seaweed.settings(seaweed.make_bucket())))
+    assert error.value.code == "store-elsewhere"
+
+
+def _copied(seaweed: Seaweed, name: str, place: Path) -> None:
+    """Every object of the bucket, as any S3 program would copy it."""
+    bucket = Bucket(Place(name, seaweed.endpoint, credentials=seaweed.credentials()))
+    for key in {one.key for one in bucket.versions("")}:
+        path = place / "objects" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bucket.ask("get_object", Key=key)["Body"].read())
