@@ -20,9 +20,15 @@ import boto3
 from botocore.config import Config
 
 from custos.settings import S3Settings
+from storage.objects.s3.place import Place
+from tests.places import ROOT
 
 WEED = Path(sys.executable).parent / "weed"
 ADMIN = ("admin", "the-administrator's-secret")
+#: Those whom the documented policies allow what they need, and nothing else.
+SERVICE = ("service", "the-service's-secret")
+DISPOSAL = ("disposal", "the-disposal's-secret")
+_POLICIES = ROOT / "deploy" / "s3"
 #: The gateway says so once it serves.
 _READY = b"Start Seaweed S3 API Server"
 #: One volume of each bucket, made when it is first written to, instead of seven.
@@ -59,16 +65,24 @@ class Seaweed:
         self.administrator().create_bucket(Bucket=name, ObjectLockEnabledForBucket=locking)
         return name
 
-    def credentials(self) -> Path:
-        """The file with the administrator's keys, as a setting names it."""
-        path = self.root / "credentials"
-        path.write_text(f"[default]\naws_access_key_id = {ADMIN[0]}\naws_secret_access_key = {ADMIN[1]}\n")
+    def credentials(self, who: tuple[str, str] = SERVICE) -> Path:
+        """The file with the keys of one of them, as a setting names it."""
+        path = self.root / f"{who[0]}.credentials"
+        path.write_text(f"[default]\naws_access_key_id = {who[0]}\naws_secret_access_key = {who[1]}\n")
         return path
+
+    def place(self, bucket: str, who: tuple[str, str] = SERVICE, endpoint: str | None = None) -> Place:
+        """That bucket as one of them reaches it."""
+        return Place(bucket, endpoint or self.endpoint, credentials=self.credentials(who))
 
     def settings(self, bucket: str) -> S3Settings:
         """What a Custos is told whose store that is."""
-        keys = self.credentials()
-        return S3Settings(bucket=bucket, endpoint=self.endpoint, credentials=keys, disposal_credentials=keys)
+        return S3Settings(
+            bucket=bucket,
+            endpoint=self.endpoint,
+            credentials=self.credentials(),
+            disposal_credentials=self.credentials(DISPOSAL),
+        )
 
     def stop(self) -> None:
         """Kill it: its graceful end takes half a minute, and its data is thrown away."""
@@ -80,12 +94,7 @@ class Seaweed:
 def start(root: Path) -> Seaweed:
     """Start one with its data below `root`, or once more over data that lie there; returns when it serves."""
     root.mkdir(parents=True, exist_ok=True)
-    identity = {
-        "name": ADMIN[0],
-        "credentials": [{"accessKey": ADMIN[0], "secretKey": ADMIN[1]}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (root / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (root / "s3.json").write_text(json.dumps(_people()))
     (root / "master.toml").write_text(_GROWTH)
     (root / "data").mkdir(exist_ok=True)
     ports = _free_ports(7)
@@ -126,6 +135,23 @@ def running(root: Path) -> Iterator[Seaweed]:
         yield server
     finally:
         server.stop()
+
+
+def _people() -> dict[str, Any]:
+    """The administrator; service and disposal with the policies that `deploy/s3` has for them."""
+    rights: dict[tuple[str, str], dict[str, Any]] = {
+        ADMIN: {"actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    }
+    policies = []
+    for who in (SERVICE, DISPOSAL):
+        rights[who] = {"actions": [], "policyNames": [who[0]]}
+        said = (_POLICIES / f"{who[0]}-policy.json").read_text("utf-8").replace("BUCKET", "evidence-*")
+        policies.append({"name": who[0], "content": said})
+    identities = [
+        {"name": who[0], "credentials": [{"accessKey": who[0], "secretKey": who[1]}], **may}
+        for who, may in rights.items()
+    ]
+    return {"identities": identities, "policies": policies}
 
 
 def _drain(pipe: IO[bytes]) -> None:

@@ -18,7 +18,6 @@ from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
 from storage.objects.disk import set_immutable
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.s3.client import Bucket
-from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
 from tests.seaweed import Seaweed
 
@@ -34,7 +33,7 @@ UNTIL = NOW + timedelta(days=7)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param == "s3":
         server: Seaweed = request.getfixturevalue("seaweed")
-        place = Place(server.make_bucket(), server.endpoint, credentials=server.credentials())
+        place = server.place(server.make_bucket())
         yield S3Store(Bucket(place), tmp_path / "scratch")
         return
     immutable = request.param == "filesystem-immutable"

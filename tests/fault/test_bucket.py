@@ -27,7 +27,7 @@ from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
 from tests.faulty_store import BUSY, CUT, ERROR, LOST, Fault, FaultyStore, faulty_store
-from tests.seaweed import Seaweed
+from tests.seaweed import DISPOSAL, SERVICE, Seaweed
 from tests.serving.waiting import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -78,7 +78,7 @@ def key_of(data: bytes) -> str:
 
 
 def opened(seaweed: Seaweed, name: str, place: Path, endpoint: str | None = None) -> Held:
-    bucket = Bucket(Place(name, endpoint or seaweed.endpoint, credentials=seaweed.credentials()))
+    bucket = Bucket(seaweed.place(name, endpoint=endpoint))
     return Held(name, bucket, S3Store(bucket, place / "scratch"), seaweed.administrator(), place)
 
 
@@ -127,6 +127,31 @@ async def test_an_administrator_of_the_store_ends_nothing_early(held: Held, size
             attempt()
         assert (await held.store.stat(key, version=version)).locked_until == UNTIL, what
     assert await held.read(key, version) == data
+
+
+async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held) -> None:
+    key, version, data = await held.stored()
+    loose = key_of(b"never locked")
+    lying = held.admin.put_object(Bucket=held.name, Key=loose, Body=b"never locked")["VersionId"]
+    service, disposal = (Bucket(seaweed.place(held.name, who)) for who in (SERVICE, DISPOSAL))
+    refused = [
+        lambda: service.ask("delete_object", Key=key),
+        lambda: service.ask("delete_object", Key=loose),
+        # Not even what nothing locks: that is for the process that disposes.
+        lambda: service.ask("delete_object", Key=loose, VersionId=lying),
+        lambda: service.ask("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
+        lambda: service.ask("put_bucket_policy", Policy="{}"),
+        lambda: service.ask("delete_bucket_lifecycle"),
+        lambda: disposal.ask("delete_object", Key=key, VersionId=version),
+        lambda: disposal.ask("put_object", Key=key, Body=b"other"),
+        lambda: disposal.ask("delete_object", Key="log/checkpoint"),
+    ]
+    for attempt in refused:
+        with pytest.raises(Unavailable) as error:
+            attempt()
+        assert error.value.code == "store-refused"
+    assert await held.read(key, version) == data
+    disposal.ask("delete_object", Key=loose, VersionId=lying)
 
 
 async def test_what_is_put_on_top_covers_nothing_up(held: Held) -> None:
@@ -310,7 +335,7 @@ def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(seaweed: Seawee
     admin = seaweed.administrator()
 
     def refused(name: str, now: datetime | None = None) -> str:
-        bucket = Bucket(Place(name, seaweed.endpoint, credentials=seaweed.credentials()))
+        bucket = Bucket(seaweed.place(name))
         with pytest.raises(Unavailable) as error:
             require_fit(bucket, lambda: now or datetime.now(UTC))
         assert error.value.code == "store-unfit"
@@ -333,7 +358,7 @@ def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(seaweed: Seawee
     admin.put_bucket_lifecycle_configuration(Bucket=passing, LifecycleConfiguration={"Rules": [rule]})
     assert "lifecycle rule tidy" in refused(passing)
     fit = seaweed.make_bucket()
-    require_fit(Bucket(Place(fit, seaweed.endpoint, credentials=seaweed.credentials())))
+    require_fit(Bucket(seaweed.place(fit)))
     for way in (1, -1):
         assert "clock differs" in refused(fit, datetime.now(UTC) + way * (MOST_SKEW + timedelta(seconds=9)))
 
@@ -347,7 +372,9 @@ def test_keys_that_the_store_does_not_know_are_refused_in_words(seaweed: Seaweed
     assert "nothing" not in error.value.message
 
 
-async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_ended(held: Held) -> None:
+async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_ended(
+    seaweed: Seaweed, held: Held
+) -> None:
     key, _, data = await held.stored()
     item = Item(
         key.split("/")[3], new_id(NOW), "u", new_id(NOW), Submission("f"), "video", "video/mp4", len(data),
@@ -356,7 +383,7 @@ async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_end
     other = await held.stored()
     made = held.staged(b"made")
     await held.store.put_rendition(rendition_key(item.id, new_id(NOW), "poster.jpg"), made)
-    disposer = S3Disposer(held.bucket)
+    disposer = S3Disposer(Bucket(seaweed.place(held.name, DISPOSAL)))
     assert len(await disposer.keys_of(item)) == 2
     assert await disposer.locked_until(item) == UNTIL
     with pytest.raises(Conflict, match="locked"):

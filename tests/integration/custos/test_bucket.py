@@ -14,7 +14,6 @@ from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Unavailable
 from storage.objects.s3.client import Bucket
-from storage.objects.s3.place import Place
 from tests.media import make_clip
 from tests.seaweed import Seaweed
 from tests.serving.settings import custos_environment, settings_for
@@ -74,7 +73,7 @@ def test_recordings_that_lie_elsewhere_are_not_left_behind(seaweed: Seaweed, tmp
 
 def _copied(seaweed: Seaweed, name: str, place: Path) -> None:
     """Every object of the bucket, as any S3 program would copy it."""
-    bucket = Bucket(Place(name, seaweed.endpoint, credentials=seaweed.credentials()))
+    bucket = Bucket(seaweed.place(name))
     for key in {one.key for one in bucket.versions("")}:
         path = place / "objects" / key
         path.parent.mkdir(parents=True, exist_ok=True)
