@@ -140,7 +140,7 @@ async def _send(
         # An original's viewing ends with its answer; players ask for the next stretch of a copy.
         done=content.rendition is None,
     )
-    async with reading.opened(content) as file:
+    async with reading.opened(content, (first, last)) as file:
         await transfer.enter((first, last))
         try:
             await response.prepare(request)

@@ -151,7 +151,7 @@ async def _send_pieces(
                         await transfer.write(response, bytes(together), at)
                         at += len(together)
                         together.clear()
-                    async with use.opened(planned.key, planned.version) as file:
+                    async with use.opened(planned.key, planned.version, (first, last)) as file:
                         await transfer.send(response, file, first, last, at)
                     at += last - first
             if len(together) >= _TOGETHER:

@@ -208,10 +208,12 @@ class Exports:
         _made(export)
 
     @asynccontextmanager
-    async def opened(self, key: str, version: str = "") -> AsyncIterator[BinaryIO]:
+    async def opened(
+        self, key: str, version: str = "", span: tuple[int, int] | None = None
+    ) -> AsyncIterator[BinaryIO]:
         """What lies in the store under that key; raises Unavailable where that is gone."""
         try:
-            async with self._store.open(key, version=version) as file:
+            async with self._store.open(key, version=version, span=span) as file:
                 yield file
         except NotStored as error:
             raise Unavailable(

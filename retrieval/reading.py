@@ -214,10 +214,13 @@ class Reading:
         return await self._catalogue.read(look)
 
     @asynccontextmanager
-    async def opened(self, content: Content) -> AsyncIterator[BinaryIO]:
-        """The bytes; raises Denied where the store has lost them, which the read-back raises an alarm for."""
+    async def opened(self, content: Content, span: tuple[int, int]) -> AsyncIterator[BinaryIO]:
+        """The bytes, of which `span` will be read.
+
+        Raises Denied where the store has lost them, which the read-back raises an alarm for.
+        """
         try:
-            async with self._store.open(content.key, version=content.version) as file:
+            async with self._store.open(content.key, version=content.version, span=span) as file:
                 yield file
         except NotStored as error:
             raise Denied from error

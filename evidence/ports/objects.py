@@ -92,8 +92,14 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def open(self, key: str, *, version: str = "") -> AbstractAsyncContextManager[BinaryIO]:
-        """The object's bytes as a seekable binary file; raises NotStored."""
+    def open(
+        self, key: str, *, version: str = "", span: tuple[int, int] | None = None
+    ) -> AbstractAsyncContextManager[BinaryIO]:
+        """The object's bytes as a seekable binary file; raises NotStored.
+
+        `span` [start, end), within the object, says what will be read of it, as far as that is known: a
+        store that is far away asks for it at once. Reading raises OSError or Unavailable.
+        """
         ...
 
     def local_path(self, key: str, *, version: str = "") -> AbstractAsyncContextManager[Path]:

@@ -76,7 +76,9 @@ class FilesystemStore:
         await asyncio.to_thread(self._discard_rendition, key)
 
     @asynccontextmanager
-    async def open(self, key: str, *, version: str = "") -> AsyncIterator[BinaryIO]:
+    async def open(
+        self, key: str, *, version: str = "", span: tuple[int, int] | None = None
+    ) -> AsyncIterator[BinaryIO]:
         """See the port."""
         path = self._path(key)
         try:

@@ -1,7 +1,7 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
 `python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events log copies search
-exports, and hours, which is not run by default. All load stays on loopback.
+exports bucket, and hours, which is not run by default. All load stays on loopback.
 """
 
 from __future__ import annotations
@@ -12,7 +12,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import copies, events, exports, hours, ingest, log, media, playing, search, serving_out
+from tests.benchmarks import (
+    bucket,
+    copies,
+    events,
+    exports,
+    hours,
+    ingest,
+    log,
+    media,
+    playing,
+    search,
+    serving_out,
+)
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import ROOT
 
@@ -27,6 +39,7 @@ SUITES = {
     "hours": hours.measure,
     "search": search.measure,
     "exports": exports.measure,
+    "bucket": bucket.measure,
 }
 
 

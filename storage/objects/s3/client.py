@@ -6,11 +6,14 @@ version on top, and an unversioned GET would then answer with that.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import boto3
@@ -60,23 +63,38 @@ class Bucket:
                 if one.METHOD == "shared-credentials-file"
             ]
         self.name = place.bucket
-        self.client: Any = boto3.Session(botocore_session=session).client(
+        made = partial(
+            boto3.Session(botocore_session=session).client,
             "s3",
             endpoint_url=place.endpoint,
             region_name=place.region,
             verify=str(place.trusted) if place.trusted is not None else None,
-            config=Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                max_pool_connections=_CONNECTIONS,
-                tcp_keepalive=True,
-                retries={"mode": "standard", "total_max_attempts": _TRIES},
-                s3={"addressing_style": "path" if place.endpoint is not None else "auto"},
-                # Ours are over SHA-256 and given with each request; CRC-32 beside them would prove less.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
         )
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            max_pool_connections=_CONNECTIONS,
+            tcp_keepalive=True,
+            retries={"mode": "standard", "total_max_attempts": _TRIES},
+            # Ours are over SHA-256 and given with each request; CRC-32 beside them would prove less.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        addressed = {"addressing_style": "path" if place.endpoint is not None else "auto"}
+        self.client: Any = made(config=config.merge(Config(s3=addressed)))
+        unsigned = {**addressed, "payload_signing_enabled": False}
+        self._sender: Any = made(config=config.merge(Config(s3=unsigned)))
+
+    def send(self, operation: str, data: bytes, **arguments: Any) -> Any:
+        """A request that carries these bytes with their SHA-256, which the store checks.
+
+        The signature is over that header, so the bytes are not hashed once more for it.
+        """
+        digest = b64encode(hashlib.sha256(data).digest()).decode("ascii")
+        with translated():
+            return getattr(self._sender, operation)(
+                Bucket=self.name, Body=data, ChecksumSHA256=digest, **arguments
+            ) | {"ChecksumSHA256": digest}
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """One request of this bucket; its refusals are translated."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import BotoCoreError
@@ -17,11 +18,28 @@ _FIRST_RANGE = 1 << 20
 _LONGEST_RANGE = 64 << 20
 _BUFFER = 1 << 20
 _TRIES = 4
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def open_object(bucket: Bucket, key: str, version: str, size: int) -> BinaryIO:
     """A seekable file over exactly this version. Reading raises Unavailable, NotStored."""
     return cast(BinaryIO, io.BufferedReader(_Ranges(bucket, key, version, size), _BUFFER))
+
+
+def open_span(bucket: Bucket, key: str, version: str, span: tuple[int, int]) -> BinaryIO:
+    """The same where it is known what will be read first: asked for at once, with the only request.
+
+    Raises NotStored, Unavailable, and ValueError for a span that the object does not have.
+    """
+    start, end = span[0], min(span[1], span[0] + _LONGEST_RANGE)
+    answer = bucket.ask("get_object", Key=key, VersionId=version, Range=f"bytes={start}-{end - 1}")
+    told = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
+    if told is None or (int(told[1]), int(told[2])) != (start, end - 1):
+        answer["Body"].close()
+        raise ValueError("no such span")
+    ranges = _Ranges(bucket, key, version, int(told[3]))
+    ranges.begin_with(answer["Body"], start, end)
+    return cast(BinaryIO, io.BufferedReader(ranges, _BUFFER))
 
 
 class _Ranges(io.RawIOBase):
@@ -35,6 +53,11 @@ class _Ranges(io.RawIOBase):
         self._body: Any = None
         self._body_at = self._body_end = 0
         self._range = _FIRST_RANGE
+
+    def begin_with(self, body: Any, start: int, end: int) -> None:
+        """A range that is here already."""
+        self._body, self._body_at, self._body_end = body, start, end
+        self._range = max(_FIRST_RANGE, end - start)
 
     def readable(self) -> bool:
         return True
@@ -59,30 +82,29 @@ class _Ranges(io.RawIOBase):
             return 0
         for left in reversed(range(_TRIES)):
             try:
-                data = self._read(wanted)
+                read = self._read(view[:wanted])
             except (BotoCoreError, Unavailable) as error:
                 self._drop()
                 if not left:
                     raise unavailable() from error
                 _log.info("a range of the store broke off and is asked for again: %s", error)
                 continue
-            view[: len(data)] = data
-            self._at += len(data)
+            self._at += read
             self._body_at = self._at
-            return len(data)
+            return read
         raise AssertionError
 
     def close(self) -> None:
         self._drop()
         super().close()
 
-    def _read(self, wanted: int) -> bytes:
+    def _read(self, view: memoryview) -> int:
         if self._body is None or self._body_at != self._at or self._at >= self._body_end:
             self._begin()
-        data: bytes = self._body.read(min(wanted, self._body_end - self._at))
-        if not data:
+        read: int = self._body.readinto(view[: self._body_end - self._at])
+        if not read:
             raise unavailable()
-        return data
+        return read
 
     def _begin(self) -> None:
         goes_on = self._at == self._body_end and self._at > 0

@@ -37,7 +37,7 @@ from storage.objects.disk import (
     sync_directory,
 )
 from storage.objects.s3.client import Bucket, InTheWay, Version, unavailable
-from storage.objects.s3.reading import open_object
+from storage.objects.s3.reading import open_object, open_span
 from storage.objects.s3.uploading import lock_arguments, put, upload
 
 #: A store refuses a lock that ends now; clocks may differ by what the start-up check lets pass.
@@ -72,10 +72,15 @@ class S3Store:
         await asyncio.to_thread(self._discard_rendition, _checked(key))
 
     @asynccontextmanager
-    async def open(self, key: str, *, version: str = "") -> AsyncIterator[BinaryIO]:
+    async def open(
+        self, key: str, *, version: str = "", span: tuple[int, int] | None = None
+    ) -> AsyncIterator[BinaryIO]:
         """See the port: ranges are asked for as they are read."""
-        found = await self.stat(key, version=version)
-        file = open_object(self.bucket, key, found.version, found.size)
+        if version and span is not None and span[0] < span[1]:
+            file = await asyncio.to_thread(open_span, self.bucket, _checked(key), version, span)
+        else:
+            found = await self.stat(key, version=version)
+            file = open_object(self.bucket, key, found.version, found.size)
         try:
             yield file
         finally:

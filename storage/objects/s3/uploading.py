@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from base64 import b64encode
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -34,8 +33,7 @@ def lock_arguments(locked_until: datetime) -> dict[str, Any]:
 
 def put(bucket: Bucket, key: str, data: bytes, arguments: dict[str, Any]) -> str:
     """Store these bytes in one request; the version that it made. Raises InTheWay."""
-    made = bucket.ask("put_object", Key=key, Body=data, ChecksumSHA256=_sum(data), **arguments)
-    return str(made["VersionId"])
+    return str(bucket.send("put_object", data, Key=key, **arguments)["VersionId"])
 
 
 def upload(
@@ -62,11 +60,8 @@ def _in_parts(
     upload_id = begun["UploadId"]
 
     def send(number: int, data: bytes) -> dict[str, Any]:
-        digest = _sum(data)
-        sent = bucket.ask(
-            "upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=data, ChecksumSHA256=digest
-        )
-        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": digest}
+        sent = bucket.send("upload_part", data, Key=key, UploadId=upload_id, PartNumber=number)
+        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": sent["ChecksumSHA256"]}
 
     try:
         parts = _sent(descriptor, size, sha256, send)
@@ -124,7 +119,3 @@ def _changed() -> Unavailable:
         "staged-changed",
         "What lies on the staging disk is not what was accepted, so it was not stored. Send the file again.",
     )
-
-
-def _sum(data: bytes) -> str:
-    return b64encode(hashlib.sha256(data).digest()).decode("ascii")
