@@ -85,13 +85,16 @@ class FixityStage:
     async def _look(self, expected: Expected, pace: SharedPace) -> Looked:
         try:
             found = await self._store.read_back(expected.key, pace, version=expected.version)
+            covers = 0
+            if expected.rendition_id is None:
+                covers = await self._store.covers(expected.key, version=expected.version)
         except NotStored:
-            found = None
+            found, covers = None, 0
         except Unavailable as error:
             if error.code != "disk-failed":
                 raise
             return Looked(expected, Finding.UNREADABLE)
-        return Looked(expected, judge(expected, found), found)
+        return Looked(expected, judge(expected, found), found, covers)
 
     def _note(self, tx: Transaction, item_id: str, looked: Sequence[Looked]) -> None:
         was = tx.fixity.get(item_id)
@@ -102,7 +105,9 @@ class FixityStage:
         judged = [one for one in looked if one.expected in standing]
         bad = [one for one in judged if one.finding is not Finding.INTACT]
         made_again = self._make_again(tx, was, bad)
-        cleared = self._alarm(tx, item_id, [one for one in bad if one.expected.what not in made_again])
+        covered = [one for one in judged if one.covers]
+        unmended = [one for one in bad if one.expected.what not in made_again]
+        cleared = self._alarm(tx, item_id, [*unmended, *(one for one in covered if one not in bad)])
         methods = {one.found.method for one in judged if one.found is not None}
         method = None if not methods else "cached" if "cached" in methods else "direct"
         original = next((one.found for one in judged if one.expected.what == ORIGINAL), None)
@@ -117,6 +122,8 @@ class FixityStage:
             "made_again": list(made_again),
             "cleared": list(cleared),
         }
+        if covered:
+            detail["covered"] = [{"what": one.expected.what, "versions": one.covers} for one in covered]
         outcome = Outcome.FAILURE if bad else Outcome.SUCCESS
         tx.events.append(_event(item_id, now, outcome, digests, detail))
         tx.fixity.settle(

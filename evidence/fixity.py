@@ -64,11 +64,15 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One object that was read again; `found` is None where there was nothing to read."""
+    """One object that was read again; `found` is None where there was nothing to read.
+
+    `covers`: how many versions and delete markers lie there that are not ours.
+    """
 
     expected: Expected
     finding: Finding
     found: Digests | None = None
+    covers: int = 0
 
     def as_json(self) -> dict[str, Json]:
         """The form in an event's detail: both sides of the comparison."""
@@ -207,7 +211,7 @@ STOPPED_SAYS = (
     "audits go on."
 )
 #: Alarms of audits; a good audit of the same item clears them.
-KINDS = ("fixity-missing", "fixity-mismatch", "fixity-unreadable", "fixity-rendition")
+KINDS = ("fixity-missing", "fixity-mismatch", "fixity-unreadable", "fixity-rendition", "store-covered")
 _SAYS = {
     Finding.MISSING: "is not in the store any more",
     Finding.MISMATCH: "is not the bytes that were stored",
@@ -227,6 +231,8 @@ def alarms_of(looked: Iterable[Looked]) -> dict[str, str]:
             rendition = one.expected.rendition_id is not None
             kind = "fixity-rendition" if rendition else f"fixity-{one.finding}"
             found.setdefault(kind, []).append(one)
+        if one.covers:
+            found.setdefault("store-covered", []).append(one)
     return {kind: _words(kind, found[kind]) for kind in KINDS if kind in found}
 
 
@@ -238,4 +244,11 @@ def _words(kind: str, found: Sequence[Looked]) -> str:
             "The original was read and is judged by itself. Ask for what you need of it anew."
         )
     named = " and the ".join(one.expected.what for one in found)
+    if kind == "store-covered":
+        versions = sum(one.covers for one in found)
+        return (
+            f"In the bucket, {versions} versions or delete markers that Custos did not make lie over the "
+            f"{named} of this recording. Custos serves what it recorded; other programs would be given what "
+            "lies on top. Find out who has keys that may write there; docs/s3.md says how to go on."
+        )
     return f"The {named} of this recording {_SAYS[found[0].finding]}. {_REPAIR}"

@@ -133,6 +133,13 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def covers(self, key: str, *, version: str = "") -> int:
+        """How many versions and delete markers lie under `key` beside the one that is meant.
+
+        0 where the store knows no versions. What is created once has none that Custos made.
+        """
+        ...
+
     def keys(self, prefix: str) -> AsyncIterator[str]:
         """Every key under `prefix`, in order."""
         ...

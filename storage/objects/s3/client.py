@@ -12,7 +12,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -45,7 +44,6 @@ class Version:
     id: str
     size: int
     is_marker: bool
-    at: datetime
 
 
 class Bucket:
@@ -102,19 +100,20 @@ class Bucket:
             return getattr(self.client, operation)(Bucket=self.name, **arguments)
 
     def versions(self, prefix: str) -> Iterator[Version]:
-        """Every version and marker of every key under `prefix`: keys in order, the newest of a key first."""
+        """Every version and marker of every key under `prefix`, keys in order.
+
+        Of a key, within a page, first its versions, the newest first as the store lists them (an instant
+        would not do: some stores change it with the lock), then its markers.
+        """
         pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
         with translated():
             for page in pages:
                 listed = [_version(one, is_marker=False) for one in page.get("Versions", ())]
                 listed += [_version(one, is_marker=True) for one in page.get("DeleteMarkers", ())]
-                # Both lists are the newest first; the sort is stable, and between them the instant decides.
-                listed.sort(key=lambda one: one.at, reverse=True)
-                listed.sort(key=lambda one: one.key)
-                yield from listed
+                yield from sorted(listed, key=lambda one: one.key)
 
     def versions_of(self, key: str) -> list[Version]:
-        """Those of exactly this key, the newest first, delete markers too."""
+        """Those of exactly this key, in the same order."""
         found = []
         for version in self.versions(key):
             if version.key == key:
@@ -184,10 +183,4 @@ def _refusal(error: ClientError) -> Exception:
 
 
 def _version(listed: dict[str, Any], *, is_marker: bool) -> Version:
-    return Version(
-        listed["Key"],
-        listed["VersionId"],
-        listed.get("Size", 0),
-        is_marker,
-        listed["LastModified"].astimezone(UTC),
-    )
+    return Version(listed["Key"], listed["VersionId"], listed.get("Size", 0), is_marker)

@@ -124,6 +124,11 @@ class S3Store:
         sha256, sha512, sm3 = (one.hexdigest() for one in digests)
         return Digests(size, sha256, sha512, sm3, "cached")
 
+    async def covers(self, key: str, *, version: str = "") -> int:
+        """See the port."""
+        versions = await asyncio.to_thread(self.bucket.versions_of, _checked(key))
+        return max(len(versions) - 1, 0)
+
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """See the port; what lies below a delete marker is there too."""
         found = self._keys(prefix)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,11 @@ from custos.cli import main
 from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Unavailable
+from evidence.jobs import Stage
 from storage.objects.s3.client import Bucket
 from tests.media import make_clip
 from tests.seaweed import Seaweed
+from tests.serving.inside import served_inside
 from tests.serving.settings import custos_environment, settings_for
 from tests.serving.tree import custos, running_tree
 
@@ -78,3 +81,33 @@ def _copied(seaweed: Seaweed, name: str, place: Path) -> None:
         path = place / "objects" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bucket.ask("get_object", Key=key)["Body"].read())
+
+
+def test_an_audit_tells_of_what_was_put_on_top(seaweed: Seaweed, tmp_path: Path) -> None:
+    bucket = seaweed.make_bucket()
+    with served_inside(tmp_path, s3=seaweed.settings(bucket)) as server:
+        item = server.client(Role.STATION).kept(os.urandom(5_000), "note.bin")
+        services = server.services
+        found = server.do(services.catalogue.read(lambda tx: tx.items.get(item)))
+        assert found is not None
+        assert found.version
+
+        def audited() -> tuple[list[str], dict[str, Any]]:
+            server.do(services.audits.ask([item], None))
+            server.do(services.audits.plan())
+            server.run(Stage.FIXITY)
+            alarms = server.do(services.catalogue.read(lambda tx: tx.oversight.alarms()))
+            return [one.kind for one in alarms], server.events("item.audited")[-1]
+
+        admin = seaweed.administrator()
+        admin.delete_object(Bucket=bucket, Key=found.key)
+        marker = admin.list_object_versions(Bucket=bucket, Prefix=found.key)["DeleteMarkers"][0]["VersionId"]
+        alarms, event = audited()
+        assert (alarms, event["outcome"]) == (["store-covered"], "success")
+        assert event["detail"]["covered"] == [{"what": "original", "versions": 1}]
+        assert len(server.client(Role.REVIEWER).get(f"/items/{item}/original").body) == 5_000
+        admin.delete_object(Bucket=bucket, Key=found.key, VersionId=marker)
+        alarms, event = audited()
+        assert alarms == []
+        assert event["detail"]["cleared"] == ["store-covered"]
+        assert "covered" not in event["detail"]
