@@ -39,7 +39,7 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where a catalogue of the test's own is, each test once over SQLite and once over PostgreSQL."""
     if request.param == "sqlite":
         return tmp_path / "catalogue" / "c.db"

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DatabaseError
@@ -23,6 +22,7 @@ from evidence.keys import original_key
 from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 AGENT = Agent(new_pseudonym(), AgentKind.PERSON, "li", "李", Role.OFFICER, "一大队")
@@ -37,8 +37,8 @@ class FixedClock:
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
         yield opened
 
@@ -136,22 +136,20 @@ async def test_a_read_can_write_nothing(catalogue: SqlCatalogue) -> None:
         await catalogue.read(lambda tx: tx.uploads.add(an_upload()))
 
 
-async def test_an_emitter_says_when_it_starts_and_stops(tmp_path: Path) -> None:
-    path = tmp_path / "c.db"
-    async with open_catalogue(path, FixedClock(), "first") as first:
+async def test_an_emitter_says_when_it_starts_and_stops(where: Where) -> None:
+    async with open_catalogue(where, FixedClock(), "first") as first:
         emitter = first.emitter
-    async with open_catalogue(path, FixedClock(), "second") as second:
+    async with open_catalogue(where, FixedClock(), "second") as second:
         assert second.emitter != emitter
         history = await second.read(lambda tx: tx.events.history(emitter, 9))
     assert [parse_event(entry.data)["type"] for entry in history] == ["emitter.started", "emitter.stopped"]
 
 
-async def test_a_newer_catalogue_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "c.db"
-    async with open_catalogue(path, FixedClock(), "x") as opened:
+async def test_a_newer_catalogue_is_refused(where: Where) -> None:
+    async with open_catalogue(where, FixedClock(), "x") as opened:
         opened._writer._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable) as error:
-        async with open_catalogue(path, FixedClock(), "x"):
+        async with open_catalogue(where, FixedClock(), "x"):
             pass
     assert error.value.code == "newer-catalogue"
 
