@@ -39,9 +39,11 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
     """Where a catalogue of the test's own is, each test once over SQLite and once over PostgreSQL."""
     if request.param == "sqlite":
-        return tmp_path / "catalogue" / "c.db"
+        yield tmp_path / "catalogue" / "c.db"
+        return
     server: Server = request.getfixturevalue("postgres")
-    return server.new_catalogue()
+    with server.catalogue() as url:
+        yield url

@@ -53,9 +53,8 @@ def test_a_recording_goes_its_whole_way(
 
 
 async def test_a_lost_key_is_no_first_start(postgres: Server, tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, catalogue=postgres.new_catalogue())
-    with pytest.raises(Unavailable) as refusal:
-        async with holding_key(settings):
+    with postgres.catalogue() as url, pytest.raises(Unavailable) as refusal:
+        async with holding_key(settings_for(tmp_path, catalogue=url)):
             pass
     assert refusal.value.code == "key-lost"
 
