@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.catalogues import Catalogues
     from tests.postgres import Server
 
 #: What takes longest goes first: begun last, it would be done by one process while the others have nothing.
@@ -39,11 +41,16 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
-    """Where a catalogue of the test's own is, each test once over SQLite and once over PostgreSQL."""
-    if request.param == "sqlite":
-        yield tmp_path / "catalogue" / "c.db"
-        return
-    server: Server = request.getfixturevalue("postgres")
-    with server.catalogue() as url:
-        yield url
+def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
+    """Places for catalogues: each test once over SQLite and once over PostgreSQL."""
+    from tests.catalogues import Catalogues
+
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with ExitStack() as stack:
+        yield Catalogues(tmp_path / "catalogues", server, stack)
+
+
+@pytest.fixture
+def where(catalogues: Catalogues) -> Path | str:
+    """A place for one."""
+    return catalogues.another()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -154,6 +155,13 @@ class Server:
         yield url
         self._empty(url)
         self._free.append(url)
+
+    def copy(self, url: str) -> str:
+        """The URL of a copy of that database, which nobody may have open."""
+        name = "c" + secrets.token_hex(6)
+        (source,) = re.findall(r"/(c[0-9a-f]+)\?", url)
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        return self.url(name)
 
     def _made(self) -> str:
         from storage.catalogue.engine import migrate, open_engine
