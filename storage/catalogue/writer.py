@@ -11,7 +11,9 @@ start of the group when the transaction fails.
 With PostgreSQL a connection can be lost, and with it the answer to a COMMIT. Its callers hear that it failed,
 which is never wrong to believe, since everything may be repeated; but whether its numbers are used nobody
 knows. So after any failure the next group begins on a new connection with what the emitter's row says,
-once no transaction that could still change it is left: no number is given twice and none left out.
+once no transaction that could still change it is left: no number is given twice and none left out. A row
+that says less than what was acknowledged is that of a database which forgot, as a standby does that was not
+waited for: nothing more is written there.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from evidence.errors import Unavailable
 from evidence.events import EventDraft, SealedEvent, parts_of
 from storage.catalogue.engine import begin_writing, commit, is_postgres, unavailable
 from storage.catalogue.log import Emitter, counted_by, store_events
@@ -124,10 +127,14 @@ class GroupWriter:
         self._connection.close()
         self._connection = self._engine.connect()
         begin_writing(self._connection, alone=False)
-        counted = counted_by(self._connection, self._emitter)
+        counted = counted_by(self._connection, self._emitter) or 0
         self._connection.exec_driver_sql("ROLLBACK")
-        if counted is not None:
-            self._emitter.n = counted
+        if counted < self._emitter.n:
+            raise Unavailable(
+                "catalogue-forgot",
+                f"The database knows {counted} events of this process, and acknowledged {self._emitter.n}.",
+            )
+        self._emitter.n = counted
         self._is_lost = False
 
     def _roll_back(self) -> None:
