@@ -20,7 +20,8 @@ from tests.catalogues import ask
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_upload
 from tests.fault.proxy import Cut, Proxy
 from tests.fault.scenario import verify_counts
-from tests.postgres import Server
+from tests.fault.test_tree import receive_in_trouble
+from tests.postgres import Server, serving_postgres
 from tests.serving.waiting import eventually
 
 SEED = 20261129
@@ -60,6 +61,8 @@ class Writing:
         self._draw = random.Random(seed)
         self.kept: set[str] = set()
         self.failed: set[str] = set()
+        #: Those that come with another row.
+        self.changes: set[str] = set()
 
     async def some(self, catalogue: SqlCatalogue) -> None:
         """Up to twenty at once; most are events alone."""
@@ -82,6 +85,7 @@ class Writing:
         if self._draw.randrange(4):
             await catalogue.record(draft(subject))
         else:
+            self.changes.add(subject)
             await catalogue.write(change)
 
 
@@ -130,3 +134,68 @@ async def test_a_database_that_forgot_is_not_written_to(url: str, proxy: Proxy) 
         ask(url, "UPDATE emitters SET next_n = next_n + 1")
         await catalogue.record(draft(new_id(NOW)))
     assert len(happened(url)) == 2
+
+
+async def write_while_it_is_killed(kills: int) -> None:
+    writing, draw = Writing(SEED), random.Random(SEED)
+    with serving_postgres() as server:
+        url = server.new_database()
+        async with open_catalogue(url, FixedClock(), "test") as catalogue:
+            await catalogue.write(lambda tx: tx.agents.add(AGENT, None, NOW))
+            stop = asyncio.Event()
+
+            async def write() -> None:
+                while not stop.is_set():
+                    await writing.some(catalogue)
+
+            writers = [asyncio.create_task(write()) for _ in range(8)]
+            for _ in range(kills):
+                enough = len(writing.kept) + draw.randrange(1, 400)
+                while len(writing.kept) < enough:
+                    await asyncio.sleep(0)
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+            stop.set()
+            await asyncio.gather(*writers)
+        found = happened(url)
+        assert writing.failed
+        assert len(found) == len(set(found))
+        assert writing.kept <= set(found) <= writing.kept | writing.failed
+        # What was written together with an event is there with it and not without it.
+        uploads = {str(row[0]) for row in ask(url, "SELECT id FROM uploads")}
+        assert uploads == writing.changes & set(found)
+
+
+async def test_a_killed_database_loses_and_doubles_nothing() -> None:
+    await write_while_it_is_killed(5)
+
+
+@pytest.mark.long
+async def test_a_database_killed_many_times_loses_and_doubles_nothing() -> None:
+    await write_while_it_is_killed(200)
+
+
+def serve_while_it_is_killed(base: Path, *, recordings: int, kills: int) -> None:
+    with serving_postgres() as server:
+        url = server.new_database()
+
+        def kill(_pid: int) -> None:
+            for n in range(kills):
+                # Not before the last life of it has seen some work.
+                begun = f"SELECT 1 FROM uploads HAVING count(*) >= {(n + 1) * recordings // (kills + 1)}"
+                eventually(lambda begun=begun: bool(ask(url, begun)), "recordings come in")
+                server.kill()
+                server.start()
+
+        receive_in_trouble(base, recordings, kill, CUSTOS_CATALOGUE__URL=url)
+        verify_counts(url)
+
+
+def test_recordings_come_in_while_the_database_is_killed(tmp_path: Path) -> None:
+    serve_while_it_is_killed(tmp_path, recordings=4, kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_recordings_come_in_while_the_database_is_killed_many_times(tmp_path: Path) -> None:
+    serve_while_it_is_killed(tmp_path, recordings=40, kills=30)
