@@ -16,6 +16,7 @@ from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
 from evidence.errors import CustosError
+from storage.catalogue.engine import Keeper
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _TOOL_SECONDS = 15.0
@@ -31,17 +32,19 @@ _TOOLS = (
 _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox")
 
 
-def examine(settings: Settings, *, catalogue: Callable[[], str], sandbox: tuple[bool, str]) -> list[Finding]:
+def examine(
+    settings: Settings, *, catalogue: Callable[[], Keeper], sandbox: tuple[bool, str]
+) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.version_of` does, and `sandbox`
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, and `sandbox`
     is what `MediaTools.protection` says.
     """
     return [
         *examine_disk(settings),
         *(examine_tool(*tool) for tool in _TOOLS),
         *examine_sandbox(settings, sandbox),
-        examine_catalogue(catalogue),
+        *examine_catalogue(catalogue),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
         *examine_keys(settings),
@@ -97,17 +100,24 @@ def examine_sandbox(settings: Settings, sandbox: tuple[bool, str]) -> list[Findi
     return [Finding("problem" if required else "warning", "sandbox", words)]
 
 
-def examine_catalogue(ask: Callable[[], str]) -> Finding:
-    """Whether what keeps the catalogue answers, and is sound."""
+def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
+    """Whether what keeps the catalogue answers, is sound, and holds Custos itself to what is frozen."""
     try:
-        kind, _, version = ask().partition(" ")
+        keeper = ask()
     except CustosError as error:
-        return Finding("problem", "catalogue", error.message)
-    if kind == "SQLite":
-        return examine_sqlite(version)
-    return Finding(
-        "ok", "catalogue", f"The catalogue is kept by {kind} {version}, which is durable at every commit."
-    )
+        return [Finding("problem", "catalogue", error.message)]
+    if keeper.name == "SQLite":
+        return [examine_sqlite(keeper.version)]
+    words = f"The catalogue is kept by {keeper.name} {keeper.version}, which is durable at every commit."
+    role = Finding("ok", "catalogue-role", "Custos can add to the custody log there, and change none of it.")
+    if keeper.could_change:
+        role = Finding(
+            "warning",
+            "catalogue-role",
+            "Custos reaches its database as a role that could take away the triggers that freeze the custody "
+            "log. Give it one that can only add: `custos catalogue prepare` (docs/postgresql.md).",
+        )
+    return [Finding("ok", "catalogue", words), role]
 
 
 def examine_sqlite(version: str) -> Finding:

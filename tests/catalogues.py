@@ -74,7 +74,7 @@ class Catalogues:
 
 
 def ask(where: Where, *statements: str) -> list[Sequence[object]]:
-    """What the last statement gives; as somebody asks who has the database and not Custos."""
+    """What the last statement gives; as whoever administers the database asks, past Custos."""
     found: list[Sequence[object]] = []
     if isinstance(where, Path):
         connection = sqlite.connect(where)
@@ -87,7 +87,9 @@ def ask(where: Where, *statements: str) -> list[Sequence[object]]:
         return found
     import psycopg
 
-    with psycopg.connect(where) as link:
+    from tests.postgres import as_user
+
+    with psycopg.connect(as_user("postgres", where)) as link:
         for statement in statements:
             cursor = link.execute(statement.encode())
             found = list(cursor.fetchall()) if cursor.description else []

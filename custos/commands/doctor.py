@@ -21,13 +21,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit status 1 if one of them is a problem."""
-    from storage.catalogue.engine import version_of
+    from storage.catalogue.engine import kept_by
     from transcode.sandbox import Sandbox
 
     settings = load_settings(arguments.config)
     findings = examine(
         settings,
-        catalogue=lambda: version_of(catalogue_of(settings)),
+        catalogue=lambda: kept_by(catalogue_of(settings)),
         sandbox=Sandbox(settings.media.sandbox).protection(),
     )
     if arguments.json:

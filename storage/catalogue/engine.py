@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
@@ -135,8 +136,8 @@ def migrate(engine: Engine) -> None:
     """Bring the database to the newest schema; repeatable, and safe for several processes at once.
 
     An empty PostgreSQL is made as the newest schema is (docs/adr/0027); what comes later is migrated on both.
-    Raises Unavailable: "newer-catalogue" when a newer Custos has been here, and what
-    `storage.catalogue.postgres` refuses.
+    Raises Unavailable: "catalogue-not-prepared" where only the owner can, "newer-catalogue" when a newer
+    Custos has been here, and what `storage.catalogue.postgres` refuses.
     """
     with engine.connect() as connection:
         if is_postgres(connection):
@@ -156,15 +157,24 @@ def _migrate_postgres(connection: Connection) -> None:
     postgres.require_sound(connection)
     if _revision(connection) == NEWEST:
         return
-    connection.exec_driver_sql("BEGIN")
-    with _or_not_at_all(connection):
-        postgres.lock_for_migration(connection)
-        revision = _revision(connection)
-        _refuse_newer(revision)
-        if revision is None:
-            postgres.create_newest(connection, NEWEST)
-        elif revision != NEWEST:
-            _upgrade(connection)
+    try:
+        connection.exec_driver_sql("BEGIN")
+        with _or_not_at_all(connection):
+            postgres.lock_for_migration(connection)
+            revision = _revision(connection)
+            _refuse_newer(revision)
+            if revision is None:
+                postgres.create_newest(connection, NEWEST)
+            elif revision != NEWEST:
+                _upgrade(connection)
+    except ProgrammingError as error:
+        if not postgres.is_not_allowed(error):
+            raise
+        raise Unavailable(
+            "catalogue-not-prepared",
+            "The role of `catalogue.url` may not make or migrate the tables. Their owner has to: run "
+            "`custos catalogue prepare` (docs/postgresql.md).",
+        ) from error
 
 
 @contextmanager
@@ -178,29 +188,41 @@ def _or_not_at_all(connection: Connection) -> Iterator[None]:
 
 
 def is_begun(where: Where) -> bool:
-    """Whether a catalogue is there already. Raises Invalid, Unavailable("catalogue-unreachable")."""
+    """Whether a catalogue was opened there before. Raises Invalid, Unavailable("catalogue-unreachable")."""
     if isinstance(where, Path):
         return where.exists()
-    with _asking(where) as connection:
-        return _revision(connection) is not None
+    with connected(where) as connection:
+        if _revision(connection) is None:
+            return False
+        # Its tables may have been made for it; whoever opens it is an emitter.
+        return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
 
 
-def version_of(where: Where) -> str:
-    """What keeps the catalogue, by name and version; of a PostgreSQL, once it is found sound.
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What keeps a catalogue; `could_change`: in words, what Custos's own role could do to what is frozen."""
 
-    Raises Invalid, Unavailable.
-    """
+    name: str
+    version: str
+    could_change: str = ""
+
+
+def kept_by(where: Where) -> Keeper:
+    """What keeps the catalogue; of a PostgreSQL, once it is found sound. Raises Invalid, Unavailable."""
     if isinstance(where, Path):
-        return f"SQLite {sqlite_version()}"
+        return Keeper("SQLite", sqlite_version())
     from storage.catalogue import postgres
+    from storage.catalogue.privileges import what_it_could_change
 
-    with _asking(where) as connection:
+    with connected(where) as connection:
         postgres.require_sound(connection)
-        return f"PostgreSQL {postgres.version_of(connection)}"
+        could = "" if _revision(connection) is None else what_it_could_change(connection)
+        return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 
 @contextmanager
-def _asking(where: Where) -> Iterator[Connection]:
+def connected(where: Where) -> Iterator[Connection]:
+    """A connection that commits each statement. Raises Invalid, Unavailable("catalogue-unreachable")."""
     engine = open_engine(where, readers=False)
     try:
         with engine.connect() as connection:

@@ -16,10 +16,11 @@ from typing import Any
 
 from psycopg import Connection as PsycopgConnection
 from psycopg.adapt import Loader
+from psycopg.errors import InsufficientPrivilege
 from psycopg.types.string import StrDumper
 from sqlalchemy import Connection, Engine, String, Text, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
@@ -149,6 +150,11 @@ def require_sound(connection: Connection) -> None:
             f"This database has the encoding {encoding} and the collation {collation}; lists and searches "
             f"need UTF8 and an order by code points. Make another one: {_CREATE}",
         )
+
+
+def is_not_allowed(error: DBAPIError) -> bool:
+    """Whether the role lacks a privilege."""
+    return isinstance(error.orig, InsufficientPrivilege)
 
 
 def version_of(connection: Connection) -> str:

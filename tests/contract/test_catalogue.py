@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DatabaseError
 
 from evidence.access import Viewer
@@ -23,6 +25,7 @@ from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
+from tests.catalogues import ask
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 AGENT = Agent(new_pseudonym(), AgentKind.PERSON, "li", "李", Role.OFFICER, "一大队")
@@ -126,9 +129,13 @@ async def test_an_event_without_a_canonical_form_is_the_callers_error_alone(cata
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET at = 0", "DELETE FROM events"])
-async def test_events_are_frozen_in_the_database_too(catalogue: SqlCatalogue, statement: str) -> None:
-    with pytest.raises(DatabaseError, match="append-only"):
+async def test_events_are_frozen_in_the_database_too(
+    catalogue: SqlCatalogue, where: Where, statement: str
+) -> None:
+    with pytest.raises(DatabaseError, match=r"append-only|permission denied"):
         catalogue._writer._connection.exec_driver_sql(statement)
+    with pytest.raises((sqlite.IntegrityError, psycopg.IntegrityError), match="append-only"):
+        await asyncio.to_thread(ask, where, statement)
 
 
 async def test_a_read_can_write_nothing(catalogue: SqlCatalogue) -> None:
@@ -146,8 +153,9 @@ async def test_an_emitter_says_when_it_starts_and_stops(where: Where) -> None:
 
 
 async def test_a_newer_catalogue_is_refused(where: Where) -> None:
-    async with open_catalogue(where, FixedClock(), "x") as opened:
-        opened._writer._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    async with open_catalogue(where, FixedClock(), "x"):
+        pass
+    ask(where, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable) as error:
         async with open_catalogue(where, FixedClock(), "x"):
             pass

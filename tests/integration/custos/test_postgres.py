@@ -11,11 +11,13 @@ import pytest
 from clients.verifier.receipt import verify_receipt
 from custos.catalogue_place import catalogue_of
 from custos.cli import main
+from custos.clock import SystemClock
 from custos.configuration import load_settings
 from custos.key_holding import holding_key
 from custos.settings import CatalogueSettings, Settings
 from evidence.agents import Role
 from evidence.errors import Invalid, Unavailable
+from storage.catalogue.catalogue import open_catalogue
 from storage.catalogue.engine import is_begun
 from tests.postgres import Server
 from tests.serving.settings import custos_environment, settings_for
@@ -53,9 +55,15 @@ def test_a_recording_goes_its_whole_way(
 
 
 async def test_a_lost_key_is_no_first_start(postgres: Server, tmp_path: Path) -> None:
-    with postgres.catalogue() as url, pytest.raises(Unavailable) as refusal:
-        async with holding_key(settings_for(tmp_path, catalogue=url)):
+    with postgres.catalogue() as url:
+        settings = settings_for(tmp_path, catalogue=url)
+        async with holding_key(settings), open_catalogue(url, SystemClock(), "test"):
             pass
+        for path in settings.keys.iterdir():
+            path.unlink()
+        with pytest.raises(Unavailable) as refusal:
+            async with holding_key(settings):
+                pass
     assert refusal.value.code == "key-lost"
 
 
