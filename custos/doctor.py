@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from custos.findings import Finding
 from custos.settings import Settings
 from custos.stores import place_of
 from evidence.errors import CustosError
+from storage.catalogue.engine import Keeper
 from storage.objects.s3.place import Place
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
@@ -33,16 +35,19 @@ _TOOLS = (
 _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox")
 
 
-def examine(settings: Settings, *, sqlite_version: str, sandbox: tuple[bool, str]) -> list[Finding]:
+def examine(
+    settings: Settings, *, catalogue: Callable[[], Keeper], sandbox: tuple[bool, str]
+) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `sqlite_version` is that of the catalogue's own library, `sandbox` what `MediaTools.protection` says.
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, and `sandbox`
+    is what `MediaTools.protection` says.
     """
     return [
         *examine_disk(settings),
         *(examine_tool(*tool) for tool in _TOOLS),
         *examine_sandbox(settings, sandbox),
-        examine_sqlite(sqlite_version),
+        *examine_catalogue(catalogue),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
         *examine_keys(settings),
@@ -125,6 +130,26 @@ def examine_sandbox(settings: Settings, sandbox: tuple[bool, str]) -> list[Findi
         return [examine_tool(*_BWRAP), Finding("ok", "sandbox", words)]
     required = settings.media.sandbox == "require"
     return [Finding("problem" if required else "warning", "sandbox", words)]
+
+
+def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
+    """Whether what keeps the catalogue answers, is sound, and holds Custos itself to what is frozen."""
+    try:
+        keeper = ask()
+    except CustosError as error:
+        return [Finding("problem", "catalogue", error.message)]
+    if keeper.name == "SQLite":
+        return [examine_sqlite(keeper.version)]
+    words = f"The catalogue is kept by {keeper.name} {keeper.version}, which is durable at every commit."
+    role = Finding("ok", "catalogue-role", "Custos can add to the custody log there, and change none of it.")
+    if keeper.could_change:
+        role = Finding(
+            "warning",
+            "catalogue-role",
+            "Custos reaches its database as a role that could take away the triggers that freeze the custody "
+            "log. Give it one that can only add: `custos catalogue prepare` (docs/postgresql.md).",
+        )
+    return [Finding("ok", "catalogue", words), role]
 
 
 def examine_sqlite(version: str) -> Finding:

@@ -13,6 +13,7 @@ from custody.rotation import require_in_force
 from custody.sequencer import LogStopped, Sequencer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
+from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.settings import Settings
@@ -44,7 +45,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
     zone = zone_of(settings.ingest.clock_zone)
     async with (
         holding_key(settings) as signer,
-        open_catalogue(settings.catalogue, clock, "sequencer", zone) as catalogue,
+        open_catalogue(catalogue_of(settings), clock, "sequencer", zone) as catalogue,
     ):
         await require_in_force(catalogue, signer.note_key)
         witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)

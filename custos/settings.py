@@ -119,6 +119,31 @@ class BrokerSettings(_Section):
     )
 
 
+class CatalogueSettings(_Section):
+    """Where the catalogue is: a file of this machine's own, or a PostgreSQL."""
+
+    url: str | None = _setting(
+        None,
+        "Address of a PostgreSQL database that is Custos's alone (docs/postgresql.md). Without it the "
+        "catalogue is an SQLite file in the data directory.",
+        "an address such as postgresql://custos@db.example/custos",
+        pattern=r"^postgres(ql)?://\S+$",
+        repr=False,
+    )
+    password_file: Path | None = _setting(
+        None,
+        "File whose first line is the password for `catalogue.url`, where that names none; readable for the "
+        "account running Custos alone. A relative one is meant from the current directory.",
+        "a file",
+    )
+
+    @field_validator("password_file", mode="after")
+    @classmethod
+    def _absolute(cls, file: Path | None) -> Path | None:
+        """Independent of where a child process is started."""
+        return None if file is None else file.expanduser().absolute()
+
+
 class MediaSettings(_Section):
     """The programs that read recordings."""
 
@@ -325,6 +350,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     work: WorkSettings = WorkSettings()
     broker: BrokerSettings = BrokerSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
     s3: S3Settings = S3Settings()
@@ -371,8 +397,8 @@ class Settings(BaseSettings):
         return self.data / "fingerprints"
 
     @property
-    def catalogue(self) -> Path:
-        """The catalogue's SQLite file."""
+    def catalogue_file(self) -> Path:
+        """The catalogue's SQLite file, where `catalogue.url` names no database."""
         return self.data / "catalogue" / "custos.db"
 
     @property

@@ -38,6 +38,7 @@ from custody.sequencer import Sequencer
 from custody.signing import FileSigner
 from custody.trusted_time import ConfiguredTime
 from custos.attached import attached
+from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.settings import Settings
@@ -150,7 +151,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     zone = zone_of(settings.ingest.clock_zone)
     async with (
         holding_key(settings) as signer,
-        open_catalogue(settings.catalogue, clock, process, zone) as catalogue,
+        open_catalogue(catalogue_of(settings), clock, process, zone) as catalogue,
     ):
         await require_in_force(catalogue, signer.note_key)
         limits = Limits(

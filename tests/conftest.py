@@ -1,12 +1,18 @@
-"""The order in which files are handed to processes, where `-n` lets several do the tests; shared servers."""
+"""Servers and places that tests share; in which order files go to processes under `-n`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.seaweed import Seaweed, running
+if TYPE_CHECKING:
+    from tests.catalogues import Catalogues
+    from tests.postgres import Server
+    from tests.seaweed import Seaweed
 
 #: What takes longest goes first: begun last, it would be done by one process while the others have nothing.
 _FIRST = (
@@ -29,5 +35,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """One server for all tests of a process; each makes a bucket of its own."""
+    from tests.seaweed import running
+
     with running(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL for the whole run; a test takes a database of its own."""
+    from tests.postgres import serving_postgres
+
+    with serving_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
+    """Places for catalogues: each test once over SQLite and once over PostgreSQL."""
+    from tests.catalogues import Catalogues
+
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with ExitStack() as stack:
+        yield Catalogues(tmp_path / "catalogues", server, stack)
+
+
+@pytest.fixture
+def where(catalogues: Catalogues) -> Path | str:
+    """A place for one."""
+    return catalogues.another()

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import Connection, event
 
@@ -21,7 +20,7 @@ from evidence.places import MICRO, Place
 from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query
 from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import code, searchable
-from storage.catalogue.engine import migrate, open_engine
+from storage.catalogue.engine import Where, migrate, open_engine
 from storage.catalogue.log import Emitter
 from storage.catalogue.transaction import SqlTransaction
 
@@ -108,9 +107,9 @@ def recount(entries: Iterable[Entry], name: str) -> list[tuple[str, int]]:
 
 
 @contextmanager
-def searching(path: Path) -> Iterator[SqlTransaction]:
+def searching(where: Where) -> Iterator[SqlTransaction]:
     """A transaction of a new catalogue, thrown away at the end."""
-    engine = open_engine(path, readers=False)
+    engine = open_engine(where, readers=False)
     try:
         migrate(engine)
         with engine.connect() as connection:

@@ -14,6 +14,7 @@ from celery import Celery, signals
 from custos.child import die_with_parent
 from custos.settings import Settings
 from custos.wiring import Services, open_services
+from evidence.errors import CustosError
 from workers.app import RUN_JOB, SWEEP, make_app
 from workers.doorbell import CeleryDoorbell
 
@@ -31,13 +32,24 @@ class Child:
         self._doorbell: CeleryDoorbell | None = None
 
     def open(self, app: Celery) -> None:
-        """After the fork."""
+        """After the fork. What cannot be opened then is opened at a later ring."""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._doorbell = CeleryDoorbell(app)
-        self._services = self._loop.run_until_complete(
-            self._stack.enter_async_context(open_services(self._settings, self._doorbell, "worker"))
-        )
+        self._opened()
+
+    def _opened(self) -> Services | None:
+        """The services; None while they cannot be had: jobs stay rows, and somebody rings for them again."""
+        assert self._loop is not None
+        assert self._doorbell is not None
+        if self._services is None:
+            # Celery keeps a child whose start failed, and gives it work: it must not stay like that for ever.
+            opening = self._stack.enter_async_context(open_services(self._settings, self._doorbell, "worker"))
+            try:
+                self._services = self._loop.run_until_complete(opening)
+            except CustosError as error:
+                _log.error("the worker cannot begin, and tries again at the next ring: %s", error)
+        return self._services
 
     def close(self) -> None:
         """Before the process ends."""
@@ -49,14 +61,14 @@ class Child:
     def run_job(self, job_id: str) -> None:
         """Answer one ring."""
         assert self._loop is not None
-        assert self._services is not None
-        self._loop.run_until_complete(self._services.work.run(job_id))
+        if (services := self._opened()) is not None:
+            self._loop.run_until_complete(services.work.run(job_id))
 
     def sweep(self) -> None:
         """One sweep."""
         assert self._loop is not None
-        assert self._services is not None
-        self._loop.run_until_complete(self._services.sweep.run())
+        if (services := self._opened()) is not None:
+            self._loop.run_until_complete(services.sweep.run())
 
 
 def make_worker(settings: Settings) -> Celery:

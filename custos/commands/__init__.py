@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from custos.commands import (
     alarms,
+    catalogue,
     demo,
     dispose,
     doctor,
@@ -46,6 +47,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     jobs.register,
     alarms.register,
     keys.register,
+    catalogue.register,
     figures.register,
     export.register,
     importing.register,

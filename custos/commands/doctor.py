@@ -6,6 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
+from custos.catalogue_place import catalogue_of
 from custos.configuration import load_settings
 from custos.doctor import examine
 from custos.findings import rendered
@@ -20,13 +21,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit status 1 if one of them is a problem."""
-    from storage.catalogue.engine import sqlite_version
+    from storage.catalogue.engine import kept_by
     from transcode.sandbox import Sandbox
 
     settings = load_settings(arguments.config)
     findings = examine(
         settings,
-        sqlite_version=sqlite_version(),
+        catalogue=lambda: kept_by(catalogue_of(settings)),
         sandbox=Sandbox(settings.media.sandbox).protection(),
     )
     if arguments.json:

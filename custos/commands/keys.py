@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from custos.catalogue_place import catalogue_of
 from custos.configuration import load_settings
 from custos.instance import changing_keys, only_instance, using_keys
 from custos.settings import Settings
@@ -57,8 +58,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def show_keys(arguments: argparse.Namespace) -> int:
     """Print the log's name, each key as it is pinned, and what became of it."""
+    from storage.catalogue.engine import is_begun
+
     settings = load_settings(arguments.config)
-    if not settings.catalogue.exists():
+    if not is_begun(catalogue_of(settings)):
         print("There is no key yet: it is made at the first start.")
         return 0
     standing = asyncio.run(_with_keys(settings, _standing))
@@ -108,12 +111,13 @@ def name_recovery(arguments: argparse.Namespace) -> int:
 
     from custody.key_files import open_signer, private_pem
     from custody.passphrase import lock_away
+    from storage.catalogue.engine import is_begun
 
     settings = load_settings(arguments.config)
     _outside(arguments.to, settings)
     passphrase = _passphrase(arguments, twice=True)
     with only_instance(settings.data, settings.run), changing_keys(settings.run):
-        open_signer(settings.keys, is_first=not settings.catalogue.exists())
+        open_signer(settings.keys, is_first=not is_begun(catalogue_of(settings)))
         if asyncio.run(_with_keys(settings, _standing)).recovery is not None:
             raise Conflict("recovery-named", "This log has its recovery key already: see `custos keys show`.")
         private = Ed25519PrivateKey.generate()
@@ -165,7 +169,7 @@ async def _with_keys(settings: Settings, work: Callable[[Keys], Awaitable[T]]) -
 
     clock, zone = SystemClock(), zone_of(settings.ingest.clock_zone)
     files = (await asyncio.to_thread(open_stores, settings)).log
-    async with open_catalogue(settings.catalogue, clock, "keys", zone) as catalogue:
+    async with open_catalogue(catalogue_of(settings), clock, "keys", zone) as catalogue:
         return await work(Keys(catalogue, files, settings.keys, clock, settings.custody.origin))
 
 

@@ -1,4 +1,4 @@
-"""`evidence.ports.catalogue.Catalogue` over SQLite: one writer thread, a few reading ones."""
+"""`evidence.ports.catalogue.Catalogue` over SQLite or PostgreSQL: one writer thread, a few reading ones."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from evidence.events import EventDraft, EventType, SealedEvent, Subject
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
 from evidence.timekeeping import OFFICE_ZONE
-from storage.catalogue.engine import READERS, migrate, open_engine
+from storage.catalogue.engine import READERS, Where, begin_reading, migrate, open_engine, unavailable
 from storage.catalogue.log import Emitter, register_emitter
 from storage.catalogue.transaction import SqlTransaction
-from storage.catalogue.writer import GroupWriter, unavailable
+from storage.catalogue.writer import GroupWriter
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class SqlCatalogue:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
             with self._readers.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
+                begin_reading(connection)
                 try:
                     return work(SqlTransaction(connection, self._emitter, self._zone))
                 finally:
@@ -79,16 +79,18 @@ class SqlCatalogue:
 
 @asynccontextmanager
 async def open_catalogue(
-    path: Path, clock: Clock, process: str, zone: timedelta = OFFICE_ZONE
+    where: Where, clock: Clock, process: str, zone: timedelta = OFFICE_ZONE
 ) -> AsyncIterator[SqlCatalogue]:
-    """The catalogue at `path`, migrated, with a fresh emitter for this process.
+    """The catalogue there, a file or a database's address, migrated, with a fresh emitter for this process.
 
     The emitter records its start and, when closed in order, its stop; a start without a stop is a crash.
     `process` ("api", "worker", …) and the clock's source stand in the start event's detail.
     `zone` is how far from UTC the office's clocks are: what says no zone is read so, and days are its days.
+    Raises Invalid, Unavailable.
     """
-    await asyncio.to_thread(path.parent.mkdir, 0o700, True, True)
-    engine = open_engine(path, readers=False)
+    if isinstance(where, Path):
+        await asyncio.to_thread(where.parent.mkdir, 0o700, True, True)
+    engine = open_engine(where, readers=False)
     emitter = Emitter()
     writer: GroupWriter | None = None
     try:
@@ -98,7 +100,7 @@ async def open_catalogue(
         except SQLAlchemyError as error:
             _log.error("the catalogue cannot be opened", exc_info=error)
             raise unavailable() from error
-        catalogue = SqlCatalogue(open_engine(path, readers=True), writer, emitter, zone)
+        catalogue = SqlCatalogue(open_engine(where, readers=True), writer, emitter, zone)
         try:
             await writer.write(lambda tx: _start(tx, emitter, clock, process))
             try:

@@ -1,22 +1,30 @@
-"""Opening the embedded SQLite: durable at every commit, from a wheel that bundles a current SQLite.
+"""Opening the catalogue and its transactions, over the embedded SQLite or a PostgreSQL.
 
-Debian 12's own SQLite 3.40 lies in the range of the WAL-reset corruption bug, so the standard `sqlite3`
-module is never used.
+SQLite comes from a wheel that bundles a current one, and is durable at every commit. Debian 12's own
+SQLite 3.40 lies in the range of the WAL-reset corruption bug, so the standard `sqlite3` module is never used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
 
+#: Where a catalogue is: SQLite's file, or the address of a database of PostgreSQL.
+Where: TypeAlias = Path | str
+
+#: The advisory lock of who writes alone in a PostgreSQL.
+_WRITING = 0x437573746F730001
 BUSY_MILLISECONDS = 5_000
 READERS = 4
 
@@ -54,10 +62,22 @@ def _on_connect(pragmas: tuple[str, ...]) -> Callable[[Any, Any], None]:
     return apply
 
 
-def open_engine(path: Path, *, readers: bool) -> Engine:
-    """An engine on the database at `path`: one writing connection, or a small pool of reading ones."""
+def is_postgres(connection: Connection) -> bool:
+    """Whether it is not SQLite."""
+    return connection.dialect.name == "postgresql"
+
+
+def open_engine(where: Where, *, readers: bool) -> Engine:
+    """An engine on the database there: one writing connection, or a small pool of reading ones.
+
+    Raises Invalid("bad-catalogue-url").
+    """
+    if isinstance(where, str):
+        from storage.catalogue import postgres
+
+        return postgres.open_postgres(where, readers=READERS if readers else None)
     engine = create_engine(
-        f"sqlite:///{path}",
+        f"sqlite:///{where}",
         module=sqlite,
         poolclass=QueuePool,
         pool_size=READERS if readers else 1,
@@ -68,6 +88,38 @@ def open_engine(path: Path, *, readers: bool) -> Engine:
     engine.dialect.statement_compiler = _WithHints
     event.listen(engine, "connect", _on_connect(_READER_PRAGMAS if readers else _WRITER_PRAGMAS))
     return engine
+
+
+def begin_writing(connection: Connection, *, alone: bool) -> None:
+    """Begin a transaction that writes. `alone`: no other such one runs until this one has ended.
+
+    SQLite lets only one write in any case. On PostgreSQL what only appends events need not be alone: it reads
+    nothing first, its rows are new and refer to nothing but each other, the one row that it changes is its
+    own emitter's, which no other process writes; and the sequencer takes what it sees from the queue row by
+    row, so that nothing is skipped that commits after a higher number.
+    """
+    if not is_postgres(connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    if alone:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
+
+
+def begin_reading(connection: Connection) -> None:
+    """Begin a transaction that sees one moment and can write nothing."""
+    read_only = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    connection.exec_driver_sql(read_only if is_postgres(connection) else "BEGIN")
+
+
+def commit(connection: Connection) -> None:
+    """Commit; durable on return. What raises may have been committed or not."""
+    if is_postgres(connection):
+        driver = connection.connection.dbapi_connection
+        # PostgreSQL answers a COMMIT of what had failed with a rollback, and calls it no error.
+        if driver is None or driver.info.transaction_status.name != "INTRANS":
+            raise unavailable()
+    connection.exec_driver_sql("COMMIT")
 
 
 #: The newest migration; a test holds it equal to what Alembic finds.
@@ -83,19 +135,114 @@ def _revision(connection: Connection) -> str | None:
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest schema; repeatable, and safe for several processes at once.
 
-    Raises Unavailable("newer-catalogue") when a newer Custos has been here.
+    An empty PostgreSQL is made as the newest schema is (docs/adr/0027); what comes later is migrated on both.
+    Raises Unavailable: "catalogue-not-prepared" where only the owner can, "newer-catalogue" when a newer
+    Custos has been here, and what `storage.catalogue.postgres` refuses.
     """
     with engine.connect() as connection:
+        if is_postgres(connection):
+            _migrate_postgres(connection)
+            return
         if _revision(connection) == NEWEST:
             return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
+        with _or_not_at_all(connection):
             _refuse_newer(_revision(connection))
             _upgrade(connection)
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
+
+
+def _migrate_postgres(connection: Connection) -> None:
+    from storage.catalogue import postgres
+
+    postgres.require_sound(connection)
+    if _revision(connection) == NEWEST:
+        return
+    try:
+        connection.exec_driver_sql("BEGIN")
+        with _or_not_at_all(connection):
+            postgres.lock_for_migration(connection)
+            revision = _revision(connection)
+            _refuse_newer(revision)
+            if revision is None:
+                postgres.create_newest(connection, NEWEST)
+            elif revision != NEWEST:
+                _upgrade(connection)
+    except ProgrammingError as error:
+        if not postgres.is_not_allowed(error):
             raise
-        connection.exec_driver_sql("COMMIT")
+        raise Unavailable(
+            "catalogue-not-prepared",
+            "The role of `catalogue.url` may not make or migrate the tables. Their owner has to: run "
+            "`custos catalogue prepare` (docs/postgresql.md).",
+        ) from error
+
+
+@contextmanager
+def _or_not_at_all(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    commit(connection)
+
+
+def is_begun(where: Where) -> bool:
+    """Whether a catalogue was opened there before. Raises Invalid, Unavailable("catalogue-unreachable")."""
+    if isinstance(where, Path):
+        return where.exists()
+    with connected(where) as connection:
+        if _revision(connection) is None:
+            return False
+        # Its tables may have been made for it; whoever opens it is an emitter.
+        return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What keeps a catalogue; `could_change`: in words, what Custos's own role could do to what is frozen."""
+
+    name: str
+    version: str
+    could_change: str = ""
+
+
+def kept_by(where: Where) -> Keeper:
+    """What keeps the catalogue; of a PostgreSQL, once it is found sound. Raises Invalid, Unavailable."""
+    if isinstance(where, Path):
+        return Keeper("SQLite", sqlite_version())
+    from storage.catalogue import postgres
+    from storage.catalogue.privileges import what_it_could_change
+
+    with connected(where) as connection:
+        postgres.require_sound(connection)
+        could = "" if _revision(connection) is None else what_it_could_change(connection)
+        return Keeper("PostgreSQL", postgres.version_of(connection), could)
+
+
+@contextmanager
+def connected(where: Where) -> Iterator[Connection]:
+    """A connection that commits each statement. Raises Invalid, Unavailable("catalogue-unreachable")."""
+    engine = open_engine(where, readers=False)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        # Without what it was asked: these words are for whoever set the address, and name no password.
+        words = " ".join(str(getattr(error, "orig", "")).split())
+        raise Unavailable(
+            "catalogue-unreachable", f"The catalogue's database does not answer: {words}"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def unavailable() -> Unavailable:
+    """What a caller hears when the catalogue itself fails; the cause is in the log."""
+    return Unavailable(
+        "catalogue-unavailable",
+        "The catalogue is not answering. Try again in a moment; if it goes on, run `custos doctor`.",
+    )
 
 
 def _refuse_newer(revision: str | None) -> None:

@@ -15,7 +15,7 @@ exports = Table(
     Column("matter", String(16), nullable=False),
     Column("subject", ID, nullable=False),
     Column("wanted", Text, nullable=False),
-    Column("agent_id", ForeignKey("agents.id"), nullable=False),
+    Column("agent_id", ForeignKey("agents.id", name="fk_exports_agent_id_agents"), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("event_id", ID, nullable=False),
     Column("made_at", BigInteger),
@@ -28,8 +28,8 @@ exports = Table(
 export_items = Table(
     "export_items",
     metadata,
-    Column("export_id", ForeignKey("exports.id"), primary_key=True),
+    Column("export_id", ForeignKey("exports.id", name="fk_export_items_export_id_exports"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("item_id", ForeignKey("items.id", name="fk_export_items_item_id_items"), nullable=False),
     Index("ix_export_items_item_id_export_id", "item_id", "export_id"),
 )

@@ -21,7 +21,11 @@ def _cell(*, primary_key: bool) -> list[Column[object]]:
 
 
 def _sums() -> list[Column[int]]:
-    return [Column(name, BigInteger, nullable=False) for name in MEASURES]
+    """What came with reviews was added to rows that were there."""
+    return [
+        Column(name, BigInteger, nullable=False, server_default="0" if name == "reviewed" else None)
+        for name in MEASURES
+    ]
 
 
 #: What is counted of one item, and under which device's day by its own clock; no row: it is not counted.

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 
 from sqlalchemy import Connection, Table, insert, select, update
-from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Dialect
 
 from evidence.events import SALT_BYTES, EventDraft, SealedEvent, parts_of, seal
 from evidence.ids import new_id, new_pseudonym
@@ -52,9 +52,10 @@ def register_emitter(connection: Connection, emitter: Emitter, at: datetime) -> 
 
 
 @cache
-def _insert(table: Table, columns: tuple[str, ...], dialect: str) -> str:
+def _insert(table: Table, columns: tuple[str, ...], dialect: type[Dialect], paramstyle: str) -> str:
     # Group commit is the hot path of every read: the statement is compiled once and given plain tuples.
-    return str(insert(table).compile(dialect=registry.load(dialect)(), column_keys=list(columns)))
+    plain = dialect(paramstyle=paramstyle)  # type: ignore[call-arg]
+    return str(insert(table).inline().compile(dialect=plain, column_keys=list(columns)))
 
 
 def insert_many(
@@ -62,7 +63,10 @@ def insert_many(
 ) -> None:
     """Insert plain tuples; nothing happens for none."""
     if rows:
-        connection.exec_driver_sql(_insert(table, columns, connection.dialect.name), rows)
+        dialect = connection.dialect
+        style = "format" if dialect.paramstyle == "pyformat" else dialect.paramstyle
+        statement = _insert(table, columns, type(dialect), style)  # type: ignore[arg-type]  # a class hashes
+        connection.exec_driver_sql(statement, rows)
 
 
 def store_events(connection: Connection, emitter: Emitter, sealed: Sequence[SealedEvent]) -> None:
@@ -87,6 +91,15 @@ def store_events(connection: Connection, emitter: Emitter, sealed: Sequence[Seal
     )
     insert_many(connection, event_queue, ("event_id",), [(event.id,) for event in sealed])
     connection.execute(update(emitters).where(emitters.c.id == emitter.id).values(next_n=emitter.n))
+
+
+def counted_by(connection: Connection, emitter: Emitter) -> int | None:
+    """The number of the emitter's next event, as far as is committed; None before its row is there.
+
+    Waits for a transaction of the same emitter that has not ended, so that what it counts is in it.
+    """
+    own = select(emitters.c.next_n).where(emitters.c.id == emitter.id).with_for_update()
+    return connection.execute(own).scalar()
 
 
 class SqlEvents:

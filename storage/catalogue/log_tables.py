@@ -28,7 +28,12 @@ log_leaves = Table(
     "log_leaves",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("event_id", ForeignKey("events.id"), nullable=False, unique=True),
+    Column(
+        "event_id",
+        ForeignKey("events.id", name="fk_log_leaves_event_id_events"),
+        nullable=False,
+        unique=True,
+    ),
     #: The leaf's chains as they stand in it; with the event's bytes they are the whole leaf.
     Column("chains", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),

@@ -161,9 +161,6 @@ items = Table(
     Column("turn", Integer, nullable=False, server_default="1"),
     Index("ix_items_unit_turn_id", "unit", "turn", "id"),
     Index("ix_items_unit_committed_at", "unit", "committed_at"),
-    Index("ix_items_keep_until", "keep_until"),
-    Index("ix_items_schedule_version_id", "schedule_version", "id"),
-    Index("ix_items_fully_locked_locked_until", "fully_locked", "locked_until"),
     #: When it was disposed of, and by which proposal. The row stays.
     Column("disposed_at", BigInteger),
     Column("disposed_in", ID),

@@ -7,6 +7,13 @@ that it is on the disk.
 
 The emitter's count is restored with what it counted: to the savepoint when a function raises, to the
 start of the group when the transaction fails.
+
+With PostgreSQL a connection can be lost, and with it the answer to a COMMIT. Its callers hear that it failed,
+which is never wrong to believe, since everything may be repeated; but whether its numbers are used nobody
+knows. So after any failure the next group begins on a new connection with what the emitter's row says,
+once no transaction that could still change it is left: no number is given twice and none left out. A row
+that says less than what was acknowledged is that of a database which forgot, as a standby does that was not
+waited for: nothing more is written there.
 """
 
 from __future__ import annotations
@@ -21,11 +28,12 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from evidence.errors import Unavailable
 from evidence.events import EventDraft, SealedEvent, parts_of
-from storage.catalogue.log import Emitter, store_events
+from storage.catalogue.engine import begin_writing, commit, is_postgres, unavailable
+from storage.catalogue.log import Emitter, counted_by, store_events
 from storage.catalogue.transaction import SqlTransaction
 
 _log = logging.getLogger(__name__)
@@ -46,20 +54,14 @@ class _Event:
     future: asyncio.Future[Any]
 
 
-def unavailable() -> Unavailable:
-    """What a caller hears when the catalogue itself fails; the cause is in the log."""
-    return Unavailable(
-        "catalogue-unavailable",
-        "The catalogue is not answering. Try again in a moment; if it goes on, run `custos doctor`.",
-    )
-
-
 class GroupWriter:
     """Owns the writing connection and its thread."""
 
     def __init__(self, engine: Engine, emitter: Emitter, zone: timedelta) -> None:
         self._zone = zone
+        self._engine = engine
         self._connection: Connection = engine.connect()
+        self._is_lost = False
         self._emitter = emitter
         self._waiting: queue.SimpleQueue[_Function | _Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="catalogue-writer", daemon=True)
@@ -105,10 +107,13 @@ class GroupWriter:
     def _commit(self, group: Sequence[_Function | _Event]) -> list[Settled]:
         counted = self._emitter.n
         try:
-            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if self._is_lost:
+                self._begin_anew()
+                counted = self._emitter.n
             try:
+                begin_writing(self._connection, alone=any(isinstance(entry, _Function) for entry in group))
                 settled = self._apply(group)
-                self._connection.exec_driver_sql("COMMIT")
+                commit(self._connection)
             except BaseException:
                 self._roll_back()
                 raise
@@ -118,7 +123,25 @@ class GroupWriter:
             return [(entry.future, None, unavailable()) for entry in group]
         return settled
 
+    def _begin_anew(self) -> None:
+        self._connection.close()
+        self._connection = self._engine.connect()
+        begin_writing(self._connection, alone=False)
+        counted = counted_by(self._connection, self._emitter) or 0
+        self._connection.exec_driver_sql("ROLLBACK")
+        if counted < self._emitter.n:
+            raise Unavailable(
+                "catalogue-forgot",
+                f"The database knows {counted} events of this process, and acknowledged {self._emitter.n}.",
+            )
+        self._emitter.n = counted
+        self._is_lost = False
+
     def _roll_back(self) -> None:
+        if is_postgres(self._connection):
+            self._connection.invalidate()
+            self._is_lost = True
+            return
         try:
             if self._connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
                 self._connection.exec_driver_sql("ROLLBACK")
@@ -151,7 +174,7 @@ class GroupWriter:
         self._connection.exec_driver_sql("SAVEPOINT work")
         try:
             result = entry.work(transaction)
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             _log.error("a catalogue write broke a rule of the tables", exc_info=error)
             return self._undo(entry, counted, unavailable())
         except SQLAlchemyError:

@@ -49,8 +49,8 @@ def _sequencer(settings: Settings, catalogue: SqlCatalogue, signer: FileSigner) 
 
 async def _beside(settings: Settings) -> tuple[float, float]:
     """Events a second and the slowest hundredth's wait, while another process keeps the log."""
-    settings.catalogue.parent.mkdir(parents=True, exist_ok=True)
-    async with open_catalogue(settings.catalogue, SystemClock(), "benchmark"):
+    settings.catalogue_file.parent.mkdir(parents=True, exist_ok=True)
+    async with open_catalogue(settings.catalogue_file, SystemClock(), "benchmark"):
         pass
     reading, writing = os.pipe()
     environment = {
@@ -66,7 +66,7 @@ async def _beside(settings: Settings) -> tuple[float, float]:
     try:
         with os.fdopen(reading, "rb") as ready:
             assert await asyncio.to_thread(ready.readline) == b"ready\n"
-        return await events.run(settings.catalogue)
+        return await events.run(settings.catalogue_file)
     finally:
         keeper.terminate()
         keeper.wait()
@@ -88,8 +88,8 @@ async def _fill(catalogue: SqlCatalogue) -> None:
 
 async def _kept(settings: Settings, report: Report) -> None:
     signer = open_signer(settings.keys)
-    settings.catalogue.parent.mkdir(parents=True, exist_ok=True)
-    async with open_catalogue(settings.catalogue, SystemClock(), "benchmark") as catalogue:
+    settings.catalogue_file.parent.mkdir(parents=True, exist_ok=True)
+    async with open_catalogue(settings.catalogue_file, SystemClock(), "benchmark") as catalogue:
         await _fill(catalogue)
         sequencer = _sequencer(settings, catalogue, signer)
         begun, rates = time.perf_counter(), []

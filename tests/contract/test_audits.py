@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -17,6 +16,7 @@ from evidence.ids import new_id
 from evidence.jobs import Job, JobState, Stage
 from evidence.ports.catalogue import Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, a_rendition, an_item
 from tests.contract.test_disposals import a_proposal, a_tombstone
 
@@ -25,8 +25,8 @@ YEAR = timedelta(days=365)
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
         yield opened
 

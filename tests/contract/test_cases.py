@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from evidence.ids import new_id, new_pseudonym
 from evidence.items import Category, Item, Submission
 from evidence.ports.catalogue import Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
 
 OTHER = Agent(new_pseudonym(), AgentKind.PERSON, "sun", "孙", Role.REVIEWER, "二大队")
@@ -24,8 +24,8 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         for agent in (AGENT, OTHER):
             await opened.write(lambda tx, agent=agent: tx.agents.add(agent, None, NOW))
         yield opened

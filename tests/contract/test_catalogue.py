@@ -7,9 +7,10 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import psycopg
 import pytest
+from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DatabaseError
 
 from evidence.access import Viewer
@@ -23,6 +24,8 @@ from evidence.keys import original_key
 from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
+from tests.catalogues import ask
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 AGENT = Agent(new_pseudonym(), AgentKind.PERSON, "li", "李", Role.OFFICER, "一大队")
@@ -37,8 +40,8 @@ class FixedClock:
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
         yield opened
 
@@ -126,9 +129,13 @@ async def test_an_event_without_a_canonical_form_is_the_callers_error_alone(cata
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET at = 0", "DELETE FROM events"])
-async def test_events_are_frozen_in_the_database_too(catalogue: SqlCatalogue, statement: str) -> None:
-    with pytest.raises(DatabaseError, match="append-only"):
+async def test_events_are_frozen_in_the_database_too(
+    catalogue: SqlCatalogue, where: Where, statement: str
+) -> None:
+    with pytest.raises(DatabaseError, match=r"append-only|permission denied"):
         catalogue._writer._connection.exec_driver_sql(statement)
+    with pytest.raises((sqlite.IntegrityError, psycopg.IntegrityError), match="append-only"):
+        await asyncio.to_thread(ask, where, statement)
 
 
 async def test_a_read_can_write_nothing(catalogue: SqlCatalogue) -> None:
@@ -136,22 +143,21 @@ async def test_a_read_can_write_nothing(catalogue: SqlCatalogue) -> None:
         await catalogue.read(lambda tx: tx.uploads.add(an_upload()))
 
 
-async def test_an_emitter_says_when_it_starts_and_stops(tmp_path: Path) -> None:
-    path = tmp_path / "c.db"
-    async with open_catalogue(path, FixedClock(), "first") as first:
+async def test_an_emitter_says_when_it_starts_and_stops(where: Where) -> None:
+    async with open_catalogue(where, FixedClock(), "first") as first:
         emitter = first.emitter
-    async with open_catalogue(path, FixedClock(), "second") as second:
+    async with open_catalogue(where, FixedClock(), "second") as second:
         assert second.emitter != emitter
         history = await second.read(lambda tx: tx.events.history(emitter, 9))
     assert [parse_event(entry.data)["type"] for entry in history] == ["emitter.started", "emitter.stopped"]
 
 
-async def test_a_newer_catalogue_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "c.db"
-    async with open_catalogue(path, FixedClock(), "x") as opened:
-        opened._writer._connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+async def test_a_newer_catalogue_is_refused(where: Where) -> None:
+    async with open_catalogue(where, FixedClock(), "x"):
+        pass
+    ask(where, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable) as error:
-        async with open_catalogue(path, FixedClock(), "x"):
+        async with open_catalogue(where, FixedClock(), "x"):
             pass
     assert error.value.code == "newer-catalogue"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from pysqlite3 import dbapi2 as sqlite
 
@@ -27,8 +27,10 @@ from evidence.ids import new_id
 from evidence.leaf import leaf_hash
 from evidence.ports.log import LeafRow, LogStore, Sequenced
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
+from tests.catalogues import Catalogues, ask
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ORIGIN = "custos.test/log"
@@ -89,14 +91,14 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(base: Path) -> AsyncIterator[Place]:
-    async with open_catalogue(base / "catalogue.db", Still(), "test") as catalogue:
+async def opened(base: Path, where: Where | None = None) -> AsyncIterator[Place]:
+    async with open_catalogue(where or base / "catalogue.db", Still(), "test") as catalogue:
         yield Place(base, catalogue, open_signer(base / "keys"))
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with opened(tmp_path) as one:
+async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+    async with opened(tmp_path, where) as one:
         yield one
 
 
@@ -217,21 +219,19 @@ async def test_a_store_that_fails_at_any_call_leaves_a_log_that_goes_on(place: P
     assert at > 5
 
 
-async def test_a_catalogue_put_back_from_a_backup_stops_the_log_and_says_so(tmp_path: Path) -> None:
-    base = tmp_path / "here"
-    async with opened(base) as place:
+async def test_a_catalogue_put_back_from_a_backup_stops_the_log_and_says_so(
+    tmp_path: Path, catalogues: Catalogues
+) -> None:
+    where = catalogues.another()
+    async with opened(tmp_path, where) as place:
         await place.happen(10)
         await place.sequencer().run()
-    shutil.copytree(base, tmp_path / "backup")
-    async with opened(base) as place:
+    backup = catalogues.copy(where)
+    async with opened(tmp_path, where) as place:
         await place.happen(20)
         await place.sequencer().run()
         told = await place.counted()
-    for name in ("catalogue.db", "catalogue.db-wal", "catalogue.db-shm"):
-        (base / name).unlink(missing_ok=True)
-        if (tmp_path / "backup" / name).exists():
-            shutil.copy(tmp_path / "backup" / name, base / name)
-    async with opened(base) as place:
+    async with opened(tmp_path, backup) as place:
         await place.happen(50)
         for _ in range(2):
             with pytest.raises(LogStopped, match="backup") as error:
@@ -247,17 +247,18 @@ async def test_a_catalogue_put_back_from_a_backup_stops_the_log_and_says_so(tmp_
 
 
 @pytest.mark.parametrize("lost", ["catalogue", "checkpoint"])
-async def test_a_new_catalogue_over_an_old_store_starts_no_second_log(tmp_path: Path, lost: str) -> None:
-    base = tmp_path / "here"
-    async with opened(base) as place:
+async def test_a_new_catalogue_over_an_old_store_starts_no_second_log(
+    tmp_path: Path, catalogues: Catalogues, lost: str
+) -> None:
+    where = catalogues.another()
+    async with opened(tmp_path, where) as place:
         await place.happen(10)
         await place.sequencer().run()
     if lost == "catalogue":
-        for path in base.glob("catalogue.db*"):
-            path.unlink()
+        where = catalogues.another()
     else:
-        (base / "store" / "objects" / "log" / "checkpoint").unlink()
-    async with opened(base) as place:
+        (tmp_path / "store" / "objects" / "log" / "checkpoint").unlink()
+    async with opened(tmp_path, where) as place:
         await place.happen(30)
         with pytest.raises(LogStopped) as error:
             await place.sequencer().run()
@@ -285,20 +286,22 @@ async def test_another_root_or_another_log_in_the_store_stops_it(place: Place) -
     await place.counted()
 
 
-async def test_an_event_changed_before_it_is_in_the_log_stops_it(place: Place) -> None:
+async def test_an_event_changed_before_it_is_in_the_log_stops_it(
+    place: Place, catalogues: Catalogues, where: Where
+) -> None:
     await place.happen(3)
     await place.sequencer().run()
     await place.happen(1)
 
-    def change() -> None:
-        with sqlite.connect(place.base / "catalogue.db") as connection:
-            connection.execute("DROP TRIGGER events_frozen_update")
-            connection.execute(
-                "UPDATE events SET data = replace(data, 'item.shown', 'item.eaten') "
-                "WHERE id = (SELECT event_id FROM event_queue LIMIT 1)"
-            )
-
-    await asyncio.to_thread(change)
+    changed = "replace(data, 'item.shown', 'item.eaten')"
+    if catalogues.is_postgres:
+        changed = "replace(encode(data, 'escape'), 'item.shown', 'item.eaten')::bytea"
+    await asyncio.to_thread(
+        ask,
+        where,
+        f"DROP TRIGGER events_frozen_update{' ON events' if catalogues.is_postgres else ''}",
+        f"UPDATE events SET data = {changed} WHERE id = (SELECT event_id FROM event_queue LIMIT 1)",
+    )
     with pytest.raises(LogStopped, match="not as its emitter wrote it") as error:
         await place.sequencer().run()
     assert error.value.code == "log-bad-event"
@@ -327,15 +330,10 @@ async def test_one_identifier_under_two_kinds_is_one_subject(place: Place) -> No
     assert [len(leaf["chains"]) for leaf in leaves] == [1, 1, 1]  # type: ignore[arg-type]
 
 
-async def test_leaves_are_frozen(place: Place) -> None:
+async def test_leaves_are_frozen(place: Place, where: Where) -> None:
     await place.happen(300)
     await place.sequencer().run()
-
-    def change(statement: str) -> None:
-        with sqlite.connect(place.base / "catalogue.db") as connection:
-            connection.execute(statement)
-
     for table in ("log_leaves", "log_nodes"):
-        for statement in (f"UPDATE {table} SET hash = x'00'", f"DELETE FROM {table}"):
-            with pytest.raises(sqlite.IntegrityError, match="append-only"):
-                await asyncio.to_thread(change, statement)
+        for statement in (f"UPDATE {table} SET hash = ''", f"DELETE FROM {table}"):
+            with pytest.raises((sqlite.IntegrityError, psycopg.IntegrityError), match="append-only"):
+                await asyncio.to_thread(ask, where, statement)

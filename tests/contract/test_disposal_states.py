@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +19,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cases.disposal import Disposal
 from cases.disposing import Disposing
@@ -42,9 +46,9 @@ from evidence.ports.objects import NotStored
 from evidence.schedules import CountsFrom, Rule
 from identity.policy import RolePolicy
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
-from storage.catalogue.engine import migrate, open_engine
 from storage.objects.disposer import FilesystemDisposer
 from storage.objects.filesystem import FilesystemStore
+from tests.catalogues import Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, an_item
 
 T = TypeVar("T")
@@ -88,28 +92,18 @@ class NoIndex:
         return []
 
 
-@cache
-def _template() -> Path:
-    """A migrated catalogue, made once."""
-    path = Path(tempfile.mkdtemp()) / "c.db"
-    engine = open_engine(path, readers=False)
-    migrate(engine)
-    engine.dispose()
-    return path
-
-
 class Disposals(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, catalogues: Catalogues) -> None:
         super().__init__()
         self._directory = tempfile.TemporaryDirectory()
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
+        where = self._stack.enter_context(catalogues.briefly())
         self.world = World()
         self.root = Path(self._directory.name)
-        shutil.copy(_template(), self.root / "c.db")
         self.store = FilesystemStore(self.root / "store", immutable=False)
         self.catalogue: SqlCatalogue = self._do(
-            self._stack.enter_async_context(open_catalogue(self.root / "c.db", self.world, "test"))
+            self._stack.enter_async_context(open_catalogue(where, self.world, "test"))
         )
         policy, world, catalogue = RolePolicy(), self.world, self.catalogue
         self.disposal = Disposal(catalogue, policy, world)
@@ -335,8 +329,8 @@ class Disposals(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_whatever_comes_between_keeps_what_it_is_about(trouble: str) -> None:
-    machine = Disposals()
+def test_whatever_comes_between_keeps_what_it_is_about(catalogues: Catalogues, trouble: str) -> None:
+    machine = Disposals(catalogues)
     try:
         machine.three_people_agree_and_something_comes_between(31, [0, 1], trouble)
         kept = {"none": set(), "clock": {0, 1}, "longer": {0, 1}}.get(trouble, {0})
@@ -346,5 +340,10 @@ def test_whatever_comes_between_keeps_what_it_is_about(trouble: str) -> None:
         machine.teardown()
 
 
-TestDisposals = Disposals.TestCase
-TestDisposals.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+def test_nothing_is_disposed_of_before_its_time(catalogues: Catalogues) -> None:
+    run_state_machine_as_test(
+        lambda: Disposals(catalogues),
+        settings=settings(
+            max_examples=12 if catalogues.is_postgres else 60, stateful_step_count=15, deadline=None
+        ),
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -28,6 +27,7 @@ from evidence.ports.catalogue import Alarm, Transaction
 from evidence.projection import refresh
 from evidence.schedules import Hold, Keep
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_cases import a_case
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, a_rendition, an_item
 
@@ -36,8 +36,8 @@ VIEWER = Viewer(AGENT.id, AGENT.unit, False, NOW)
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "catalogue" / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
         yield opened
 

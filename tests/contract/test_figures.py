@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +21,7 @@ from evidence.ports.catalogue import Transaction
 from evidence.recordings import Clock, Origin, Segment, Start
 from evidence.schedules import Hold
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_cases import OTHER, a_case, a_link
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
 from tests.contract.test_review import a_review, a_sample
@@ -34,8 +34,8 @@ UNIT = Viewer(AGENT.id, AGENT.unit, False, NOW)
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         for agent in (AGENT, OTHER):
             await opened.write(lambda tx, agent=agent: tx.agents.add(agent, None, NOW))
         yield opened

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from evidence.ports.catalogue import Transaction
 from evidence.ports.recordings import Day
 from evidence.recordings import Clock, Origin, Segment, Start, grouped
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, a_rendition, an_item
 
 S = 1_000_000
@@ -29,8 +29,8 @@ EVERYTHING = Viewer(AGENT.id, None, False, NOW)
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         await opened.write(lambda tx: tx.agents.add(AGENT, None, NOW))
         yield opened
 

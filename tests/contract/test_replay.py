@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,34 +15,44 @@ from clients.verifier.log import verify_log
 from custody.replaying import Replaying
 from custody.sequencer import LogStopped
 from evidence.errors import Conflict
+from storage.catalogue.engine import Where
+from tests.catalogues import Catalogues
 from tests.contract.test_custody_log import ORIGIN, Place, Still, opened
 
 ITEM = "0193a000-0000-7000-8000-000000000001"
 
 
-def put_back(base: Path, backup: Path) -> None:
-    """The catalogue as it was when it was copied; store and keys as they are."""
-    for name in ("catalogue.db", "catalogue.db-wal", "catalogue.db-shm"):
-        (base / name).unlink(missing_ok=True)
-        if (backup / name).exists():
-            shutil.copy(backup / name, base / name)
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An installation whose catalogue is put back to before some events."""
+
+    here: Path
+    where: Where
+    #: The store as it was when the catalogue was copied.
+    store: Path
+    #: The log's leaves.
+    told: list[dict[str, object]]
+
+    def opened(self) -> AbstractAsyncContextManager[Place]:
+        return opened(self.here, self.where)
 
 
-async def behind(base: Path, backup: Path, lost: int = 300) -> list[dict[str, object]]:
-    """An installation whose catalogue is put back to before `lost` events; the log's leaves as they were."""
-    async with opened(base) as place:
+@pytest.fixture
+async def behind(tmp_path: Path, catalogues: Catalogues) -> Behind:
+    here, where = tmp_path / "here", catalogues.another()
+    async with opened(here, where) as place:
         await place.happen(300, ITEM)
         await place.sequencer().run()
         # In the backup these wait in the queue; in the store they are leaves.
         await place.happen(5, ITEM)
-    shutil.copytree(base, backup)
-    async with opened(base) as place:
-        for _ in range(lost // 100):
+    backup = catalogues.copy(where)
+    shutil.copytree(here / "store", tmp_path / "store")
+    async with opened(here, where) as place:
+        for _ in range(3):
             await place.happen(100, ITEM)
         await place.sequencer().run()
         told = await place.counted()
-    put_back(base, backup)
-    return told
+    return Behind(here, backup, tmp_path / "store", told)
 
 
 def replaying(place: Place) -> Replaying:
@@ -52,9 +64,9 @@ def verified(place: Place) -> None:
     verify_log(place.base / "store" / "objects" / "log", key)
 
 
-async def test_it_goes_on_from_where_the_store_is_and_says_so(tmp_path: Path) -> None:
-    told = await behind(tmp_path / "here", tmp_path / "backup")
-    async with opened(tmp_path / "here") as place:
+async def test_it_goes_on_from_where_the_store_is_and_says_so(behind: Behind) -> None:
+    told = behind.told
+    async with behind.opened() as place:
         await place.happen(3, ITEM)
         with pytest.raises(LogStopped, match="custos log replay"):
             await place.sequencer().run()
@@ -76,9 +88,9 @@ async def test_it_goes_on_from_where_the_store_is_and_says_so(tmp_path: Path) ->
             await replaying(place).run("again")
 
 
-async def test_one_that_breaks_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = await behind(tmp_path / "here", tmp_path / "backup")
-    async with opened(tmp_path / "here") as place:
+async def test_one_that_breaks_off_goes_on(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = behind.told
+    async with behind.opened() as place:
         write, calls = place.catalogue.write, []
 
         async def dying(work: Callable[..., object]) -> object:
@@ -109,13 +121,12 @@ def flip(path: Path) -> None:
 @pytest.mark.parametrize("name", ["tile/entries/002.p/*", "tile/entries/001", "checkpoint"])
 @pytest.mark.parametrize("change", [flip, Path.unlink])
 async def test_what_was_changed_in_the_store_is_not_read_back(
-    tmp_path: Path, name: str, change: Callable[[Path], None]
+    behind: Behind, name: str, change: Callable[[Path], None]
 ) -> None:
-    await behind(tmp_path / "here", tmp_path / "backup")
-    log = tmp_path / "here" / "store" / "objects" / "log"
+    log = behind.here / "store" / "objects" / "log"
     # Of what is not full the widest is the one that the head speaks of.
     change(max(log.glob(name), key=lambda path: path.stat().st_size))
-    async with opened(tmp_path / "here") as place:
+    async with behind.opened() as place:
         before = await place.catalogue.read(lambda tx: tx.log.head())
         with pytest.raises(Conflict) as refusal:
             await replaying(place).run("r")
@@ -123,22 +134,21 @@ async def test_what_was_changed_in_the_store_is_not_read_back(
         assert await place.catalogue.read(lambda tx: tx.log.head()) == before
 
 
-async def test_another_history_in_the_catalogue_is_not_led_there(tmp_path: Path) -> None:
-    await behind(tmp_path / "here", tmp_path / "backup")
-    async with opened(tmp_path / "here") as place:
+async def test_another_history_in_the_catalogue_is_not_led_there(behind: Behind, tmp_path: Path) -> None:
+    async with behind.opened() as place:
         await place.happen(1)
         # Somebody lets the log run on past the store's word: other leaves where the store has some.
         elsewhere = place.store
-        shutil.copytree(tmp_path / "here" / "store", tmp_path / "kept")
-        for path in sorted((tmp_path / "here" / "store" / "objects" / "log").rglob("*"), reverse=True):
+        shutil.copytree(behind.here / "store", tmp_path / "kept")
+        for path in sorted((behind.here / "store" / "objects" / "log").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         shutil.copytree(
-            tmp_path / "backup" / "store" / "objects" / "log",
-            tmp_path / "here/store/objects/log",
+            behind.store / "objects" / "log",
+            behind.here / "store/objects/log",
             dirs_exist_ok=True,
         )
         await place.sequencer(elsewhere).run()
-        shutil.rmtree(tmp_path / "here" / "store")
-        shutil.copytree(tmp_path / "kept", tmp_path / "here" / "store")
+        shutil.rmtree(behind.here / "store")
+        shutil.copytree(tmp_path / "kept", behind.here / "store")
         with pytest.raises(Conflict, match="do not lead"):
             await replaying(place).run("r")

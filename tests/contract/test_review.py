@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from evidence.sampling import Frame, Sample
 from evidence.search import Query
 from evidence.spans import Span
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
+from storage.catalogue.engine import Where
 from tests.contract.test_cases import LATER, OTHER, unit_viewer
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
 
@@ -44,8 +44,8 @@ def later_id() -> str:
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[SqlCatalogue]:
-    async with open_catalogue(tmp_path / "c.db", FixedClock(), "test") as opened:
+async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
+    async with open_catalogue(where, FixedClock(), "test") as opened:
         for agent in (AGENT, OTHER):
             await opened.write(lambda tx, agent=agent: tx.agents.add(agent, None, NOW))
         yield opened

@@ -23,6 +23,7 @@ from evidence.disposal import TrustedTime
 from evidence.errors import Unavailable
 from evidence.ids import new_id
 from identity.policy import RolePolicy
+from storage.catalogue.engine import Where
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
 from tests.contract.test_verify_log import ITEMS, log_of, proof_of
 
@@ -35,8 +36,8 @@ class Authority:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with opened(tmp_path / "here") as one:
+async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+    async with opened(tmp_path / "here", where) as one:
         await one.happen(5, ITEMS[0])
         await one.sequencer().run()
         yield one

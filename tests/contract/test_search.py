@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from evidence.search import ClockKind, Entry, ItemState, Query, SavedSearch
 from evidence.words import searchable
 from storage.catalogue import search_questions
 from storage.catalogue.tables import items, viewings
+from tests.catalogues import Catalogues
 from tests.searching import (
     BEIJING,
     DEVICES,
@@ -36,10 +38,12 @@ from tests.searching import (
 COUNT = 150
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    with searching(tmp_path_factory.mktemp("search") / "c.db") as tx:
-        yield Archive(tx, COUNT)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    with ExitStack() as stack:
+        server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+        catalogues = Catalogues(tmp_path_factory.mktemp("search"), server, stack)
+        yield Archive(stack.enter_context(searching(catalogues.another())), COUNT)
 
 
 @pytest.fixture(params=[search_questions.FEW, 3], ids=["few", "many"])

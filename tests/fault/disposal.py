@@ -160,7 +160,7 @@ async def verify(place: Path, root: Path) -> None:
             assert len(file.read()) == held.size
         differing = await services.catalogue.read(lambda tx: tx.figures.difference())
         assert differing == 0
-    counted = Counter(event["type"] for event in verify_counts(settings_for(place).catalogue))
+    counted = Counter(event["type"] for event in verify_counts(settings_for(place).catalogue_file))
     assert (counted["item.disposed"], counted["item.spared"], counted["disposal.certified"]) == (2, 1, 2)
 
 

@@ -28,6 +28,8 @@ from evidence.items import UploadState
 from evidence.jobs import Job, JobState
 from evidence.keys import manifest_key
 from evidence.manifests import parse_manifest
+from storage.catalogue.engine import Where
+from tests.catalogues import ask
 
 PIECE = 64 * 1024
 
@@ -256,23 +258,18 @@ async def verify(directory: Path, clip: Path) -> None:
         Shift.forward += timedelta(days=8)
         await services.sweep.run()
         assert not list(settings.staging.iterdir())
-    verify_events(settings.catalogue, set(client.knows.get("served", ())))
+    verify_events(settings.catalogue_file, set(client.knows.get("served", ())))
 
 
-def verify_counts(catalogue: Path) -> list[Any]:
+def verify_counts(catalogue: Where) -> list[Any]:
     """Every event there is, oldest first; every emitter counts without a hole."""
-    from pysqlite3 import dbapi2 as sqlite
-
-    connection = sqlite.connect(catalogue)
-    try:
-        rows = connection.execute("SELECT data FROM events ORDER BY at, id").fetchall()
-        events = [parse_event(bytes(row[0])) for row in rows]
-        counters = dict(connection.execute("SELECT id, next_n FROM emitters").fetchall())
-        bodies = connection.execute("SELECT count(*) FROM event_bodies").fetchone()[0]
-        queued = connection.execute("SELECT count(*) FROM event_queue").fetchone()[0]
-        logged = connection.execute("SELECT count(*) FROM log_leaves").fetchone()[0]
-    finally:
-        connection.close()
+    events = [parse_event(bytes(row[0])) for row in ask(catalogue, "SELECT data FROM events ORDER BY at, id")]
+    counters: dict[Any, Any] = dict(ask(catalogue, "SELECT id, next_n FROM emitters"))  # type: ignore[arg-type]
+    ((bodies, queued, logged),) = ask(
+        catalogue,
+        "SELECT (SELECT count(*) FROM event_bodies), (SELECT count(*) FROM event_queue), count(*) "
+        "FROM log_leaves",
+    )
     assert bodies == queued + logged == len(events)
     numbers: dict[Any, list[Any]] = defaultdict(list)
     for event in events:
@@ -283,7 +280,7 @@ def verify_counts(catalogue: Path) -> list[Any]:
     return events
 
 
-def verify_events(catalogue: Path, served: set[str]) -> None:
+def verify_events(catalogue: Where, served: set[str]) -> None:
     """What was served was on record, every viewing is closed, and nothing was ingested twice."""
     events = verify_counts(catalogue)
     viewings: dict[str, set[str]] = defaultdict(set)

@@ -41,7 +41,7 @@ async def test_a_download_that_cannot_be_recorded_is_refused(tmp_path: Path, cli
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
-        blocker = sqlite.connect(settings.catalogue, isolation_level=None)
+        blocker = sqlite.connect(settings.catalogue_file, isolation_level=None)
         try:
             async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client:
                 base = f"http://127.0.0.1:{port}/items"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from os import kill
@@ -20,7 +21,7 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import verify_receipt
 from evidence.agents import Role
 from tests.media import make_clip
-from tests.serving.client import Client, statement
+from tests.serving.client import TUS, Client, statement
 from tests.serving.settings import custos_environment
 from tests.serving.tree import PASSWORD, Tree, custos, free_port, serving
 from tests.serving.waiting import eventually
@@ -30,10 +31,10 @@ PIECE = 300_000
 
 
 @contextmanager
-def a_tree(base: Path) -> Any:
+def a_tree(base: Path, **settings: str) -> Any:
     """A `custos serve` of one's own, to be killed in parts."""
     data, log, port = base / "data", base / "serve.log", free_port()
-    environment = custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error")
+    environment = custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error", **settings)
     tokens = {}
     custos(
         environment, "user", "add", "li", "--role", "supervisor", "--unit", "north", "--password-stdin",
@@ -68,19 +69,28 @@ def send_stubbornly(client: Client, clip: bytes, name: str) -> str:
     """As a docking station does: whatever happens, ask where the upload stands and go on."""
     upload: str | None = None
 
-    def attempt() -> str | None:
+    def stands() -> int | None:
+        """Its offset, made first if it is not there; None while the server cannot say."""
         nonlocal upload
+        if upload is None:
+            made = client.create(len(clip), name, device=name)
+            if made.status == 503:
+                return None
+            assert made.status == 201, made.body
+            upload = made.headers["Location"]
+        answer = client.ask("HEAD", upload, headers=TUS)
+        assert answer.status in (200, 503), answer.status
+        return int(answer.headers["Upload-Offset"]) if answer.status == 200 else None
+
+    def attempt() -> str | None:
         try:
-            if upload is None:
-                upload = client.created(len(clip), name, device=name)
-            offset = client.offset(upload)
-            while offset < len(clip):
+            while (offset := stands()) is not None and offset < len(clip):
+                assert upload is not None
                 answer = client.patch(upload, offset, clip[offset : offset + PIECE])
-                assert answer.status in (204, 409), answer.body
-                offset = client.offset(upload)
+                assert answer.status in (204, 409, 503), answer.body
         except (OSError, HTTPException):
             return None
-        return upload
+        return None if offset is None else upload
 
     return eventually(attempt, f"{name} is sent")
 
@@ -102,9 +112,19 @@ def receipt_of(client: Client, upload: str) -> str:
 
 def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
     rng = random.Random(SEED)
+
+    def trouble(pid: int) -> None:
+        for _ in range(strikes):
+            strike(pid, rng.choice(["api", "worker", "worker", "sequencer"]))
+
+    receive_in_trouble(base, recordings, trouble)
+
+
+def receive_in_trouble(base: Path, recordings: int, trouble: Callable[[int], None], **settings: str) -> None:
+    """Recordings come in while `trouble` is made for the `custos serve` of that pid; each is kept once."""
     clip = make_clip(base / "clip.mp4", seconds=2, size="640x360", bitrate="4M")
     data = clip.read_bytes()
-    with a_tree(base) as (tree, pid):
+    with a_tree(base, **settings) as (tree, pid):
         client = tree.client(Role.SUPERVISOR)
         uploads: dict[str, str] = {}
 
@@ -114,8 +134,7 @@ def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
         senders = [Thread(target=send, args=(f"camera-{n}",)) for n in range(recordings)]
         for sender in senders:
             sender.start()
-        for _ in range(strikes):
-            strike(pid, rng.choice(["api", "worker", "worker", "sequencer"]))
+        trouble(pid)
         for sender in senders:
             sender.join()
         assert len(uploads) == recordings

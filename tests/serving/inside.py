@@ -139,10 +139,11 @@ def served_inside(
     media: Mapping[str, Any] | None = None,
     custody: Mapping[str, Any] | None = None,
     s3: S3Settings | None = None,
+    catalogue: str | None = None,
     **ingest: Any,
 ) -> Iterator[Inside]:
     """The server alone, with these settings of what is made and these limits on uploads."""
-    settings = settings_for(data, media, custody, s3, **ingest)
+    settings = settings_for(data, media, custody, s3, catalogue, **ingest)
     started: Future[Inside] = Future()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

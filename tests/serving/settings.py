@@ -9,6 +9,7 @@ from typing import Any
 
 from custos.settings import (
     ApiSettings,
+    CatalogueSettings,
     CustodySettings,
     IngestSettings,
     MediaSettings,
@@ -40,13 +41,18 @@ def settings_for(
     media: Mapping[str, Any] | None = None,
     custody: Mapping[str, Any] | None = None,
     s3: S3Settings | None = None,
+    catalogue: str | None = None,
     **ingest: Any,
 ) -> Settings:
-    """The same for one inside this process, with these settings of what is made and these upload limits."""
+    """The same for one inside this process, with these settings of what is made and these upload limits.
+
+    `catalogue` is the address of a database; without it there is SQLite.
+    """
     return Settings(
         data=data,
         api=ApiSettings(),
         ingest=IngestSettings(**{"reserve_bytes": RESERVE_BYTES, **ingest}),
+        catalogue=CatalogueSettings(url=catalogue),
         media=MediaSettings(**{"sandbox": "prefer", **(media or {})}),
         protection=ProtectionSettings(immutable=False),
         custody=CustodySettings(**(custody or {})),

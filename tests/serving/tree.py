@@ -115,12 +115,16 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_tree(base: Path, s3: S3Settings | None = None) -> Iterator[Tree]:
-    """A `custos serve` with somebody of each role and unit; at its end it has logged no defect."""
+def running_tree(base: Path, catalogue: str | None = None, s3: S3Settings | None = None) -> Iterator[Tree]:
+    """A `custos serve` with somebody of each role and unit; at its end it has logged no defect.
+
+    `catalogue` is the address of a database; without it there is SQLite.
+    """
     data, log, port = base / "data", base / "serve.log", free_port()
-    environment = custos_environment(data, s3, CUSTOS_API__PORT=str(port))
+    where = {} if catalogue is None else {"CUSTOS_CATALOGUE__URL": catalogue}
+    environment = custos_environment(data, s3, CUSTOS_API__PORT=str(port), **where)
     with ThreadPoolExecutor(1) as apart:
-        tokens = apart.submit(asyncio.run, _enrol(settings_for(data, s3=s3))).result()
+        tokens = apart.submit(asyncio.run, _enrol(settings_for(data, catalogue=catalogue, s3=s3))).result()
     # The first two as an administrator does it; each is a process, so the others go in together.
     custos(
         environment, "user", "add", "wang", "--name", "王晓梅", "--role", "supervisor", "--unit", "north",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from evidence.agents import Role
 from tests.media import make_clip
 from tests.offices import Office, opened_office
+from tests.postgres import Server
 from tests.seaweed import Seaweed
 from tests.serving import fixtures
 from tests.serving.exports import Kept, asked, case_of_two, kept
@@ -42,13 +44,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def bureau(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of the module's own; "s3": over a bucket instead of the data directory."""
-    data, s3 = tmp_path_factory.mktemp("bureau") / "data", None
-    if getattr(request, "param", "embedded") == "s3":
-        seaweed: Seaweed = request.getfixturevalue("seaweed")
-        s3 = seaweed.settings(seaweed.make_bucket())
-    with served_inside(data, s3=s3) as server:
-        yield server
+    """A server of the module's own; "cluster": over PostgreSQL and a bucket, else over its own directory."""
+    data = tmp_path_factory.mktemp("bureau") / "data"
+    with ExitStack() as stack:
+        catalogue = s3 = None
+        if getattr(request, "param", "embedded") == "cluster":
+            seaweed: Seaweed = request.getfixturevalue("seaweed")
+            s3 = seaweed.settings(seaweed.make_bucket())
+            postgres: Server = request.getfixturevalue("postgres")
+            catalogue = stack.enter_context(postgres.catalogue())
+        yield stack.enter_context(served_inside(data, s3=s3, catalogue=catalogue))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.serving.exports import WANTED, Kept, asked, kept
 from tests.serving.films import sealed_for, two_segments
 from tests.serving.inside import Inside
 
-STACKS = ("embedded", "s3")
+STACKS = ("embedded", "cluster")
 
 
 def test_an_export_of_a_case_proves_everything_that_can_be_proven_offline(court: Kept) -> None:

@@ -310,7 +310,7 @@ def test_a_rotation_that_was_interrupted_is_finished_and_nothing_starts_before(o
     def keys_on(files: Callable[[Path, FilesystemStore], LogFiles]) -> Any:
         async def rotate() -> None:
             store = FilesystemStore(settings.store, immutable=False)
-            async with open_catalogue(settings.catalogue, clock, "test") as catalogue:
+            async with open_catalogue(settings.catalogue_file, clock, "test") as catalogue:
                 keys = Keys(catalogue, files(settings.store, store), settings.keys, clock, ORIGIN)
                 await keys.rotate("r")
 

@@ -16,6 +16,8 @@ from custos.clock import Synchronisation
 from custos.disk import Mount, examine_filesystem, mount_of
 from custos.findings import Finding, rendered
 from custos.settings import CustodySettings, IngestSettings, MediaSettings, Settings
+from evidence.errors import Unavailable
+from storage.catalogue.engine import Keeper
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
 22 21 0:21 / /proc rw - proc proc rw
@@ -236,9 +238,27 @@ def test_a_key_that_others_reach_and_one_that_nothing_can_replace_are_named(tmp_
     assert doctor.examine_keys(settings)[0].code == "key-modes"
 
 
+def test_a_catalogue_that_does_not_answer_or_is_not_sound_is_a_problem() -> None:
+    def ask() -> Keeper:
+        raise Unavailable("postgresql-not-durable", "It runs with fsync=off.")
+
+    assert doctor.examine_catalogue(ask) == [Finding("problem", "catalogue", "It runs with fsync=off.")]
+    (old,) = doctor.examine_catalogue(lambda: Keeper("SQLite", "3.40.1"))
+    assert old.level == "problem"
+
+
+def test_a_role_that_could_change_the_log_is_named() -> None:
+    held = doctor.examine_catalogue(lambda: Keeper("PostgreSQL", "18.1"))
+    assert [one.level for one in held] == ["ok", "ok"]
+    free = doctor.examine_catalogue(lambda: Keeper("PostgreSQL", "18.1", "UPDATE events"))
+    assert [one.level for one in free] == ["ok", "warning"]
+
+
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, ingest=IngestSettings(reserve_bytes=0))
-    findings = doctor.examine(settings, sqlite_version="3.53.0", sandbox=(True, "Shut in."))
+    findings = doctor.examine(
+        settings, catalogue=lambda: Keeper("SQLite", "3.53.0"), sandbox=(True, "Shut in.")
+    )
     codes = [finding.code for finding in findings]
     assert len(codes) == len(set(codes))
     assert {

@@ -99,7 +99,7 @@ def test_every_place_lies_in_the_data_directory(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     assert settings.staging == tmp_path / "staging"
     assert settings.store == tmp_path / "store"
-    assert settings.catalogue == tmp_path / "catalogue" / "custos.db"
+    assert settings.catalogue_file == tmp_path / "catalogue" / "custos.db"
     assert settings.work_directory == tmp_path / "work"
     assert settings.keys == tmp_path / "keys"
     assert settings.run == tmp_path / "run"

@@ -5,13 +5,18 @@ And both agree with a model that is written down here once more, from the words 
 
 from __future__ import annotations
 
-import tempfile
+from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import Connection, func, select
 
 from evidence.access import Share, SubjectKind, Viewer
@@ -27,7 +32,7 @@ from evidence.timekeeping import OFFICE_ZONE
 from identity.policy import RolePolicy
 from storage.catalogue.access import SqlAccess
 from storage.catalogue.cases import SqlCases, SqlLinks
-from storage.catalogue.engine import migrate, open_engine
+from storage.catalogue.engine import open_engine
 from storage.catalogue.figure_tables import figures
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.fixity import SqlFixity
@@ -39,6 +44,7 @@ from storage.catalogue.reviews import SqlReviews
 from storage.catalogue.sight import visible_items
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
+from tests.catalogues import Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, an_item
 
 UNITS = ("top", "north", "south")
@@ -64,11 +70,10 @@ class _Tx:
 
 
 class Access(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, catalogues: Catalogues) -> None:
         super().__init__()
-        self._directory = tempfile.TemporaryDirectory()
-        self._engine = open_engine(Path(self._directory.name) / "c.db", readers=False)
-        migrate(self._engine)
+        self._stack = ExitStack()
+        self._engine = open_engine(self._stack.enter_context(catalogues.briefly()), readers=False)
         self._connection = connection = self._engine.connect()
         self.figures = SqlFigures(connection, OFFICE_ZONE)
         self.links, self.cases = SqlLinks(connection, self.figures), SqlCases(connection)
@@ -109,7 +114,7 @@ class Access(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._connection.close()
         self._engine.dispose()
-        self._directory.cleanup()
+        self._stack.close()
 
     def _id(self, kind: SubjectKind, number: int) -> str:
         return self.item_ids[number] if kind is SubjectKind.ITEM else self.case_ids[number]
@@ -287,5 +292,10 @@ class Access(RuleBasedStateMachine):
         assert counted == self._connection.execute(open_).scalar_one()
 
 
-TestAccess = Access.TestCase
-TestAccess.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+def test_lists_and_single_things_agree(catalogues: Catalogues) -> None:
+    run_state_machine_as_test(
+        lambda: Access(catalogues),
+        settings=settings(
+            max_examples=8 if catalogues.is_postgres else 20, stateful_step_count=25, deadline=None
+        ),
+    )

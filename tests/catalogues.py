@@ -1,0 +1,96 @@
+"""Places for catalogues of a test's own, over SQLite or PostgreSQL, and a way past Custos into them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pysqlite3 import dbapi2 as sqlite
+
+from storage.catalogue.engine import Where, migrate, open_engine
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
+
+
+class Catalogues:
+    """So many places as a test asks for."""
+
+    def __init__(self, directory: Path, server: Server | None, stack: ExitStack) -> None:
+        self._directory = directory
+        self._server = server
+        self._stack = stack
+        self._count = 0
+        self._migrated: Path | None = None
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is not SQLite."""
+        return self._server is not None
+
+    def another(self) -> Where:
+        """A place where nothing has happened yet."""
+        if self._server is not None:
+            return self._stack.enter_context(self._server.catalogue())
+        place = self._file()
+        if self._migrated is None:
+            self._migrated = self._file()
+            engine = open_engine(self._migrated, readers=False)
+            migrate(engine)
+            engine.dispose()
+        shutil.copy(self._migrated, place)
+        return place
+
+    @contextmanager
+    def briefly(self) -> Iterator[Where]:
+        """The same, for as long as this lasts."""
+        if self._server is not None:
+            with self._server.catalogue() as url:
+                yield url
+            return
+        place = self.another()
+        assert isinstance(place, Path)
+        yield place
+        for path in place.parent.glob(place.name + "*"):
+            path.unlink()
+
+    def copy(self, where: Where) -> Where:
+        """The same at another place, as a backup is put back; nobody may have it open."""
+        if isinstance(where, str):
+            assert self._server is not None
+            return self._server.copy(where)
+        place = self._file()
+        for path in where.parent.glob(where.name + "*"):
+            shutil.copy(path, place.with_name(place.name + path.name.removeprefix(where.name)))
+        return place
+
+    def _file(self) -> Path:
+        self._directory.mkdir(exist_ok=True)
+        self._count += 1
+        return self._directory / f"{self._count}.db"
+
+
+def ask(where: Where, *statements: str) -> list[Sequence[object]]:
+    """What the last statement gives; as whoever administers the database asks, past Custos."""
+    found: list[Sequence[object]] = []
+    if isinstance(where, Path):
+        connection = sqlite.connect(where)
+        try:
+            with connection:
+                for statement in statements:
+                    found = connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+        return found
+    import psycopg
+
+    from tests.postgres import as_user
+
+    with psycopg.connect(as_user("postgres", where)) as link:
+        for statement in statements:
+            cursor = link.execute(statement.encode())
+            found = list(cursor.fetchall()) if cursor.description else []
+    return found

@@ -1,0 +1,7 @@
+"""A clip to send."""
+
+from __future__ import annotations
+
+from tests.serving import fixtures
+
+pytest_configure = fixtures.register
