@@ -35,13 +35,18 @@ _READY = b"Start Seaweed S3 API Server"
 _GROWTH = "[master.volume_growth]\ncopy_1 = 1\ncopy_other = 1\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seaweed:
-    """A server that runs: where it is reached, and which process it is."""
+    """A server that runs, with its data below `root`."""
 
-    endpoint: str
     root: Path
+    ports: list[int]
     process: subprocess.Popen[bytes]
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is reached, also after it was started anew."""
+        return f"http://127.0.0.1:{self.ports[0]}"
 
     def administrator(self) -> Any:
         """A raw boto3 client with every right that there is, and no retries."""
@@ -90,15 +95,22 @@ class Seaweed:
             os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def start_again(self) -> None:
+        """Over the data that lie there, where it was reached before; returns when it serves."""
+        self.process = _begun(self.root, self.ports)
+
 
 def start(root: Path) -> Seaweed:
-    """Start one with its data below `root`, or once more over data that lie there; returns when it serves."""
-    root.mkdir(parents=True, exist_ok=True)
+    """Start one with its data below `root`; returns when it serves."""
+    (root / "data").mkdir(parents=True)
     (root / "s3.json").write_text(json.dumps(_people()))
     (root / "master.toml").write_text(_GROWTH)
-    (root / "data").mkdir(exist_ok=True)
     ports = _free_ports(7)
-    master, volume, filer, s3, *grpc = ports
+    return Seaweed(root, ports, _begun(root, ports))
+
+
+def _begun(root: Path, ports: list[int]) -> subprocess.Popen[bytes]:
+    s3, master, volume, filer, *grpc = ports
     process = subprocess.Popen(
         [
             str(WEED), "-logtostderr=true", "server", "-master.telemetry=false",
@@ -124,7 +136,7 @@ def start(root: Path) -> Seaweed:
         process.wait()
         raise AssertionError(b"".join(said[-30:]).decode("utf-8", "replace"))
     threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
-    return Seaweed(f"http://127.0.0.1:{s3}", root, process)
+    return process
 
 
 @contextmanager

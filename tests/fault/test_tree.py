@@ -120,8 +120,17 @@ def kill_parts(base: Path, *, recordings: int, strikes: int) -> None:
     receive_in_trouble(base, recordings, trouble)
 
 
-def receive_in_trouble(base: Path, recordings: int, trouble: Callable[[int], None], **settings: str) -> None:
-    """Recordings come in while `trouble` is made for the `custos serve` of that pid; each is kept once."""
+def receive_in_trouble(
+    base: Path,
+    recordings: int,
+    trouble: Callable[[int], None],
+    kept: Callable[[Tree], Path] = lambda tree: tree.data / "store",
+    **settings: str,
+) -> None:
+    """Recordings come in while `trouble` is made for the `custos serve` of that pid; each is kept once.
+
+    `kept` gives a directory that has what the store has.
+    """
     clip = make_clip(base / "clip.mp4", seconds=2, size="640x360", bitrate="4M")
     data = clip.read_bytes()
     with a_tree(base, **settings) as (tree, pid):
@@ -149,13 +158,17 @@ def receive_in_trouble(base: Path, recordings: int, trouble: Callable[[int], Non
         assert {item["upload"] for item in items} == {
             upload.rpartition("/")[2] for upload in uploads.values()
         }
-        check_log(tree, client, [item["id"] for item in items])
-        stored = [path for path in (tree.data / "store/objects/originals").rglob("*") if path.is_file()]
+        wait_for_log(client, [item["id"] for item in items])
+        store = kept(tree) / "objects"
+        stored = [path for path in (store / "originals").rglob("*") if path.is_file()]
         assert len(stored) == 2 * recordings
+        key = pinned(Client(tree.url).get("/log/key").body.decode())
+        report = verify_log(store / "log", key, objects=store)
+        assert report.head.size > len(items)
 
 
-def check_log(tree: Tree, client: Client, items: list[str]) -> None:
-    """Everything that happened to the items is in the log, and the log holds."""
+def wait_for_log(client: Client, items: list[str]) -> None:
+    """Until everything that happened to the items is in the log."""
 
     def is_in(item: str) -> bool:
         # Asking is an event of the item, and not in the log yet.
@@ -164,9 +177,6 @@ def check_log(tree: Tree, client: Client, items: list[str]) -> None:
 
     for item in items:
         eventually(lambda item=item: is_in(item), "its events are in the log")
-    key = pinned(Client(tree.url).get("/log/key").body.decode())
-    report = verify_log(tree.data / "store/objects/log", key)
-    assert report.head.size > len(items)
 
 
 def test_parts_are_killed_while_recordings_come_in(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Unavailable
 from evidence.jobs import Stage
-from storage.objects.s3.client import Bucket
+from tests.fault.test_cluster import copied
 from tests.media import make_clip
 from tests.seaweed import Seaweed
 from tests.serving.inside import served_inside
@@ -53,7 +53,7 @@ def test_a_recording_goes_its_whole_way(
         assert "[store-in-bucket]" in capsys.readouterr().err
         key = tmp_path / "key"
         key.write_bytes(reviewer.get("/log/key").body)
-    _copied(seaweed, bucket, tmp_path / "copy")
+    copied(seaweed, bucket, tmp_path / "copy")
     stored = next((tmp_path / "copy" / "objects" / "originals").rglob(hashlib.sha256(data).hexdigest()))
     assert stored.read_bytes() == data
     assert main(["verify", "log", str(tmp_path / "copy"), "--full", "--key", str(key)]) == 0
@@ -72,15 +72,6 @@ def test_recordings_that_lie_elsewhere_are_not_left_behind(seaweed: Seaweed, tmp
     with pytest.raises(Unavailable) as error:
         open_stores(settings_for(tmp_path, s3=seaweed.settings(seaweed.make_bucket())))
     assert error.value.code == "store-elsewhere"
-
-
-def _copied(seaweed: Seaweed, name: str, place: Path) -> None:
-    """Every object of the bucket, as any S3 program would copy it."""
-    bucket = Bucket(seaweed.place(name))
-    for key in {one.key for one in bucket.versions("")}:
-        path = place / "objects" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bucket.ask("get_object", Key=key)["Body"].read())
 
 
 def test_an_audit_tells_of_what_was_put_on_top(seaweed: Seaweed, tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""SIGKILL of everything that a Custos of many parts rests on, while recordings come in."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from storage.objects.s3.client import Bucket
+from tests.fault.test_tree import receive_in_trouble, strike
+from tests.postgres import serving_postgres
+from tests.seaweed import Seaweed, running
+from tests.serving.settings import custos_environment
+from tests.serving.tree import Tree
+
+SEED = 20261129
+_PARTS = ("api", "worker", "sequencer", "valkey-server")
+
+
+def kill_everything(base: Path, *, recordings: int, strikes: int) -> None:
+    """Recordings come in while parts, database and store are killed in turn; each is kept once."""
+    drawn = random.Random(SEED)  # a schedule, no secret
+    with serving_postgres() as postgres, running(base / "seaweed") as seaweed, postgres.catalogue() as url:
+        bucket = seaweed.make_bucket()
+
+        def trouble(pid: int) -> None:
+            # Each of them at least once, the rest as drawn.
+            victims = [*_PARTS, "postgres", "seaweed"]
+            victims += drawn.choices(victims, k=max(strikes - len(victims), 0))
+            drawn.shuffle(victims)
+            for victim in victims[:strikes]:
+                if victim == "postgres":
+                    postgres.kill()
+                    postgres.start()
+                elif victim == "seaweed":
+                    seaweed.stop()
+                    seaweed.start_again()
+                else:
+                    strike(pid, victim)
+
+        def kept(tree: Tree) -> Path:
+            return copied(seaweed, bucket, tree.data / "copy")
+
+        told = custos_environment(base, seaweed.settings(bucket), CUSTOS_CATALOGUE__URL=url)
+        settings = {
+            name: value for name, value in told.items() if name.startswith(("CUSTOS_S3", "CUSTOS_CAT"))
+        }
+        receive_in_trouble(base, recordings, trouble, kept, **settings)
+        doubled = [
+            key
+            for key, n in Counter(
+                one.key for one in Bucket(seaweed.place(bucket)).versions("originals/") if not one.is_marker
+            ).items()
+            if n > 1
+        ]
+        assert not doubled
+
+
+def copied(seaweed: Seaweed, name: str, place: Path) -> Path:
+    """Every object of the bucket in a directory, as any S3 program would copy it."""
+    bucket = Bucket(seaweed.place(name))
+    for key in {one.key for one in bucket.versions("")}:
+        path = place / "objects" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bucket.ask("get_object", Key=key)["Body"].read())
+    return place
+
+
+def test_all_that_it_rests_on_is_killed_while_recordings_come_in(tmp_path: Path) -> None:
+    kill_everything(tmp_path, recordings=4, strikes=20)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_all_that_it_rests_on_is_killed_many_times(tmp_path: Path) -> None:
+    kill_everything(tmp_path, recordings=40, strikes=300)
