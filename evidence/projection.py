@@ -124,7 +124,7 @@ def entry_of(known: Known) -> Entry:
         officer=_coded(officer, badge),
         badge=_coded(badge),
         device=_coded(said.device, _text(name.get("device")), *serials),
-        cases=tuple(sorted({code(case) for case in (said.case or "", *known.case_numbers)} - {""})),
+        cases=tuple(sorted({_cut(case) for case in (said.case or "", *known.case_numbers)} - {""})),
         text=searchable(
             text
             for text in (
@@ -152,7 +152,12 @@ def entry_of(known: Known) -> Entry:
 
 
 def _coded(*candidates: str | None) -> str | None:
-    return next((code(one)[:256] for one in candidates if one and code(one)), None)
+    return next((_cut(one) for one in candidates if one and code(one)), None)
+
+
+def _cut(text: str) -> str:
+    """As codes are compared; nobody asks for a longer one."""
+    return code(text)[:256]
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

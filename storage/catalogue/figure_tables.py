@@ -7,6 +7,9 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, T
 from evidence.figures import MEASURES
 from storage.catalogue.tables import ID, metadata
 
+#: SQLite's whole numbers are as long as they need to be.
+_COUNT = Integer().with_variant(BigInteger(), "postgresql")
+
 
 def _cell(*, primary_key: bool) -> list[Column[object]]:
     return [
@@ -54,8 +57,8 @@ figure_gaps = Table(
     Column("unit", String(128), primary_key=True),
     Column("device", String(256), primary_key=True),
     Column("day", Integer, primary_key=True, autoincrement=False),
-    Column("holes", Integer, nullable=False),
-    Column("missing", Integer, nullable=False),
+    Column("holes", _COUNT, nullable=False),
+    Column("missing", _COUNT, nullable=False),
 )
 
 #: Devices' days of which something has changed since; until the sweep comes by, whoever asks counts them.

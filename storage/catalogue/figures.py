@@ -117,7 +117,7 @@ class SqlFigures:
         ]
         asked = {
             figures.c.officer: query.officer,
-            figures.c.device: query.device,
+            figures.c.device: codec.findable(query.device),
             figures.c.category: query.category,
             figures.c.kind: query.kind,
         }
@@ -254,7 +254,7 @@ class SqlFigures:
             row["unit"],
             row["owner_id"],
             (said.officer or "").strip()[:256],
-            row["made_by"] or said.device or "",
+            row["made_by"] or codec.findable(said.device) or "",
             said.category.value,
             row["kind"],
             day_of(row["committed_at"], self._zone),

@@ -44,7 +44,7 @@ class SqlItems:
                 select(items)
                 .where(
                     items.c.sha256 == sha256,
-                    items.c.device == device,
+                    items.c.device == codec.findable(device),
                     items.c.unit == unit,
                     items.c.size > 0,
                     items.c.disposed_at.is_(None),

@@ -98,7 +98,7 @@ class SqlRecordings:
                         "item_id": segment.item_id,
                         "number": number,
                         "unit": segment.unit,
-                        "device": segment.device,
+                        "device": codec.findable(segment.device),
                         "zoned": start.clock.zoned,
                         "clock": _clock_digest(line or (), start.clock),
                         "begins_us": start.at_us,
@@ -183,7 +183,7 @@ class SqlRecordings:
             .join(recording_starts, recording_starts.c.item_id == recording_segments.c.item_id)
             .where(
                 recording_starts.c.unit == unit,
-                recording_starts.c.device == device,
+                recording_starts.c.device == codec.findable(device),
                 recording_starts.c.number == 0,
                 or_(and_(zoned, within_day(day.utc_us)), and_(not_(zoned), within_day(day.local_us))),
             )
