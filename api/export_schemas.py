@@ -28,7 +28,10 @@ class ExportWanted(Body):
 
 
 class MadeExportOut(BaseModel):
-    """What can be fetched: `path` by ranges too, `seal` beside it. `authority`: who stamped it, if any."""
+    """What can be fetched: `path` by ranges too, `seal` beside it. `authority`: who stamped it, if any.
+
+    `self_asserted`: nobody did, and Custos signed its own clock's time over it.
+    """
 
     path: str
     seal: str
@@ -37,6 +40,7 @@ class MadeExportOut(BaseModel):
     tagmanifest_sha256: str
     made_at: str
     authority: str | None
+    self_asserted: bool
 
 
 class ExportOut(BaseModel):
@@ -70,6 +74,7 @@ class ExportOut(BaseModel):
                 tagmanifest_sha256=export.made.tag_digest,
                 made_at=to_text(export.made.at),
                 authority=export.made.authority,
+                self_asserted=export.made.self_asserted is not None,
             )
         return cls(
             id=export.id,
@@ -107,6 +112,7 @@ class SealOut(BaseModel):
     statement: str
     token: str | None
     authority: str | None
+    self_asserted: str | None
     key: str | None
     leaf: str | None
     proof: str | None

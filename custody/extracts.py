@@ -24,7 +24,7 @@ from evidence.exports import MOST_EVENTS
 from evidence.leaf import leaf_hash
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import Checked, DatedHead
-from evidence.ports.log import LogHead
+from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import ItemProof
 
 #: The log is at most a second behind; one that stands still is not waited for longer than this.
@@ -86,11 +86,11 @@ class LogExtracts:
         """See the port."""
 
         def look(tx: Transaction) -> list[DatedHead]:
-            stamps = [tx.log.first_stamp_of(number) for number in sorted(set(numbers))]
-            found = {one.size: one for one in stamps if one is not None and one.size <= head.published}
+            stamps = [_first_stamp(tx, number, head.published) for number in sorted(set(numbers))]
+            found = {(one.authority is None, one.size): one for one in stamps if one is not None}
             return [
-                DatedHead(stamp, consistency_hashes(tx, size, head.published))
-                for size, stamp in sorted(found.items())
+                DatedHead(stamp, consistency_hashes(tx, stamp.size, head.published))
+                for _, stamp in sorted(found.items())
             ]
 
         return await self._catalogue.read(look)
@@ -123,6 +123,15 @@ def _checked(proof: ItemProof) -> Checked:
     root = base64.b64encode(head.root).decode()
     cosigned = sum(one.name != head.origin for one in note.signatures)
     return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)
+
+
+def _first_stamp(tx: Transaction, number: int, size: int) -> Stamp | None:
+    """Of a tree of at most `size` leaves: a time authority's, a self-asserted one where there is none."""
+    for self_asserted in (False, True):
+        stamp = tx.log.first_stamp_of(number, self_asserted=self_asserted)
+        if stamp is not None and stamp.size <= size:
+            return stamp
+    return None
 
 
 def _found(tx: Transaction, event_id: str) -> tuple[LogHead | None, LogHead | None, int | None]:

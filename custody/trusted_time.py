@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 
-from cryptography.x509 import Certificate, ObjectIdentifier, load_pem_x509_certificates
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import (
+    Certificate,
+    DuplicateExtension,
+    InvalidVersion,
+    ObjectIdentifier,
+    load_pem_x509_certificates,
+)
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
@@ -25,12 +32,21 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from custody.time_tokens import SHA256, is_self_asserted
 from evidence.disposal import TrustedTime
 from evidence.errors import Invalid, Unavailable
 from evidence.ids import new_id
 
 _log = logging.getLogger(__name__)
-_SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+#: What is raised for a certificate in an answer that is none.
+_BROKEN = (
+    VerificationError,
+    ValueError,
+    TypeError,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedAlgorithm,
+)
 _SECONDS = 20.0
 _LARGEST_TOKEN = 64 * 1024
 
@@ -149,6 +165,8 @@ def _asked(url: str, root: bytes, statement: bytes, policy: str | None) -> Trust
 
 
 def _decoded(token: bytes) -> TimeStampResponse:
+    if is_self_asserted(token):
+        raise NotTrusted("it is self-asserted: a Custos signed it itself, and no third party did")
     try:
         return decode_timestamp_response(token)
     except ValueError as error:
@@ -163,11 +181,12 @@ def _checked(
     policy: str | None = None,
 ) -> datetime:
     bound = None if policy is None else ObjectIdentifier(policy)
-    builder = VerifierBuilder(roots=_certificates(root), nonce=nonce, policy_id=bound)
+    trusted = _certificates(root)
     try:
+        builder = VerifierBuilder(roots=trusted, nonce=nonce, policy_id=bound)
         builder.build().verify(response, hashlib.sha256(statement).digest())
-        if response.tst_info.message_imprint.hash_algorithm != _SHA256:
+        if response.tst_info.message_imprint.hash_algorithm != SHA256:
             raise NotTrusted("it signed another digest than SHA-256")
         return response.tst_info.gen_time.astimezone(UTC)
-    except (VerificationError, ValueError) as error:
+    except _BROKEN as error:
         raise NotTrusted(str(error)) from error

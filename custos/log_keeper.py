@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager, suppress
 
 from custody.cosigning import Cosigning, configured
 from custody.rotation import require_in_force
+from custody.self_stamping import SelfStamper
 from custody.sequencer import LogStopped, Sequencer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
-from custos.key_holding import holding_key
+from custos.key_holding import holding_key, own_time
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.dispatch import zone_of
@@ -34,7 +35,9 @@ _BUSY = 1_000
 
 
 @asynccontextmanager
-async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, Stamper, Cosigning]]:
+async def open_sequencer(
+    settings: Settings,
+) -> AsyncIterator[tuple[Sequencer, Stamper | SelfStamper, Cosigning]]:
     """The sequencer over this installation's data, who stamps its log, and who has it cosigned.
 
     Raises Unavailable, Invalid.
@@ -59,11 +62,16 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
                 f"`custody.time_authorities_needed` asks for {needed_times}, and there are {len(roots)}.",
             )
         asked = TimeAuthorities(roots, custody.time_authority_policies) if roots else None
-        stamper = Stamper(catalogue, files, asked, clock, needed_times)
+        own = await own_time(settings, clock)
+        stamper = (
+            Stamper(catalogue, files, asked, clock, needed_times)
+            if own is None
+            else SelfStamper(catalogue, files, own, clock)
+        )
         yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
 
 
-async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:
+async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
     """Stamp until `stop` is set: apart from the sequencer, which no authority may keep waiting."""
     while not stop.is_set():
         try:

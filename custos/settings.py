@@ -200,6 +200,14 @@ class CustodySettings(_Section):
         ge=1,
     )
 
+    embedded_time_authority: bool = _setting(
+        True,
+        "Whether Custos stamps the log's checkpoints and exports itself where no time authority is "
+        "configured. Such time is self-asserted, marked so wherever it appears, and proves nothing to an "
+        "outsider; nothing is ever disposed of by it.",
+        "true or false",
+    )
+
     witnesses: dict[str, str] = _setting(
         {},
         "Witnesses of the log: the address of each by its key as `custos witness key` prints it; in a file a "

@@ -39,7 +39,7 @@ from custody.signing import FileSigner
 from custody.trusted_time import ConfiguredTime
 from custos.attached import attached
 from custos.clock import SystemClock
-from custos.key_holding import holding_key
+from custos.key_holding import holding_key, own_time
 from custos.settings import Settings
 from custos.sweep import Sweep
 from custos.work import JobRunner
@@ -187,6 +187,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 clock,
                 settings.work_directory,
                 attached(),
+                await own_time(settings, clock),
             ),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),

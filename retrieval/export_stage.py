@@ -34,7 +34,7 @@ from evidence.ports.disposal import TrustedClock
 from evidence.ports.exports import LogExtracts
 from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
-from evidence.ports.signing import Signer
+from evidence.ports.signing import OwnClock, Signer
 from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, as_json, first_leaf
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
@@ -101,7 +101,9 @@ class ExportStage:
         clock: Clock,
         work: Path,
         attached: Mapping[str, bytes],
+        own: OwnClock | None = None,
     ) -> None:
+        """`own` signs the time where `trusted` is None."""
         self._store = store
         self._extracts = extracts
         self._signer = signer
@@ -110,6 +112,7 @@ class ExportStage:
         self._clock = clock
         self._work = work
         self._attached = attached
+        self._own = own
 
     async def run(self, lease: Lease) -> None:
         """Make the export `lease.job.subject`, sign it, put it on record."""
@@ -149,6 +152,7 @@ class ExportStage:
                         "files": made.files,
                         "size": made.size,
                         "authority": made.authority,
+                        "self_asserted": made.self_asserted is not None,
                     },
                     id=made.event_id,
                 )
@@ -174,7 +178,8 @@ class ExportStage:
             lease.progress(950 * (number + 1) // len(export.items))
         key = self._extracts.key(head)
         dated = await self._extracts.dated(found.begins, head)
-        for path, data in log_files(head, key, dated).items():
+        own = b"" if self._own is None else self._own.certificates
+        for path, data in log_files(head, key, dated, own).items():
             bag.add(path, data)
         bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
@@ -199,6 +204,7 @@ class ExportStage:
             "withheld": found.withheld,
             "checkpoint": head.checkpoint,
             "key": key,
+            "self_asserted": self._own is not None and self._trusted is None,
         }
         bag.add("viewer/data/export.js", script_of("custosExport", told))
         reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
@@ -332,7 +338,9 @@ class ExportStage:
     ) -> MadeExport:
         payload = encode_seal(export, at=plan.at, tag_digest=digest, time_source=self._clock.source())
         statement = self._signer.sign_statement(payload)
-        token = authority = None
+        token = authority = own = None
+        if self._own is not None and self._trusted is None:
+            own = (await asyncio.to_thread(self._own.assert_time, statement.encode())).token
         if self._trusted is not None:
             try:
                 time = await self._trusted.stamp(statement.encode())
@@ -342,7 +350,7 @@ class ExportStage:
                 _log.warning("the export %s is not stamped: %s", export.id, error)
         layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
         return MadeExport(
-            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id
+            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id, own
         )
 
     @asynccontextmanager

@@ -177,6 +177,9 @@ class Exports:
             "statement": made.statement,
             "token": None if made.token is None else base64.b64encode(made.token).decode(),
             "authority": made.authority,
+            "self_asserted": None
+            if made.self_asserted is None
+            else base64.b64encode(made.self_asserted).decode(),
             "key": key,
             "leaf": None if event is None else event.leaf.decode(),
             "proof": None if event is None else event.proof,

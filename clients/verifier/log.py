@@ -16,7 +16,7 @@ from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verif
 from clients.verifier.objects import Told, verify_objects
 from clients.verifier.policy import TWO_HALVES, Policy, Trust, head_step, lets_two_pass, told, trusted_head
 from clients.verifier.receipt import NotVerified
-from clients.verifier.stamps import roots_at, verify_stamps
+from clients.verifier.stamps import roots_at, verify_own_stamps, verify_stamps
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
@@ -154,6 +154,9 @@ def verify_log(
         )
     )
     report.steps.append(verify_stamps(directory, key, leaves, roots))
+    own = verify_own_stamps(directory, key, leaves)
+    if own is not None:
+        report.steps.append(own)
     if isinstance(trust, Policy) and trust.quorum is not None:
         report.steps.append(_witnessed(directory, trust, leaves))
     if objects is not None:

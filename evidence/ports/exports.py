@@ -99,5 +99,8 @@ class LogExtracts(Protocol):
         ...
 
     async def dated(self, numbers: Sequence[int], head: LogHead) -> Sequence[DatedHead]:
-        """For each leaf the smallest stamped tree that holds it and is a beginning of the head's."""
+        """For each leaf the smallest stamped tree that holds it and is a beginning of the head's.
+
+        A self-asserted one only where no time authority stamped such a tree.
+        """
         ...
