@@ -105,6 +105,13 @@ class ExportPage(BaseModel):
         return cls(exports=[ExportOut.of(view) for view in views], next=following)
 
 
+class RevocationOut(BaseModel):
+    """What was kept of whether certificates were revoked: `crl`, a revocation list (RFC 5280, base64)."""
+
+    kind: str
+    data: str
+
+
 class SealOut(BaseModel):
     """`custos/export-seal-file/1` (docs/formats/export.md §6)."""
 
@@ -113,6 +120,7 @@ class SealOut(BaseModel):
     token: str | None
     authority: str | None
     self_asserted: str | None
+    revocation: list[RevocationOut]
     key: str | None
     leaf: str | None
     proof: str | None

@@ -7,6 +7,9 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
+from rfc3161_client import decode_timestamp_response
+
+from custody.chains import addresses_in
 from custody.notes import (
     ED25519,
     VerifierKey,
@@ -89,7 +92,7 @@ class LogExtracts:
             stamps = [_first_stamp(tx, number, head.published) for number in sorted(set(numbers))]
             found = {(one.authority is None, one.size): one for one in stamps if one is not None}
             return [
-                DatedHead(stamp, consistency_hashes(tx, stamp.size, head.published))
+                DatedHead(stamp, consistency_hashes(tx, stamp.size, head.published), _lists_around(tx, stamp))
                 for _, stamp in sorted(found.items())
             ]
 
@@ -123,6 +126,13 @@ def _checked(proof: ItemProof) -> Checked:
     root = base64.b64encode(head.root).decode()
     cosigned = sum(one.name != head.origin for one in note.signatures)
     return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)
+
+
+def _lists_around(tx: Transaction, stamp: Stamp) -> tuple[str, ...]:
+    if stamp.authority is None:
+        return ()
+    addresses = addresses_in(decode_timestamp_response(stamp.token))
+    return tuple(one.digest for one in tx.revocation.around(addresses, stamp.at))
 
 
 def _first_stamp(tx: Transaction, number: int, size: int) -> Stamp | None:

@@ -32,6 +32,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from custody.chains import sources_of
 from custody.time_tokens import SHA256, is_self_asserted
 from evidence.disposal import TrustedTime
 from evidence.errors import Invalid, Unavailable
@@ -160,8 +161,10 @@ def _asked(url: str, root: bytes, statement: bytes, policy: str | None) -> Trust
     if len(token) > _LARGEST_TOKEN:
         raise NotTrusted("its answer is too long")
     assert asked.nonce is not None
-    at = _checked(_decoded(token), statement, root, asked.nonce, policy)
-    return TrustedTime(new_id(at), token, url, at, asked.as_bytes())
+    response = _decoded(token)
+    at = _checked(response, statement, root, asked.nonce, policy)
+    lists = sources_of(response, _certificates(root))
+    return TrustedTime(new_id(at), token, url, at, asked.as_bytes(), lists)
 
 
 def _decoded(token: bytes) -> TimeStampResponse:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from custody.cosigning import Cosigning, configured
+from custody.revocation import RevocationLists, fetched
 from custody.rotation import require_in_force
 from custody.self_stamping import SelfStamper
 from custody.sequencer import LogStopped, Sequencer
@@ -37,8 +38,8 @@ _BUSY = 1_000
 @asynccontextmanager
 async def open_sequencer(
     settings: Settings,
-) -> AsyncIterator[tuple[Sequencer, Stamper | SelfStamper, Cosigning]]:
-    """The sequencer over this installation's data, who stamps its log, and who has it cosigned.
+) -> AsyncIterator[tuple[Sequencer, Stamper | SelfStamper, Cosigning, RevocationLists]]:
+    """The sequencer over this installation's data, who stamps its log, has it cosigned, keeps lists.
 
     Raises Unavailable, Invalid.
     """
@@ -68,7 +69,8 @@ async def open_sequencer(
             if own is None
             else SelfStamper(catalogue, files, own, clock)
         )
-        yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
+        cosigning = Cosigning(catalogue, files, clock, witnesses, needed, post)
+        yield sequencer, stamper, cosigning, RevocationLists(catalogue, files, clock, fetched)
 
 
 async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
@@ -78,6 +80,17 @@ async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None
             await stamper.run()
         except CustosError as error:
             _log.warning("the log was not stamped, and is tried again: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
+
+
+async def keep_lists(lists: RevocationLists, stop: asyncio.Event) -> None:
+    """Keep revocation lists until `stop` is set: apart from stamping, which none of them keeps waiting."""
+    while not stop.is_set():
+        try:
+            await lists.run()
+        except CustosError as error:
+            _log.warning("revocation lists were not kept, and are asked for again: %s", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
 
@@ -117,8 +130,11 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sequencer(settings) as (sequencer, stamper, cosigning):
+    async with open_sequencer(settings) as (sequencer, stamper, cosigning, lists):
         announce()
         await asyncio.gather(
-            keep_log(sequencer, stop), stamp_log(stamper, stop), witness_log(cosigning, stop)
+            keep_log(sequencer, stop),
+            stamp_log(stamper, stop),
+            keep_lists(lists, stop),
+            witness_log(cosigning, stop),
         )

@@ -127,6 +127,8 @@ class MadeExport:
     authority: str | None
     event_id: str
     self_asserted: bytes | None = None
+    #: Addresses of the revocation lists of the token's certificates.
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import OwnClock, Signer
 from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, as_json, first_leaf
+from evidence.revocation import ListSource, list_path
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
@@ -136,10 +137,11 @@ class ExportStage:
             await asyncio.to_thread((workdir / "plan").write_bytes, plan.encode())
             await self._store.put_rendition(keys[0], small)
             await self._store.put_rendition(keys[1], workdir / "plan")
-        made = await self._sealed(export, plan, keys, digest, new_id(now))
+        made, lists = await self._sealed(export, plan, keys, digest, new_id(now))
 
         def complete(tx: Transaction) -> None:
             tx.exports.made(export.id, made)
+            tx.revocation.want(lists, now)
             tx.events.append(
                 EventDraft(
                     EventType.EXPORT_MADE,
@@ -181,6 +183,8 @@ class ExportStage:
         own = b"" if self._own is None else self._own.certificates
         for path, data in log_files(head, key, dated, own).items():
             bag.add(path, data)
+        for digest in sorted({digest for one in dated for digest in one.lists}):
+            bag.add(f"custody/{list_path(digest)}", await self._read(f"log/{list_path(digest)}"))
         bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
         case = await self._case(lease, export, bag, found)
@@ -335,23 +339,26 @@ class ExportStage:
 
     async def _sealed(
         self, export: Export, plan: Plan, keys: tuple[str, ...], digest: str, event_id: str
-    ) -> MadeExport:
+    ) -> tuple[MadeExport, Sequence[ListSource]]:
         payload = encode_seal(export, at=plan.at, tag_digest=digest, time_source=self._clock.source())
         statement = self._signer.sign_statement(payload)
         token = authority = own = None
+        lists: tuple[ListSource, ...] = ()
         if self._own is not None and self._trusted is None:
             own = (await asyncio.to_thread(self._own.assert_time, statement.encode())).token
         if self._trusted is not None:
             try:
                 time = await self._trusted.stamp(statement.encode())
-                token, authority = time.token, time.authority
+                token, authority, lists = time.token, time.authority, time.lists
             except CustosError as error:
                 # What an archivist has to hand over today is not kept waiting: that it has no token is said.
                 _log.warning("the export %s is not stamped: %s", export.id, error)
         layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
-        return MadeExport(
-            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id, own
-        )
+        made = MadeExport(
+            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id, own,
+            tuple(one.url for one in lists),
+        )  # fmt: skip
+        return made, lists
 
     @asynccontextmanager
     async def _workdir(self) -> AsyncIterator[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.verifier.bag import Bag, opened, verified_bag
-from clients.verifier.export_stamps import own_stamps_steps, seal_time, stamps_step
+from clients.verifier.export_stamps import lists_of, own_stamps_steps, seal_time, stamps_step
 from clients.verifier.heads import PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.keys import led, signer_among, verified_chain
@@ -68,7 +68,7 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequen
     steps.append(head_step(head, trust))
     steps += _items(bag, said, note, key)
     steps.append(_withheld(bag, said))
-    steps.append(stamps_step(bag, head, key, roots))
+    steps.append(stamps_step(bag, head, key, roots, lists_of(bag, seal)))
     steps += own_stamps_steps(bag, head, key)
     steps.append(_complete(said))
     return steps

@@ -15,13 +15,15 @@ from clients.verifier.bag import Bag
 from clients.verifier.consistency import verify_beginning
 from clients.verifier.heads import Head, PinnedKey, Step, verified_head
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists
 from clients.verifier.self_asserted import (
     asserted_time,
     own_stamps_step,
     own_time_told,
     require_third_party,
 )
-from clients.verifier.stamps import token_time
+from clients.verifier.stamps import token_time, unlisted
+from clients.verifier.tokens import Token
 
 #: Certificates of the embedded authority of whoever made the export.
 _OWN = "custody/self-asserted/authority.pem"
@@ -35,7 +37,8 @@ def seal_time(bag: Bag, seal: Mapping[str, Any], roots: Sequence[bytes]) -> tupl
         require_third_party(token, "the seal's token")
         if not roots:
             return None, "its token: name a time authority's root with --root"
-        return token_time(token, signed, roots, "the seal"), ""
+        found = token_time(token, signed, roots, "the seal", lists_of(bag, seal))
+        return found.at, "; ".join(unlisted([found]))
     if own is None:
         return None, "its time: no authority stamped it"
     token = base64.b64decode(own)
@@ -70,19 +73,35 @@ def own_stamps_steps(bag: Bag, head: Head, key: PinnedKey) -> list[Step]:
     return [own_stamps_step(len(found), times)] if found else []
 
 
-def stamps_step(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes]) -> Step:
+def stamps_step(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes], lists: Lists) -> Step:
     """Checkpoints that time authorities stamped; raises NotVerified."""
     names = _stamped(bag, "stamps", head, key)
     if not names:
         return Step("stamps", "nothing, as there are none", "at what time the history stood")
-    times = []
+    times: list[Token] = []
     for name, checkpoint in names.items():
         token = bag.read(f"{name}.tsr")
         require_third_party(token, f"{name}.tsr")
         if roots:
-            times.append(token_time(token, checkpoint, roots, f"{name}.tsr"))
+            times.append(token_time(token, checkpoint, roots, f"{name}.tsr", lists))
     proved = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
     if not roots:
         return Step("stamps", proved, "the tokens: name a time authority's root with --root")
-    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
-    return Step("stamps", f"{proved}, and stood at the times of their tokens, {first} to {last}")
+    first, last = (
+        f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(one.at for one in times), max(one.at for one in times))
+    )
+    return Step(
+        "stamps",
+        f"{proved}, and stood at the times of their tokens, {first} to {last}",
+        "; ".join(unlisted(times)),
+    )
+
+
+def lists_of(bag: Bag, seal: Mapping[str, Any] | None) -> Lists:
+    """Every revocation list in the export and in its seal."""
+    names = [name for name in bag.below("custody/stamps/") if name.endswith(".crl")]
+    found = [(name, bag.read(name)) for name in names]
+    for number, one in enumerate([] if seal is None else seal.get("revocation", []), 1):
+        if one["kind"] == "crl":
+            found.append((f"revocation list {number} of the seal", base64.b64decode(one["data"])))
+    return Lists(tuple(found))

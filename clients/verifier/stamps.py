@@ -12,20 +12,24 @@ from pathlib import Path
 
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists
 from clients.verifier.self_asserted import asserted_time, own_stamps_step, require_third_party
-from clients.verifier.tokens import NoLibrary, verified_token
+from clients.verifier.tokens import NoLibrary, Token, verified_token
+
+_NONE = Lists()
 
 
 def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], roots: Sequence[bytes]) -> Step:
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
-    times: list[datetime] = []
+    times: list[Token] = []
+    lists = _lists(directory)
     strangers = 0
     names = _checkpoints(directory, "stamps", key, leaves)
     for name, checkpoint in names.items():
         tokens = [_unchanged(path) for path in _tokens(directory, name)]
         if roots and not tokens:
             raise NotVerified(f"{name} has no token")
-        told_times, unknown = _times(tokens, checkpoint, roots)
+        told_times, unknown = _times(tokens, checkpoint, roots, lists)
         times += told_times
         strangers += unknown
     if not names:
@@ -33,12 +37,37 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], root
     told = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
     if not roots:
         return Step("stamps", told, "the tokens: name a time authority's root with --root")
-    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(_ats(times)), max(_ats(times))))
+    unknown_ones = [f"{strangers} tokens of authorities whose roots were not given"] if strangers else []
     return Step(
         "stamps",
         f"{told}, and stood at the times of {len(times)} tokens, {first} to {last}",
-        f"{strangers} tokens of authorities whose roots were not given" if strangers else "",
+        "; ".join([*unknown_ones, *unlisted(times)]),
     )
+
+
+def unlisted(tokens: Sequence[Token]) -> list[str]:
+    """What is not known of whether their certificates were revoked."""
+    count = sum(not one.is_unrevoked for one in tokens)
+    if not count:
+        return []
+    whose = "the authority's certificate" if count == len(tokens) else f"the certificates of {count} tokens"
+    return [f"whether {whose} had been revoked: no revocation list of that time is here"]
+
+
+def _ats(tokens: Sequence[Token]) -> list[datetime]:
+    return [one.at for one in tokens]
+
+
+def _lists(directory: Path) -> Lists:
+    """Every revocation list beside the tokens, each named after its bytes."""
+    found = []
+    for path in sorted((directory / "stamps").glob("*.crl")):
+        data = path.read_bytes()
+        if path.stem != hashlib.sha256(data).hexdigest()[:32]:
+            raise NotVerified(f"stamps/{path.name} was changed: it is not the list that it is named after")
+        found.append((f"stamps/{path.name}", data))
+    return Lists(tuple(found))
 
 
 def verify_own_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes]) -> Step | None:
@@ -74,8 +103,8 @@ def _tokens(directory: Path, checkpoint: str) -> list[Path]:
 
 
 def _times(
-    tokens: Sequence[tuple[str, bytes]], checkpoint: bytes, roots: Sequence[bytes]
-) -> tuple[list[datetime], int]:
+    tokens: Sequence[tuple[str, bytes]], checkpoint: bytes, roots: Sequence[bytes], lists: Lists
+) -> tuple[list[Token], int]:
     """When authorities below the roots signed it, at least one, and how many tokens are of others."""
     for name, data in tokens:
         require_third_party(data, name)
@@ -84,7 +113,7 @@ def _times(
     found, refused = [], list[NotVerified]()
     for name, data in tokens:
         try:
-            found.append(token_time(data, checkpoint, roots, name))
+            found.append(token_time(data, checkpoint, roots, name, lists))
         except NotVerified as error:
             refused.append(error)
     if not found:
@@ -118,11 +147,14 @@ def _unchanged(token: Path) -> tuple[str, bytes]:
     return name, data
 
 
-def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str) -> datetime:
-    """The time at which an authority below one of the roots (PEM) signed; raises NotVerified."""
+def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str, lists: Lists = _NONE) -> Token:
+    """The time at which an authority below one of the roots (PEM) signed; raises NotVerified.
+
+    `lists` are revocation lists that were kept beside: a certificate that they name proves no time.
+    """
     require_third_party(data, name)
     try:
-        return verified_token(data, signed, roots, name).at
+        return verified_token(data, signed, roots, name, lists=lists)
     except NoLibrary as error:
         raise NotVerified(
             f"{name} cannot be checked by this Python: install cryptography and rfc3161-client, or check it "

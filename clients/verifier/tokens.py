@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists, chain_of, is_unrevoked
 
+_NONE = Lists()
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
@@ -24,6 +26,8 @@ class Token:
     """What a token proves: that something stood at `at`, by an authority's word."""
 
     at: datetime
+    #: Lists of that time say that none of its certificates was revoked.
+    is_unrevoked: bool
 
 
 def verified_token(
@@ -32,6 +36,7 @@ def verified_token(
     roots: Sequence[bytes] | None,
     name: str,
     *,
+    lists: Lists = _NONE,
     why: str = "does not prove a time",
 ) -> Token:
     """The token over `signed`, by an authority below one of the roots (PEM), None for what is in the token.
@@ -58,6 +63,9 @@ def verified_token(
         VerifierBuilder(roots=trusted).build().verify(response, hashlib.sha256(signed).digest())
         algorithm = response.tst_info.message_imprint.hash_algorithm.dotted_string
         at: datetime = response.tst_info.gen_time
+        held = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
+        (signer,) = response.signed_data.signer_infos
+        chain = chain_of(held, trusted, signer.issuer, signer.serial_number)
     except (
         VerificationError,
         ValueError,
@@ -69,4 +77,4 @@ def verified_token(
         raise NotVerified(f"{name} {why}: {error}") from error
     if algorithm != _SHA256:
         raise NotVerified(f"{name} is over another digest than SHA-256")
-    return Token(at.astimezone(UTC))
+    return Token(at.astimezone(UTC), is_unrevoked(chain, lists, at.astimezone(UTC), name))

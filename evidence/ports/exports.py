@@ -19,6 +19,8 @@ class DatedHead:
 
     stamp: Stamp
     consistency: Sequence[bytes]
+    #: Revocation lists (SHA-256 in hex) from around its time, of the certificates in its token.
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

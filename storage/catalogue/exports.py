@@ -144,6 +144,7 @@ def _made_json(made: MadeExport) -> dict[str, Json]:
         "token": None if made.token is None else base64.b64encode(made.token).decode(),
         "authority": made.authority,
         "event": made.event_id,
+        "lists": list(made.lists),
         "self_asserted": None
         if made.self_asserted is None
         else base64.b64encode(made.self_asserted).decode(),
@@ -163,4 +164,5 @@ def _made(said: Mapping[str, Any], at: datetime) -> MadeExport:
         said["event"],
         # Exports from before the embedded authority say nothing of one.
         None if said.get("self_asserted") is None else base64.b64decode(said["self_asserted"]),
+        tuple(said.get("lists", ())),
     )
