@@ -65,11 +65,8 @@ class TimeAuthority:
         self.asked = 0
         self.spoil: Callable[[bytes], bytes] = bytes
         config = str(directory / "openssl.cnf")
-        (directory / "openssl.cnf").write_text(
-            _CONFIG.format(
-                directory=directory, points=f"crlDistributionPoints = URI:{lists}" if lists else ""
-            )
-        )
+        points = f"crlDistributionPoints = URI:{lists}" if lists else ""
+        (directory / "openssl.cnf").write_text(_CONFIG.format(directory=directory, points=points))
         self.listed = 0
         #: Entries of its list; None: it gives none.
         self.revoked: list[RevokedCertificate] | None = []

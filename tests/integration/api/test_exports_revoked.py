@@ -1,0 +1,95 @@
+"""Exports whose authority's certificate names a revocation list: the list goes along, and decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.x509 import ReasonFlags
+
+from clients.verifier.export import verify_export
+from clients.verifier.heads import Step
+from clients.verifier.receipt import NotVerified
+from custody.revocation import RevocationLists, fetched
+from custody.stamping import Stamper
+from custody.trusted_time import TimeAuthorities, read_roots
+from custos.clock import SystemClock
+from custos.settings import Settings
+from evidence.agents import Role
+from storage.objects.filesystem import FilesystemStore
+from storage.objects.log_files import LogFiles
+from tests.serving.exports import Kept, asked, kept
+from tests.serving.films import two_segments
+from tests.serving.inside import Inside, served_inside
+from tests.time_authority import TimeAuthority, time_authority
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeAuthority]:
+    with time_authority(tmp_path_factory.mktemp("listed") / "authority", lists=True) as running:
+        yield running
+
+
+@pytest.fixture
+def bureau(tmp_path: Path, listed: TimeAuthority) -> Iterator[Inside]:
+    listed.revoked = []
+    with served_inside(
+        tmp_path / "data", custody={"time_authorities": {listed.url: str(listed.root)}}
+    ) as server:
+        yield server
+
+
+def log_files(bureau: Inside) -> LogFiles:
+    root = Settings(data=bureau.data).store
+    return LogFiles(root, FilesystemStore(root, immutable=False))
+
+
+def lists_fetched(bureau: Inside) -> int:
+    return bureau.do(RevocationLists(bureau.services.catalogue, log_files(bureau), CLOCK, fetched).run())
+
+
+def taken(bureau: Inside, listed: TimeAuthority, camera: bytes, place: Path) -> Kept:
+    """An export of an item that was stamped before, with what was fetched for the stamp and for the seal."""
+    _, first, _ = two_segments(bureau, camera)
+    bureau.do(bureau.services.sequencer.run())
+    authorities = TimeAuthorities(read_roots({listed.url: str(listed.root)}))
+    stamper = Stamper(bureau.services.catalogue, log_files(bureau), authorities, CLOCK)
+    assert bureau.do(stamper.run()) is not None
+    assert lists_fetched(bureau) == 1
+    archivist = bureau.client(Role.ARCHIVIST)
+    return kept(bureau, archivist, asked(archivist, f"/items/{first}/exports"), place)
+
+
+def steps_of(export: Kept, listed: TimeAuthority) -> dict[str, Step]:
+    roots = [listed.root.read_bytes()]
+    return {one.title: one for one in verify_export(export.archive, export.key, export.seal, roots)}
+
+
+def test_the_list_goes_along_in_the_archive_and_in_the_seal(
+    bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path
+) -> None:
+    export = taken(bureau, listed, camera, tmp_path)
+    (path,) = (export.directory / "custody/stamps").glob("*.crl")
+    (told,) = export.seal["revocation"]
+    assert told["kind"] == "crl"
+    steps = steps_of(export, listed)
+    assert (steps["stamps"].not_checked, steps["seal"].not_checked) == ("", "")
+    # Without it: said, and no reason to refuse.
+    bare = {**export.seal, "revocation": []}
+    path.unlink()
+    with pytest.raises(NotVerified, match="is missing"):
+        verify_export(export.directory, export.key, bare, [listed.root.read_bytes()])
+
+
+@pytest.mark.parametrize("reason", [ReasonFlags.key_compromise, ReasonFlags.superseded])
+def test_a_certificate_that_was_revoked_before_is_found_and_named(
+    bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path, reason: ReasonFlags
+) -> None:
+    listed.revoke(datetime.now(UTC) - timedelta(days=1), reason)
+    export = taken(bureau, listed, camera, tmp_path)
+    with pytest.raises(NotVerified, match=r"'CN=Time of the tests', .* was revoked on"):
+        steps_of(export, listed)
