@@ -120,6 +120,7 @@ class SealOut(BaseModel):
     token: str | None
     authority: str | None
     self_asserted: str | None
+    policy: str | None
     revocation: list[RevocationOut]
     key: str | None
     leaf: str | None

@@ -73,7 +73,9 @@ class Stamper:
             await self._store.put(f"{place}.tsq", time.request, locked_until)
             await self._store.put(f"{place}.tsr", time.token, locked_until)
         time = times[0]
-        stamp = Stamp(head.published, time.at, now, time.authority, time.token, head.checkpoint)
+        stamp = Stamp(
+            head.published, time.at, now, time.authority, time.token, head.checkpoint, policy=time.policy
+        )
         needed = [source for one in times for source in one.lists]
 
         def keep(tx: Transaction) -> None:

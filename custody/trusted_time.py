@@ -164,7 +164,7 @@ def _asked(url: str, root: bytes, statement: bytes, policy: str | None) -> Trust
     response = _decoded(token)
     at = _checked(response, statement, root, asked.nonce, policy)
     lists = sources_of(response, _certificates(root))
-    return TrustedTime(new_id(at), token, url, at, asked.as_bytes(), lists)
+    return TrustedTime(new_id(at), token, url, at, asked.as_bytes(), lists, policy)
 
 
 def _decoded(token: bytes) -> TimeStampResponse:

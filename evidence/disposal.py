@@ -183,6 +183,8 @@ class TrustedTime:
     request: bytes = b""
     #: Where the revocation of its authority's certificates would be listed.
     lists: tuple[ListSource, ...] = ()
+    #: The policy (object identifier) that it was bound to; None for any of its own.
+    policy: str | None = None
 
 
 def time_statement(proposal_id: str, item_ids: Iterable[str]) -> bytes:

@@ -129,6 +129,8 @@ class MadeExport:
     self_asserted: bytes | None = None
     #: Addresses of the revocation lists of the token's certificates.
     lists: tuple[str, ...] = ()
+    #: The policy that its authority was bound to; None for any.
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

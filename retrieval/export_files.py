@@ -78,6 +78,8 @@ def stamp_document(one: DatedHead, head: LogHead) -> dict[str, Json]:
     }
     if stamp.authority is None:
         return {"v": SELF_ASSERTED_STAMP_VERSION, "time_source": stamp.time_source, **said}
+    if stamp.policy is not None:
+        said["policy"] = stamp.policy
     return {"v": "custos/stamp/1", "authority": stamp.authority, **said}
 
 

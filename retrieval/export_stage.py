@@ -344,19 +344,20 @@ class ExportStage:
         statement = self._signer.sign_statement(payload)
         token = authority = own = None
         lists: tuple[ListSource, ...] = ()
+        policy = None
         if self._own is not None and self._trusted is None:
             own = (await asyncio.to_thread(self._own.assert_time, statement.encode())).token
         if self._trusted is not None:
             try:
                 time = await self._trusted.stamp(statement.encode())
-                token, authority, lists = time.token, time.authority, time.lists
+                token, authority, lists, policy = time.token, time.authority, time.lists, time.policy
             except CustosError as error:
                 # What an archivist has to hand over today is not kept waiting: that it has no token is said.
                 _log.warning("the export %s is not stamped: %s", export.id, error)
         layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
         made = MadeExport(
             plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id, own,
-            tuple(one.url for one in lists),
+            tuple(one.url for one in lists), policy,
         )  # fmt: skip
         return made, lists
 

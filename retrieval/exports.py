@@ -182,6 +182,7 @@ class Exports:
             "self_asserted": None
             if made.self_asserted is None
             else base64.b64encode(made.self_asserted).decode(),
+            "policy": made.policy,
             "revocation": [
                 {"kind": "crl", "data": base64.b64encode(await self._list(one)).decode()} for one in lists
             ],

@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whose.add_argument("--policy", type=Path, help="a policy: the log's key, and witnesses who have to agree")
     parser.add_argument("--seal", type=Path, help="the seal (default: EXPORT.seal.json, if it is there)")
     parser.add_argument("--root", type=Path, action="append", default=[], help="a time authority's root, PEM")
+    parser.add_argument(
+        "--time-policy", action="append", default=[], help="the policy (OID) under which it has to sign"
+    )
     parser.add_argument("--json", action="store_true", help="say it for programs")
     asked = parser.parse_args(arguments)
     beside = asked.export.with_name(f"{asked.export.name}.seal.json")
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             given = Path(asked.key)
             trust = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
-        steps = verify_export(asked.export, trust, said, roots, _progress)
+        steps = verify_export(asked.export, trust, said, roots, _progress, asked.time_policy)
     except (OSError, ValueError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

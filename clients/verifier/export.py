@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from clients.verifier.export_stamps import lists_of, own_stamps_steps, seal_time
 from clients.verifier.heads import PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.keys import led, signer_among, verified_chain
-from clients.verifier.policy import Trust, head_step, trusted_head
+from clients.verifier.policy import Trust, head_step, time_trust, trusted_head
 from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
+from clients.verifier.tokens import TimeTrust
 
 _EXPORT_MEMBERS = {
     "v", "export", "matter", "subject", "profile", "asked_by", "asked_at", "event", "made_at", "time_source",
@@ -34,22 +36,23 @@ def verify_export(
     seal: Mapping[str, Any] | None = None,
     roots: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _of: None,
+    time_policies: Collection[str] = (),
 ) -> list[Step]:
     """What the export at `path` (a ZIP, or unpacked) proves; raises NotVerified with the first thing wrong.
 
     `trust` is the log's key, or a policy whose quorum of witnesses has to have cosigned the export's head;
     `seal` is what was kept beside it, `roots` are certificates (PEM) of the time authorities that are
-    trusted. Raises OSError.
+    trusted, under one of `time_policies` where any are named, here or in the policy. Raises OSError.
     """
     with opened(path) as source:
         bag = verified_bag(source, progress)
         try:
-            return _steps(bag, trust, seal, roots)
+            return _steps(bag, trust, seal, time_trust(trust, roots, time_policies))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise NotVerified("a document of the export is not of the form that its version has") from error
 
 
-def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequence[bytes]) -> list[Step]:
+def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, times: TimeTrust) -> list[Step]:
     steps = list(bag.steps)
     note = (
         bag.read("custody/checkpoint").decode("utf-8", "replace")
@@ -61,21 +64,22 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequen
     said = json.loads(bag.read("custody/export.json"))
     if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
         raise NotVerified("custody/export.json is not of version 1")
-    steps.append(_seal(bag, said, key, seal, roots))
+    times = replace(times, lists=lists_of(bag, seal))
+    steps.append(_seal(bag, said, key, seal, times))
     head = trusted_head(note, trust, earlier_too=True)
     if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):
         raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
     steps.append(head_step(head, trust))
     steps += _items(bag, said, note, key)
     steps.append(_withheld(bag, said))
-    steps.append(stamps_step(bag, head, key, roots, lists_of(bag, seal)))
+    steps.append(stamps_step(bag, head, key, times))
     steps += own_stamps_steps(bag, head, key)
     steps.append(_complete(said))
     return steps
 
 
 def _seal(
-    bag: Bag, said: Mapping[str, Any], key: PinnedKey, seal: Mapping[str, Any] | None, roots: Sequence[bytes]
+    bag: Bag, said: Mapping[str, Any], key: PinnedKey, seal: Mapping[str, Any] | None, times: TimeTrust
 ) -> Step:
     if seal is None:
         return Step("seal", "nothing: none was given", "whether the export is the one that was made")
@@ -97,7 +101,7 @@ def _seal(
     else:
         _made_in_log(seal, digest, key)
         proved.append("and that is in its log")
-    at, open_ = seal_time(bag, seal, roots)
+    at, open_ = seal_time(bag, seal, times)
     if at is not None:
         proved.append(f"stamped {at:%Y-%m-%d %H:%M:%S} UTC")
     if open_:

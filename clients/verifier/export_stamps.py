@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,21 +23,21 @@ from clients.verifier.self_asserted import (
     require_third_party,
 )
 from clients.verifier.stamps import token_time, unlisted
-from clients.verifier.tokens import Token
+from clients.verifier.tokens import TimeTrust, Token
 
 #: Certificates of the embedded authority of whoever made the export.
 _OWN = "custody/self-asserted/authority.pem"
 
 
-def seal_time(bag: Bag, seal: Mapping[str, Any], roots: Sequence[bytes]) -> tuple[datetime | None, str]:
+def seal_time(bag: Bag, seal: Mapping[str, Any], trust: TimeTrust) -> tuple[datetime | None, str]:
     """When a time authority signed the seal, and what is not known of its time."""
     signed, own = seal["statement"].encode(), seal.get("self_asserted")
     if seal["token"] is not None:
         token = base64.b64decode(seal["token"])
         require_third_party(token, "the seal's token")
-        if not roots:
+        if not trust.roots:
             return None, "its token: name a time authority's root with --root"
-        found = token_time(token, signed, roots, "the seal", lists_of(bag, seal))
+        found = token_time(token, signed, trust, "the seal", seal.get("policy"))
         return found.at, "; ".join(unlisted([found]))
     if own is None:
         return None, "its time: no authority stamped it"
@@ -73,7 +73,7 @@ def own_stamps_steps(bag: Bag, head: Head, key: PinnedKey) -> list[Step]:
     return [own_stamps_step(len(found), times)] if found else []
 
 
-def stamps_step(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes], lists: Lists) -> Step:
+def stamps_step(bag: Bag, head: Head, key: PinnedKey, trust: TimeTrust) -> Step:
     """Checkpoints that time authorities stamped; raises NotVerified."""
     names = _stamped(bag, "stamps", head, key)
     if not names:
@@ -82,10 +82,11 @@ def stamps_step(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes], li
     for name, checkpoint in names.items():
         token = bag.read(f"{name}.tsr")
         require_third_party(token, f"{name}.tsr")
-        if roots:
-            times.append(token_time(token, checkpoint, roots, f"{name}.tsr", lists))
+        stated = json.loads(bag.read(f"{name}.json")).get("policy")
+        if trust.roots:
+            times.append(token_time(token, checkpoint, trust, f"{name}.tsr", stated))
     proved = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
-    if not roots:
+    if not trust.roots:
         return Step("stamps", proved, "the tokens: name a time authority's root with --root")
     first, last = (
         f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(one.at for one in times), max(one.at for one in times))

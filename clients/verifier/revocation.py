@@ -20,6 +20,10 @@ _LONGEST = 8
 _HARMLESS = {"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"}
 
 
+class Voided(NotVerified):
+    """An authority's own token that proves nothing: another one beside it makes no difference."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lists:
     """Revocation lists as they lie beside the tokens: each by its name, with its bytes (DER)."""
@@ -70,7 +74,7 @@ def _is_listed(
             continue
         revoked = found.get_revoked_certificate_by_serial_number(one.serial_number)
         if revoked is not None and _voids(revoked, at):
-            raise NotVerified(
+            raise Voided(
                 f"{name} proves no time: {one.subject.rfc4514_string()!r}, its authority's certificate, was "
                 f"revoked on {revoked.revocation_date_utc:%Y-%m-%d %H:%M:%S} UTC ({_reason(revoked)})"
             )

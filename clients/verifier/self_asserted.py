@@ -9,7 +9,7 @@ from datetime import datetime
 
 from clients.verifier.heads import Step
 from clients.verifier.receipt import NotVerified
-from clients.verifier.tokens import NoLibrary, verified_token
+from clients.verifier.tokens import NoLibrary, TimeTrust, verified_token
 
 #: DER of the policy 2.25.104553683360093375621023543481358473107, in signed bytes of each such token.
 MARK = bytes.fromhex("061469819da8a7a599b4ead7a3b6c78ccbe990e7af13")
@@ -33,9 +33,9 @@ def asserted_time(token: bytes, signed: bytes, certificates: bytes | None, name:
     """
     if MARK not in token:
         raise NotVerified(f"{name} is not marked as self-asserted, and lies where only such tokens do")
-    roots = None if certificates is None else [certificates]
+    own = None if certificates is None else TimeTrust((certificates,))
     try:
-        return verified_token(token, signed, roots, name, why="is not what this Custos signed").at
+        return verified_token(token, signed, own, name, why="is not what this Custos signed").at
     except NoLibrary:
         return None
 

@@ -7,35 +7,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import Lists
+from clients.verifier.revocation import Lists, Voided
 from clients.verifier.self_asserted import asserted_time, own_stamps_step, require_third_party
-from clients.verifier.tokens import NoLibrary, Token, verified_token
-
-_NONE = Lists()
+from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 
 
-def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], roots: Sequence[bytes]) -> Step:
+def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
     times: list[Token] = []
-    lists = _lists(directory)
+    trust = replace(trust, lists=_lists(directory))
     strangers = 0
     names = _checkpoints(directory, "stamps", key, leaves)
     for name, checkpoint in names.items():
         tokens = [_unchanged(path) for path in _tokens(directory, name)]
-        if roots and not tokens:
+        if trust.roots and not tokens:
             raise NotVerified(f"{name} has no token")
-        told_times, unknown = _times(tokens, checkpoint, roots, lists)
+        told_times, unknown = _times(tokens, checkpoint, trust)
         times += told_times
         strangers += unknown
     if not names:
         return Step("stamps", "nothing, as there are none", "at what time the tree stood")
     told = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
-    if not roots:
+    if not trust.roots:
         return Step("stamps", told, "the tokens: name a time authority's root with --root")
     first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(_ats(times)), max(_ats(times))))
     unknown_ones = [f"{strangers} tokens of authorities whose roots were not given"] if strangers else []
@@ -103,17 +102,19 @@ def _tokens(directory: Path, checkpoint: str) -> list[Path]:
 
 
 def _times(
-    tokens: Sequence[tuple[str, bytes]], checkpoint: bytes, roots: Sequence[bytes], lists: Lists
+    tokens: Sequence[tuple[str, bytes]], checkpoint: bytes, trust: TimeTrust
 ) -> tuple[list[Token], int]:
     """When authorities below the roots signed it, at least one, and how many tokens are of others."""
     for name, data in tokens:
         require_third_party(data, name)
-    if not roots:
+    if not trust.roots:
         return [], 0
     found, refused = [], list[NotVerified]()
     for name, data in tokens:
         try:
-            found.append(token_time(data, checkpoint, roots, name, lists))
+            found.append(token_time(data, checkpoint, trust, name))
+        except Voided:
+            raise
         except NotVerified as error:
             refused.append(error)
     if not found:
@@ -147,14 +148,11 @@ def _unchanged(token: Path) -> tuple[str, bytes]:
     return name, data
 
 
-def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str, lists: Lists = _NONE) -> Token:
-    """The time at which an authority below one of the roots (PEM) signed; raises NotVerified.
-
-    `lists` are revocation lists that were kept beside: a certificate that they name proves no time.
-    """
+def token_time(data: bytes, signed: bytes, trust: TimeTrust, name: str, stated: str | None = None) -> Token:
+    """The time at which a trusted authority signed, under the policy that is stated; raises NotVerified."""
     require_third_party(data, name)
     try:
-        return verified_token(data, signed, roots, name, lists=lists)
+        return verified_token(data, signed, trust, name, stated=stated)
     except NoLibrary as error:
         raise NotVerified(
             f"{name} cannot be checked by this Python: install cryptography and rfc3161-client, or check it "

@@ -6,15 +6,26 @@ Written from the pages of the formats; shares no code with the server.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import Lists, chain_of, is_unrevoked
+from clients.verifier.revocation import Lists, Voided, chain_of, is_unrevoked
 
-_NONE = Lists()
+_NO_LISTS = Lists()
 _SHA256 = "2.16.840.1.101.3.4.2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTrust:
+    """Whose word for a time suffices: authorities below these roots (PEM), under one of the policies.
+
+    No policies: any of theirs. `lists` are revocation lists that were kept beside the tokens.
+    """
+
+    roots: tuple[bytes, ...] = ()
+    policies: frozenset[str] = frozenset()
+    lists: Lists = _NO_LISTS
 
 
 class NoLibrary(Exception):
@@ -33,15 +44,16 @@ class Token:
 def verified_token(
     data: bytes,
     signed: bytes,
-    roots: Sequence[bytes] | None,
+    trust: TimeTrust | None,
     name: str,
     *,
-    lists: Lists = _NONE,
+    stated: str | None = None,
     why: str = "does not prove a time",
 ) -> Token:
-    """The token over `signed`, by an authority below one of the roots (PEM), None for what is in the token.
+    """The token over `signed`, by an authority that is trusted, None for the certificate in the token.
 
-    Certificates are judged as of the token's own time. Raises NotVerified, NoLibrary.
+    `stated` is the policy that a document beside it names. Certificates are judged as of the token's own
+    time. Raises NotVerified, NoLibrary.
     """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -56,12 +68,13 @@ def verified_token(
         raise NoLibrary from error
     try:
         response = decode_timestamp_response(data)
-        if roots is None:
+        if trust is None:
             trusted = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
         else:
-            trusted = [one for root in roots for one in load_pem_x509_certificates(root)]
+            trusted = [one for root in trust.roots for one in load_pem_x509_certificates(root)]
         VerifierBuilder(roots=trusted).build().verify(response, hashlib.sha256(signed).digest())
         algorithm = response.tst_info.message_imprint.hash_algorithm.dotted_string
+        policy = response.tst_info.policy.dotted_string
         at: datetime = response.tst_info.gen_time
         held = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
         (signer,) = response.signed_data.signer_infos
@@ -77,4 +90,11 @@ def verified_token(
         raise NotVerified(f"{name} {why}: {error}") from error
     if algorithm != _SHA256:
         raise NotVerified(f"{name} is over another digest than SHA-256")
-    return Token(at.astimezone(UTC), is_unrevoked(chain, lists, at.astimezone(UTC), name))
+    if stated not in (None, policy):
+        raise Voided(f"{name} was signed under the policy {policy}, and {stated} is stated beside it")
+    if trust is None:
+        return Token(at.astimezone(UTC), is_unrevoked=False)
+    if trust.policies and policy not in trust.policies:
+        pinned = " or ".join(sorted(trust.policies))
+        raise Voided(f"{name} was signed under the policy {policy}, and {pinned} is asked for")
+    return Token(at.astimezone(UTC), is_unrevoked(chain, trust.lists, at.astimezone(UTC), name))

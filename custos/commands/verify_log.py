@@ -41,6 +41,14 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     export.add_argument("export", type=Path)
     export.add_argument("--seal", type=Path, help="its seal (default: beside it, if it is there)")
     export.add_argument("--root", type=Path, action="append", help=_ROOT_HELP)
+    for parser in (log, export):
+        parser.add_argument(
+            "--time-policy",
+            action="append",
+            default=[],
+            metavar="OID",
+            help="the policy under which a time authority has to sign (default: those of --policy, else any)",
+        )
     for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
             "--key",
@@ -100,7 +108,9 @@ def verify_log(arguments: argparse.Namespace) -> int:
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
         objects = directory.parent if arguments.full else None
-        report = check(directory, _trust(arguments, directory), _progress, roots, objects)
+        report = check(
+            directory, _trust(arguments, directory), _progress, roots, objects, arguments.time_policy
+        )
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -145,7 +155,14 @@ def verify_export(arguments: argparse.Namespace) -> int:
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
         directory = None if given else load_settings(arguments.config).store / _LOG
-        steps = check(arguments.export, _trust(arguments, directory), said, roots, _progress_bytes)
+        steps = check(
+            arguments.export,
+            _trust(arguments, directory),
+            said,
+            roots,
+            _progress_bytes,
+            arguments.time_policy,
+        )
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:

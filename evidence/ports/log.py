@@ -91,6 +91,8 @@ class Stamp:
     token: bytes
     checkpoint: str
     time_source: str = ""
+    #: The policy that the authority was bound to when it signed; None for any of its own.
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class SqlCustodyLog:
         if stamp.authority is None:
             made["time_source"] = stamp.time_source
         else:
-            made["authority"] = stamp.authority
+            made |= {"authority": stamp.authority, "policy": stamp.policy}
         self._connection.execute(delete(table).where(table.c.size == stamp.size))
         self._connection.execute(insert(table).values(made))
 
@@ -294,6 +294,7 @@ def _stamp(row: RowMapping) -> Stamp:
         row["token"],
         row["checkpoint"],
         row.get("time_source", ""),
+        row.get("policy"),
     )
 
 

@@ -145,6 +145,7 @@ def _made_json(made: MadeExport) -> dict[str, Json]:
         "authority": made.authority,
         "event": made.event_id,
         "lists": list(made.lists),
+        "policy": made.policy,
         "self_asserted": None
         if made.self_asserted is None
         else base64.b64encode(made.self_asserted).decode(),
@@ -165,4 +166,5 @@ def _made(said: Mapping[str, Any], at: datetime) -> MadeExport:
         # Exports from before the embedded authority say nothing of one.
         None if said.get("self_asserted") is None else base64.b64decode(said["self_asserted"]),
         tuple(said.get("lists", ())),
+        said.get("policy"),
     )

@@ -62,6 +62,7 @@ log_stamps = Table(
     Column("authority", Text, nullable=False),
     Column("token", LargeBinary, nullable=False),
     Column("checkpoint", Text, nullable=False),
+    Column("policy", Text),
 )
 
 #: Checkpoints that nobody but this installation has signed the time of.

@@ -18,6 +18,7 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from clients.verifier.self_asserted import MARK, asserted_time
 from clients.verifier.stamps import token_time as outside_time
+from clients.verifier.tokens import TimeTrust
 from custody.embedded_time import TIME_CERTIFICATES, TIME_KEY, EmbeddedAuthority, open_embedded
 from custody.key_backup import back_up, restore
 from custody.key_files import open_signer
@@ -208,7 +209,7 @@ async def test_it_counts_for_no_quorum_and_permits_no_disposal(place: Place, tmp
         with pytest.raises(NotTrusted, match="self-asserted"):
             token_time(token, STATEMENT, certificate)
         with pytest.raises(NotVerified, match="self-asserted"):
-            outside_time(token, STATEMENT, [certificate], "the token")
+            outside_time(token, STATEMENT, TimeTrust((certificate,)), "the token")
         # Both answer; one counts.
         asked = TimeAuthorities(roots)
         assert [one.authority for one in await asked.stamp_all(STATEMENT)] == [real.url]

@@ -15,8 +15,10 @@ import pytest
 from clients.verifier.heads import PinnedKey, pin_of, pinned
 from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.log import verify_log
+from clients.verifier.policy import parse_policy
 from clients.verifier.receipt import NotVerified
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey
+from custody.policies import policy_text
 from custody.proofs import MOST_PROOFS, proven
 from custody.stamping import Stamper
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
@@ -329,6 +331,28 @@ async def test_several_authorities_stamp_a_head_and_so_many_are_needed(place: Pl
         part = verify_log(log_of(place), key_of(place), roots=known[:1]).steps[-1]
         assert "1 tokens" in part.proved
         assert part.not_checked == f"1 tokens of authorities whose roots were not given; {unlisted}"
+
+
+async def test_a_token_under_another_policy_than_the_one_that_is_pinned_is_named(
+    place: Place, tmp_path: Path
+) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        assert await stamper(place, authority).run() is not None
+        roots = [authority.root.read_bytes()]
+        assert verify_log(log_of(place), key_of(place), roots=roots, time_policies=["1.2.3.4.1"])
+        # Where the root is not given nothing is known of it, and nothing said.
+        assert verify_log(log_of(place), key_of(place), time_policies=["1.2.3.4.2"])
+        words = r"signed under the policy 1\.2\.3\.4\.1, and 1\.2\.3\.4\.2 is asked for"
+        with pytest.raises(NotVerified, match=words):
+            verify_log(log_of(place), key_of(place), roots=roots, time_policies=["1.2.3.4.2"])
+        own = str(VerifierKey(ORIGIN, ED25519, place.signer.note_key))
+        for oid, holds in (("1.2.3.4.1", True), ("1.2.3.4.2", False)):
+            pinned_file = parse_policy(policy_text(own, (), 0, [oid]).encode())
+            if holds:
+                assert verify_log(log_of(place), pinned_file, roots=roots)
+            else:
+                with pytest.raises(NotVerified, match=words):
+                    verify_log(log_of(place), pinned_file, roots=roots)
 
 
 async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Place, tmp_path: Path) -> None:

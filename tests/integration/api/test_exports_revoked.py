@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +41,11 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeAuthority]:
 def bureau(tmp_path: Path, listed: TimeAuthority) -> Iterator[Inside]:
     listed.revoked = []
     with served_inside(
-        tmp_path / "data", custody={"time_authorities": {listed.url: str(listed.root)}}
+        tmp_path / "data",
+        custody={
+            "time_authorities": {listed.url: str(listed.root)},
+            "time_authority_policies": {listed.url: "1.2.3.4.1"},
+        },
     ) as server:
         yield server
 
@@ -56,7 +63,7 @@ def taken(bureau: Inside, listed: TimeAuthority, camera: bytes, place: Path) -> 
     """An export of an item that was stamped before, with what was fetched for the stamp and for the seal."""
     _, first, _ = two_segments(bureau, camera)
     bureau.do(bureau.services.sequencer.run())
-    authorities = TimeAuthorities(read_roots({listed.url: str(listed.root)}))
+    authorities = TimeAuthorities(read_roots({listed.url: str(listed.root)}), {listed.url: "1.2.3.4.1"})
     stamper = Stamper(bureau.services.catalogue, log_files(bureau), authorities, CLOCK)
     assert bureau.do(stamper.run()) is not None
     assert lists_fetched(bureau) == 1
@@ -78,18 +85,30 @@ def test_the_list_goes_along_in_the_archive_and_in_the_seal(
     assert told["kind"] == "crl"
     steps = steps_of(export, listed)
     assert (steps["stamps"].not_checked, steps["seal"].not_checked) == ("", "")
-    # Without it: said, and no reason to refuse.
-    bare = {**export.seal, "revocation": []}
+    # Which policy its authority was bound to is stated in both, and held against the tokens.
+    (stated,) = (export.directory / "custody/stamps").glob("*.json")
+    assert json.loads(stated.read_bytes())["policy"] == export.seal["policy"] == "1.2.3.4.1"
+    other = {**export.seal, "policy": "1.2.3.4.2"}
+    with pytest.raises(NotVerified, match=r"policy 1\.2\.3\.4\.1, and 1\.2\.3\.4\.2 is stated"):
+        verify_export(export.archive, export.key, other, [listed.root.read_bytes()])
+    seal, key = tmp_path / "seal.json", export.directory / "custody/log-key.txt"
+    seal.write_text(json.dumps(export.seal))
+    program = export.directory / "verify/custos-verify.pyz"
+    command = [sys.executable, program, export.archive, "--key", key, "--seal", seal, "--root", listed.root]
+    for policy, status, words in (("1.2.3.4.1", 0, "VERIFIED"), ("1.2.3.4.2", 1, "1.2.3.4.2 is asked for")):
+        done = subprocess.run(
+            [*command, "--time-policy", policy], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, words in done.stdout) == (status, True)
     path.unlink()
     with pytest.raises(NotVerified, match="is missing"):
-        verify_export(export.directory, export.key, bare, [listed.root.read_bytes()])
+        verify_export(export.directory, export.key, export.seal, [listed.root.read_bytes()])
 
 
-@pytest.mark.parametrize("reason", [ReasonFlags.key_compromise, ReasonFlags.superseded])
 def test_a_certificate_that_was_revoked_before_is_found_and_named(
-    bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path, reason: ReasonFlags
+    bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path
 ) -> None:
-    listed.revoke(datetime.now(UTC) - timedelta(days=1), reason)
+    listed.revoke(datetime.now(UTC) - timedelta(days=1), ReasonFlags.superseded)
     export = taken(bureau, listed, camera, tmp_path)
     with pytest.raises(NotVerified, match=r"'CN=Time of the tests', .* was revoked on"):
         steps_of(export, listed)

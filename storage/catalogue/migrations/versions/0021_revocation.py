@@ -1,4 +1,4 @@
-"""revocation lists of time authorities' certificates"""
+"""revocation lists of time authorities' certificates, and the policy that each was bound to"""
 
 from __future__ import annotations
 
@@ -28,3 +28,4 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("url_digest", "fetched_at", name=op.f("pk_revocation_lists")),
     )
+    op.add_column("log_stamps", sa.Column("policy", sa.Text(), nullable=True))
