@@ -39,10 +39,9 @@ from cryptography.x509 import (
     random_serial_number,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from custody.durable import replace, write_once
-from custody.time_tokens import POLICY, TimeStamped, encode_response
+from custody.time_tokens import POLICY, TimeStamped, encode_request, encode_response
 from evidence.errors import Unavailable
 from evidence.ports.clock import Clock
 from evidence.self_asserted import SELF_ASSERTED, SelfAssertedTime
@@ -52,6 +51,7 @@ TIME_KEY = "time-authority.pem"
 #: Every certificate that this installation's authority ever had, the one in use first.
 TIME_CERTIFICATES = "time-authority.crt.pem"
 _SERIAL_BITS = 120
+_NONCE_BITS = 63
 # Its dates bind nobody; a clock that was wrong at the first start must not make every later token void.
 _BEGINS = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -75,13 +75,11 @@ class EmbeddedAuthority:
 
     def assert_time(self, statement: bytes) -> SelfAssertedTime:
         """See the port."""
-        asked = TimestampRequestBuilder().data(statement).hash_algorithm(HashAlgorithm.SHA256).build()
+        digest, nonce = hashlib.sha256(statement).digest(), secrets.randbits(_NONCE_BITS)
         at = self._clock.now().replace(microsecond=0)
-        said = TimeStamped(
-            hashlib.sha256(statement).digest(), at, secrets.randbits(_SERIAL_BITS), asked.nonce
-        )
+        said = TimeStamped(digest, at, secrets.randbits(_SERIAL_BITS), nonce)
         token = encode_response(said, self._private, self._certificate)
-        return SelfAssertedTime(at, token, asked.as_bytes())
+        return SelfAssertedTime(at, token, encode_request("sha256", digest, nonce))
 
 
 def open_embedded(directory: Path, clock: Clock) -> EmbeddedAuthority:

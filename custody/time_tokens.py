@@ -1,4 +1,4 @@
-"""RFC 3161 responses as they are made, and the mark of those that an installation made itself. Pure.
+"""RFC 3161 requests and responses as they are made, and the mark of what an installation signed itself. Pure.
 
 The structures are those of RFC 3161 §2.4, RFC 5652 §5 and RFC 5816 §2.2, as far as a token has them.
 """
@@ -19,6 +19,8 @@ from cryptography.x509 import Certificate, ObjectIdentifier
 from evidence.self_asserted import SELF_ASSERTED_POLICY
 
 SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+#: What may be signed: each algorithm by its name in settings and in `hashlib`.
+IMPRINTS = {"sha256": SHA256, "sm3": ObjectIdentifier("1.2.156.10197.1.401")}
 POLICY = ObjectIdentifier(SELF_ASSERTED_POLICY)
 _ECDSA_WITH_SHA256 = ObjectIdentifier("1.2.840.10045.4.3.2")
 _SIGNED_DATA = ObjectIdentifier("1.2.840.113549.1.7.2")
@@ -47,6 +49,14 @@ class _Algorithm:
 class _Imprint:
     algorithm: _Algorithm
     digest: bytes
+
+
+@asn1.sequence
+class _Request:
+    version: int
+    imprint: _Imprint
+    nonce: int
+    wants_certificates: Annotated[bool, asn1.Default(False)]
 
 
 @asn1.sequence
@@ -121,6 +131,19 @@ class _CertificateId:
 @asn1.sequence
 class _SigningCertificate:
     certificates: list[_CertificateId]
+
+
+def encode_request(imprint: str, digest: bytes, nonce: int) -> bytes:
+    """DER of a request for that digest, by one of IMPRINTS; the answer is to have the certificates in it."""
+    algorithm = _Algorithm(algorithm=IMPRINTS[imprint])
+    return asn1.encode_der(
+        _Request(
+            version=1,
+            imprint=_Imprint(algorithm=algorithm, digest=digest),
+            nonce=nonce,
+            wants_certificates=True,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,11 @@ async def open_sequencer(
                 "bad-authorities",
                 f"`custody.time_authorities_needed` asks for {needed_times}, and there are {len(roots)}.",
             )
-        asked = TimeAuthorities(roots, custody.time_authority_policies) if roots else None
+        asked = (
+            TimeAuthorities(roots, custody.time_authority_policies, custody.time_authority_imprints)
+            if roots
+            else None
+        )
         own = await own_time(settings, clock)
         stamper = (
             Stamper(catalogue, files, asked, clock, needed_times)

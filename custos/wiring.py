@@ -181,7 +181,11 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 extracts,
                 signer,
                 signer.public_pem,
-                ConfiguredTime(authorities, settings.custody.time_authority_policies)
+                ConfiguredTime(
+                    authorities,
+                    settings.custody.time_authority_policies,
+                    settings.custody.time_authority_imprints,
+                )
                 if (authorities := settings.custody.time_authorities)
                 else None,
                 clock,

@@ -44,7 +44,7 @@ signer_cert = {directory}/signer.pem
 signer_key = {directory}/signer.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
-digests = sha256
+digests = sha256, sm3
 ess_cert_id_alg = sha256
 """
 

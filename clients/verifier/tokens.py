@@ -5,7 +5,6 @@ Written from the pages of the formats; shares no code with the server.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +12,7 @@ from clients.verifier.receipt import NotVerified
 from clients.verifier.revocation import Lists, Voided, chain_of, is_unrevoked
 
 _NO_LISTS = Lists()
-_SHA256 = "2.16.840.1.101.3.4.2.1"
+_IMPRINTS = {"2.16.840.1.101.3.4.2.1": "sha256", "1.2.156.10197.1.401": "sm3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ def verified_token(
     """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.hashes import SHA256, SM3, Hash
         from cryptography.x509 import (
             DuplicateExtension,
             InvalidVersion,
@@ -72,8 +72,12 @@ def verified_token(
             trusted = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
         else:
             trusted = [one for root in trust.roots for one in load_pem_x509_certificates(root)]
-        VerifierBuilder(roots=trusted).build().verify(response, hashlib.sha256(signed).digest())
         algorithm = response.tst_info.message_imprint.hash_algorithm.dotted_string
+        if algorithm not in _IMPRINTS:
+            raise NotVerified(f"{name} is over another digest than SHA-256 or SM3")
+        digest = Hash(SM3() if _IMPRINTS[algorithm] == "sm3" else SHA256())
+        digest.update(signed)
+        VerifierBuilder(roots=trusted).build().verify(response, digest.finalize())
         policy = response.tst_info.policy.dotted_string
         at: datetime = response.tst_info.gen_time
         held = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
@@ -88,8 +92,6 @@ def verified_token(
         UnsupportedAlgorithm,
     ) as error:
         raise NotVerified(f"{name} {why}: {error}") from error
-    if algorithm != _SHA256:
-        raise NotVerified(f"{name} is over another digest than SHA-256")
     if stated not in (None, policy):
         raise Voided(f"{name} was signed under the policy {policy}, and {stated} is stated beside it")
     if trust is None:
