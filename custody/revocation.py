@@ -14,6 +14,7 @@ import logging
 import time
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from http.client import HTTPException
 
@@ -27,7 +28,8 @@ from cryptography.x509 import (
 )
 
 from custody.sequencer import LOG_LOCK
-from evidence.ports.catalogue import Catalogue
+from evidence.alarms import raise_alarm
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogStore
 from evidence.revocation import KeptList, ListSource, list_path
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 _SECONDS = 20.0
 _LARGEST = 4 * 1024 * 1024
 _PIECE = 64 * 1024
+#: A list that tokens have needed for so long, and that is not to be had, is an alarm.
+_ALARM_AFTER = timedelta(days=1)
 
 
 class NotFetched(Exception):
@@ -66,6 +70,8 @@ class RevocationLists:
                 data = await asyncio.to_thread(self._fetched, source)
             except (NotFetched, OSError, HTTPException) as error:
                 _log.warning("the revocation list at %s is not kept: %s", source.url, error)
+                if now - wanted.wanted_since > _ALARM_AFTER:
+                    await self._catalogue.write(self._raise)
                 continue
             found = KeptList(source.url, hashlib.sha256(data).hexdigest(), now)
             await self._store.put(list_path(found.digest), data, now + LOG_LOCK)
@@ -74,6 +80,19 @@ class RevocationLists:
             )
             kept += 1
         return kept
+
+    def _raise(self, tx: Transaction) -> None:
+        raise_alarm(
+            tx,
+            Alarm(
+                "revocation-not-kept",
+                "log",
+                "A revocation list that a time authority's certificate names was not to be had for a day. "
+                "Stamping goes on; whether the certificate was revoked then cannot be checked later. Look at "
+                "the server's log, and at what its network lets out.",
+                self._clock.now(),
+            ),
+        )
 
     def _fetched(self, source: ListSource) -> bytes:
         """The list in DER, once its issuer has signed it."""

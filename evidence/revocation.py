@@ -25,11 +25,10 @@ class ListSource:
 
 @dataclass(frozen=True, slots=True)
 class WantedList:
-    """A list that tokens up to `wanted_at` need; `fetched_at` is when it was fetched last, None for never."""
+    """A list that is to be fetched; `wanted_since` is when the first token was made that needs it."""
 
     source: ListSource
-    wanted_at: datetime
-    fetched_at: datetime | None
+    wanted_since: datetime
 
 
 @dataclass(frozen=True, slots=True)

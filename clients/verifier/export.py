@@ -19,6 +19,7 @@ from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.keys import led, signer_among, verified_chain
 from clients.verifier.policy import Trust, head_step, time_trust, trusted_head
 from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
+from clients.verifier.revocation import NO_LISTS, Lists
 from clients.verifier.tokens import TimeTrust
 
 _EXPORT_MEMBERS = {
@@ -37,17 +38,19 @@ def verify_export(
     roots: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     time_policies: Collection[str] = (),
+    lists: Lists = NO_LISTS,
 ) -> list[Step]:
     """What the export at `path` (a ZIP, or unpacked) proves; raises NotVerified with the first thing wrong.
 
     `trust` is the log's key, or a policy whose quorum of witnesses has to have cosigned the export's head;
     `seal` is what was kept beside it, `roots` are certificates (PEM) of the time authorities that are
-    trusted, under one of `time_policies` where any are named, here or in the policy. Raises OSError.
+    trusted, under one of `time_policies` where any are named, here or in the policy;
+    `lists` are revocation lists besides those in the export. Raises OSError.
     """
     with opened(path) as source:
         bag = verified_bag(source, progress)
         try:
-            return _steps(bag, trust, seal, time_trust(trust, roots, time_policies))
+            return _steps(bag, trust, seal, time_trust(trust, roots, time_policies, lists))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise NotVerified("a document of the export is not of the form that its version has") from error
 
@@ -64,7 +67,7 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, times: TimeTr
     said = json.loads(bag.read("custody/export.json"))
     if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
         raise NotVerified("custody/export.json is not of version 1")
-    times = replace(times, lists=lists_of(bag, seal))
+    times = replace(times, lists=times.lists.with_more(lists_of(bag, seal)))
     steps.append(_seal(bag, said, key, seal, times))
     head = trusted_head(note, trust, earlier_too=True)
     if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):

@@ -25,6 +25,7 @@ from clients.verifier.policy import (
     trusted_head,
 )
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import NO_LISTS, Lists
 from clients.verifier.stamps import roots_at, verify_own_stamps, verify_stamps
 
 _WIDTH = 256
@@ -119,12 +120,14 @@ def verify_log(
     roots: Sequence[bytes] = (),
     objects: Path | None = None,
     time_policies: Collection[str] = (),
+    lists: Lists = NO_LISTS,
 ) -> LogReport:
     """Check every leaf, tile and chain of the log in `directory` against the head that the log has signed.
 
     Under a policy the newest witnessed head has to meet it and to be of a beginning of this very tree.
     `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that
-    are trusted, under one of `time_policies` where any are named, here or in the policy; with `objects` every
+    are trusted, under one of `time_policies` where any are named, here or in the policy, and not revoked by
+    `lists` or by those of the log; with `objects` every
     file of the store is held against the log as well. Raises NotVerified with the first thing that is
     wrong, and where.
     """
@@ -164,7 +167,7 @@ def verify_log(
             "events after an emitter's last one",
         )
     )
-    report.steps.append(verify_stamps(directory, key, leaves, time_trust(trust, roots, time_policies)))
+    report.steps.append(verify_stamps(directory, key, leaves, time_trust(trust, roots, time_policies, lists)))
     own = verify_own_stamps(directory, key, leaves)
     if own is not None:
         report.steps.append(own)

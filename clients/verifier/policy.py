@@ -23,6 +23,7 @@ from clients.verifier.heads import (
     verified_head,
 )
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import NO_LISTS, Lists
 from clients.verifier.tokens import TimeTrust
 
 _COSIGNATURE = 4
@@ -168,10 +169,13 @@ def checked_time_policy(text: str) -> str:
     return text
 
 
-def time_trust(trust: Trust, roots: Iterable[bytes], time_policies: Iterable[str]) -> TimeTrust:
+def time_trust(
+    trust: Trust, roots: Iterable[bytes], time_policies: Iterable[str], lists: Lists = NO_LISTS
+) -> TimeTrust:
     """Whose times count: under the policies that are named, and those of the policy file."""
     named = frozenset(map(checked_time_policy, time_policies))
-    return TimeTrust(tuple(roots), named if isinstance(trust, PinnedKey) else named | trust.time_policies)
+    policies = named if isinstance(trust, PinnedKey) else named | trust.time_policies
+    return TimeTrust(tuple(roots), policies, lists)
 
 
 def _require_new(key: PinnedKey, others: Iterable[PinnedKey]) -> None:

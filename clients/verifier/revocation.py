@@ -26,9 +26,16 @@ class Voided(NotVerified):
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Revocation lists as they lie beside the tokens: each by its name, with its bytes (DER)."""
+    """Revocation lists: each by its name, with its bytes (DER, or PEM where somebody gives one)."""
 
     found: tuple[tuple[str, bytes], ...] = ()
+
+    def with_more(self, others: Lists) -> Lists:
+        """These and others."""
+        return Lists((*self.found, *others.found))
+
+
+NO_LISTS = Lists()
 
 
 def chain_of(
@@ -123,10 +130,10 @@ def _is_whole(found: CertificateRevocationList) -> bool:
 
 
 def _read(data: bytes, name: str) -> CertificateRevocationList:
-    from cryptography.x509 import load_der_x509_crl
+    from cryptography.x509 import load_der_x509_crl, load_pem_x509_crl
 
     try:
-        found = load_der_x509_crl(data)
+        found = (load_pem_x509_crl if data.startswith(b"-----BEGIN") else load_der_x509_crl)(data)
         list(found.extensions)
     except (ValueError, TypeError) as error:
         raise NotVerified(f"{name} is no revocation list") from error

@@ -21,7 +21,7 @@ from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
     times: list[Token] = []
-    trust = replace(trust, lists=_lists(directory))
+    trust = replace(trust, lists=trust.lists.with_more(_lists(directory)))
     strangers = 0
     names = _checkpoints(directory, "stamps", key, leaves)
     for name, checkpoint in names.items():

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import Lists, Voided, chain_of, is_unrevoked
+from clients.verifier.revocation import NO_LISTS, Lists, Voided, chain_of, is_unrevoked
 
-_NO_LISTS = Lists()
 _IMPRINTS = {"2.16.840.1.101.3.4.2.1": "sha256", "1.2.156.10197.1.401": "sm3"}
 
 
@@ -24,7 +23,7 @@ class TimeTrust:
 
     roots: tuple[bytes, ...] = ()
     policies: frozenset[str] = frozenset()
-    lists: Lists = _NO_LISTS
+    lists: Lists = NO_LISTS
 
 
 class NoLibrary(Exception):

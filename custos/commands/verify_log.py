@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clients.verifier.heads import PinnedKey
     from clients.verifier.keys import KeyChain
     from clients.verifier.policy import Policy, Trust
+    from clients.verifier.revocation import Lists
 
 _PUBLIC_KEY = "signing-key.pub.pem"
 _STATEMENTS = "statements"
@@ -48,6 +49,13 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             default=[],
             metavar="OID",
             help="the policy under which a time authority has to sign (default: those of --policy, else any)",
+        )
+        parser.add_argument(
+            "--crl",
+            type=Path,
+            action="append",
+            default=[],
+            help="a revocation list of an authority's certificates, besides those that were kept",
         )
     for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
@@ -108,9 +116,8 @@ def verify_log(arguments: argparse.Namespace) -> int:
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
         objects = directory.parent if arguments.full else None
-        report = check(
-            directory, _trust(arguments, directory), _progress, roots, objects, arguments.time_policy
-        )
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        report = check(directory, trust, _progress, roots, objects, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -155,14 +162,8 @@ def verify_export(arguments: argparse.Namespace) -> int:
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
         directory = None if given else load_settings(arguments.config).store / _LOG
-        steps = check(
-            arguments.export,
-            _trust(arguments, directory),
-            said,
-            roots,
-            _progress_bytes,
-            arguments.time_policy,
-        )
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        steps = check(arguments.export, trust, said, roots, _progress_bytes, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -227,6 +228,12 @@ def _own_chain(statements: Path, log: str, key: str) -> KeyChain:
 
     notes = [path.read_text() for path in sorted(statements.glob("*.note"))]
     return verified_chain({"v": "custos/log-keys/1", "log": log, "key": key, "statements": notes})
+
+
+def _lists(arguments: argparse.Namespace) -> Lists:
+    from clients.verifier.revocation import Lists
+
+    return Lists(tuple((path.name, path.read_bytes()) for path in arguments.crl))
 
 
 def _own_roots(arguments: argparse.Namespace) -> list[Path]:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from evidence.revocation import FETCHED_EVERY, TRIED_EVERY, KeptList, ListSource, WantedList
 from evidence.timekeeping import from_micros, to_micros
@@ -21,36 +33,37 @@ class SqlRevocation:
 
     def want(self, sources: Collection[ListSource], at: datetime) -> None:
         """Tokens of that time need these."""
+        micros, table = to_micros(at), revocation_wanted
         for source in sources:
-            row = revocation_wanted.c.id == _id(source)
-            micros = to_micros(at)
-            there = self._connection.execute(
-                select(revocation_wanted.c.wanted_at).where(row)
-            ).scalar_one_or_none()
+            row = table.c.id == _id(source)
+            there = self._connection.execute(select(table).where(row)).mappings().first()
             if there is None:
                 self._connection.execute(
-                    insert(revocation_wanted).values(
-                        id=_id(source), url=source.url, issuer=source.issuer, wanted_at=micros
+                    insert(table).values(
+                        id=_id(source),
+                        url=source.url,
+                        issuer=source.issuer,
+                        wanted_at=micros,
+                        wanted_since=micros,
                     )
                 )
-            elif there < micros:
-                self._connection.execute(update(revocation_wanted).where(row).values(wanted_at=micros))
+                continue
+            since = micros if there["wanted_since"] is None else there["wanted_since"]
+            latest = max(micros, there["wanted_at"])
+            self._connection.execute(update(table).where(row).values(wanted_at=latest, wanted_since=since))
 
     def due(self, now: datetime) -> Sequence[WantedList]:
         """Those to fetch now."""
         table = revocation_wanted.c
-        newer = or_(
-            table.fetched_at.is_(None),
-            and_(table.fetched_at < table.wanted_at, table.fetched_at <= to_micros(now - FETCHED_EVERY)),
-        )
-        rested = or_(table.tried_at.is_(None), table.tried_at <= to_micros(now - TRIED_EVERY))
-        rows = self._connection.execute(select(revocation_wanted).where(newer, rested)).mappings()
-        return [
-            WantedList(
-                ListSource(row["url"], row["issuer"]),
-                from_micros(row["wanted_at"]),
-                None if row["fetched_at"] is None else from_micros(row["fetched_at"]),
+        rows = self._connection.execute(
+            select(revocation_wanted).where(
+                table.wanted_since.is_not(None),
+                _rested(table.fetched_at, now, FETCHED_EVERY),
+                _rested(table.tried_at, now, TRIED_EVERY),
             )
+        ).mappings()
+        return [
+            WantedList(ListSource(row["url"], row["issuer"]), from_micros(row["wanted_since"]))
             for row in rows
         ]
 
@@ -65,8 +78,13 @@ class SqlRevocation:
     def keep(self, source: ListSource, found: KeptList) -> None:
         """Note that it was fetched and lies in the store."""
         micros = to_micros(found.fetched_at)
+        wanted = revocation_wanted.c
+        # A token that was made while it was fetched needs a younger one.
+        since = case((wanted.wanted_at > micros, wanted.wanted_at), else_=None)
         self._connection.execute(
-            update(revocation_wanted).where(revocation_wanted.c.id == _id(source)).values(fetched_at=micros)
+            update(revocation_wanted)
+            .where(wanted.id == _id(source))
+            .values(fetched_at=micros, wanted_since=since)
         )
         row = (
             revocation_lists.c.url_digest == _digest(found.url),
@@ -93,6 +111,11 @@ class SqlRevocation:
                 if row is not None:
                     found.setdefault(row["digest"], _list(row))
         return list(found.values())
+
+
+def _rested(column: Column[Any], now: datetime, rest: timedelta) -> ColumnElement[bool]:
+    """Whether it is that long ago; what lies in the future was noted by a clock that was set back since."""
+    return or_(column.is_(None), column <= to_micros(now - rest), column > to_micros(now))
 
 
 def _id(source: ListSource) -> str:

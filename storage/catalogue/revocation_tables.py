@@ -14,6 +14,7 @@ revocation_wanted = Table(
     Column("url", Text, nullable=False),
     Column("issuer", LargeBinary, nullable=False),
     Column("wanted_at", BigInteger, nullable=False),
+    Column("wanted_since", BigInteger),
     Column("tried_at", BigInteger),
     Column("fetched_at", BigInteger),
 )

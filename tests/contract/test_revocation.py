@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.x509 import ReasonFlags
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ReasonFlags, load_der_x509_crl
 
 from clients.verifier.heads import Step
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists
 from custody.revocation import NotFetched, RevocationLists, fetched
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
@@ -81,6 +83,12 @@ async def test_what_cannot_be_had_is_asked_for_again_and_keeps_nothing_waiting(
 ) -> None:
     authority.revoked = None
     assert await lists(place).run() == 0
+    assert await place.catalogue.read(lambda tx: tx.oversight.alarms()) == []
+    # A clock that was set forward, and is set back: nothing waits for it to catch up.
+    assert await lists(place, 2 * 24 * 60).run() == 0
+    (alarm,) = await place.catalogue.read(lambda tx: tx.oversight.alarms())
+    assert alarm.kind == "revocation-not-kept"
+    assert await lists(place).run() == 0
     authority.revoked = []
     # A moment later it is not asked yet, then it is.
     assert await lists(place, 1).run() == 0
@@ -100,6 +108,22 @@ async def test_what_cannot_be_had_is_asked_for_again_and_keeps_nothing_waiting(
     for url in ("file:///etc/passwd", "ldap://x/", "ftp://x/"):
         with pytest.raises(NotFetched):
             fetched(url)
+
+
+async def test_a_list_of_today_can_be_given_besides(place: Place, authority: TimeAuthority) -> None:
+    assert await lists(place).run() == 1
+    assert step(place, authority).not_checked == ""
+    authority.revoke(datetime.now(UTC) + timedelta(days=300), ReasonFlags.key_compromise)
+    data = authority.revocation_list()
+    assert data is not None
+    pem = load_der_x509_crl(data).public_bytes(Encoding.PEM)
+    roots = [authority.root.read_bytes()]
+    for given in (data, pem):
+        today = Lists((("today.crl", given),))
+        with pytest.raises(NotVerified, match="was revoked on"):
+            verify_log(log_of(place), key_of(place), roots=roots, lists=today)
+    with pytest.raises(NotVerified, match=r"today\.crl is no revocation list"):
+        verify_log(log_of(place), key_of(place), roots=roots, lists=Lists((("today.crl", b"none"),)))
 
 
 @pytest.mark.parametrize(

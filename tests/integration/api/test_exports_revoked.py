@@ -100,6 +100,14 @@ def test_the_list_goes_along_in_the_archive_and_in_the_seal(
             [*command, "--time-policy", policy], capture_output=True, text=True, check=False
         )
         assert (done.returncode, words in done.stdout) == (status, True)
+    listed.revoke(datetime.now(UTC), ReasonFlags.key_compromise)
+    today = listed.revocation_list()
+    assert today is not None
+    (tmp_path / "today.crl").write_bytes(today)
+    done = subprocess.run(
+        [*command, "--crl", tmp_path / "today.crl"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "was revoked on" in done.stdout) == (1, True)
     path.unlink()
     with pytest.raises(NotVerified, match="is missing"):
         verify_export(export.directory, export.key, export.seal, [listed.root.read_bytes()])

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("issuer", sa.LargeBinary(), nullable=False),
         sa.Column("wanted_at", sa.BigInteger(), nullable=False),
+        sa.Column("wanted_since", sa.BigInteger(), nullable=True),
         sa.Column("tried_at", sa.BigInteger(), nullable=True),
         sa.Column("fetched_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revocation_wanted")),
