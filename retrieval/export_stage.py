@@ -104,7 +104,7 @@ class ExportStage:
         attached: Mapping[str, bytes],
         own: OwnClock | None = None,
     ) -> None:
-        """`own` signs the time where `trusted` is None."""
+        """`own` signs the time where nobody else is asked: one of `trusted` and `own` at most is there."""
         self._store = store
         self._extracts = extracts
         self._signer = signer
@@ -208,7 +208,7 @@ class ExportStage:
             "withheld": found.withheld,
             "checkpoint": head.checkpoint,
             "key": key,
-            "self_asserted": self._own is not None and self._trusted is None,
+            "self_asserted": self._own is not None,
         }
         bag.add("viewer/data/export.js", script_of("custosExport", told))
         reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
@@ -345,7 +345,7 @@ class ExportStage:
         token = authority = own = None
         lists: tuple[ListSource, ...] = ()
         policy = None
-        if self._own is not None and self._trusted is None:
+        if self._own is not None:
             own = (await asyncio.to_thread(self._own.assert_time, statement.encode())).token
         if self._trusted is not None:
             try:

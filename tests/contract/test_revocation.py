@@ -105,6 +105,8 @@ async def test_what_cannot_be_had_is_asked_for_again_and_keeps_nothing_waiting(
     for data in (b"", b"no list", b"-----BEGIN X509 CRL-----\n", bytes(5_000_000)):
         authority.revocation_list = lambda data=data: data  # type: ignore[misc]
         assert await lists(place, 100 + len(data)).run() == 0
+    with pytest.raises(NotFetched, match="too long"):
+        fetched(f"{authority.url}/x")
     for url in ("file:///etc/passwd", "ldap://x/", "ftp://x/"):
         with pytest.raises(NotFetched):
             fetched(url)
@@ -158,6 +160,17 @@ async def test_a_list_of_another_time_or_another_issuer_says_nothing(
     authority.list_times = (long_ago, long_ago + timedelta(days=1))
     assert await lists(place).run() == 1
     assert step(place, authority).not_checked == NOT_LISTED
+    # Somebody else's of the same name, who would say what is convenient.
+    with time_authority(tmp_path / "other") as other:
+        data = other.revocation_list()
+        other.revoke(long_ago)
+        revoking = other.revocation_list()
+    assert data is not None
+    assert revoking is not None
+    strange = Lists((("one.crl", data), ("other.crl", revoking)))
+    roots = [authority.root.read_bytes()]
+    told = verify_log(log_of(place), key_of(place), roots=roots, lists=strange).steps[-1]
+    assert told.not_checked == NOT_LISTED
     (found,) = kept(place)
     found.chmod(0o644)
     for data in (found.read_bytes()[:-1], b""):

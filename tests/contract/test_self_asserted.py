@@ -20,6 +20,7 @@ from clients.verifier.self_asserted import MARK, asserted_time
 from clients.verifier.stamps import token_time as outside_time
 from clients.verifier.tokens import TimeTrust
 from custody.embedded_time import TIME_CERTIFICATES, TIME_KEY, EmbeddedAuthority, open_embedded
+from custody.extracts import LogExtracts
 from custody.key_backup import back_up, restore
 from custody.key_files import open_signer
 from custody.self_stamping import SelfStamper
@@ -171,6 +172,24 @@ async def test_an_own_token_that_is_passed_off_as_a_third_partys_is_found_and_na
     for roots in ([root], []):
         with pytest.raises(NotVerified, match=r"passed off as a time authority's and is self-asserted"):
             verify_log(log, key_of(place), roots=roots)
+
+
+async def test_a_time_authoritys_stamp_is_shown_rather_than_an_own_one(place: Place, tmp_path: Path) -> None:
+    extracts = LogExtracts(place.catalogue, place.signer.note_key, witnessed=False)
+
+    async def shown() -> list[tuple[int, str | None]]:
+        head = await extracts.head()
+        assert head is not None
+        return [(one.stamp.size, one.stamp.authority) for one in await extracts.dated([0, 7], head)]
+
+    await stamper(place).run()
+    assert await shown() == [(6, None)]
+    await place.happen(3)
+    await place.sequencer().run()
+    with time_authority(tmp_path / "authority") as authority:
+        roots = read_roots({authority.url: str(authority.root)})
+        await Stamper(place.catalogue, place.store, TimeAuthorities(roots), Still()).run()
+        assert await shown() == [(9, authority.url)]
 
 
 async def test_an_authoritys_token_is_not_taken_for_an_own_one(place: Place, tmp_path: Path) -> None:

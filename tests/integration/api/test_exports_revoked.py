@@ -113,6 +113,19 @@ def test_the_list_goes_along_in_the_archive_and_in_the_seal(
         verify_export(export.directory, export.key, export.seal, [listed.root.read_bytes()])
 
 
+def test_a_seal_that_alone_was_stamped_has_its_list_as_soon_as_it_is_fetched(
+    bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path
+) -> None:
+    _, first, _ = two_segments(bureau, camera)
+    archivist = bureau.client(Role.ARCHIVIST)
+    made = asked(archivist, f"/items/{first}/exports")
+    assert kept(bureau, archivist, made, tmp_path).seal["revocation"] == []
+    assert lists_fetched(bureau) == 1
+    export = kept(bureau, archivist, made, tmp_path)
+    assert len(export.seal["revocation"]) == 1
+    assert steps_of(export, listed)["seal"].not_checked == ""
+
+
 def test_a_certificate_that_was_revoked_before_is_found_and_named(
     bureau: Inside, listed: TimeAuthority, camera: bytes, tmp_path: Path
 ) -> None:
