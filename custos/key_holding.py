@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from custody.embedded_time import EmbeddedAuthority, open_embedded
 from custody.key_files import open_signer
 from custody.signing import FileSigner
 from custos.instance import using_keys
 from custos.settings import Settings
-from evidence.ports.clock import Clock
 
 
 @asynccontextmanager
@@ -25,14 +23,3 @@ async def holding_key(settings: Settings) -> AsyncIterator[FileSigner]:
     with using_keys(settings.run):
         is_first = not settings.catalogue.exists()
         yield await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
-
-
-async def own_time(settings: Settings, clock: Clock) -> EmbeddedAuthority | None:
-    """The embedded time authority, made where there is none yet; None where others are asked, or it is off.
-
-    For whoever holds the key. Raises Unavailable("bad-time-key").
-    """
-    custody = settings.custody
-    if custody.time_authorities or not custody.embedded_time_authority:
-        return None
-    return await asyncio.to_thread(open_embedded, settings.keys, clock)

@@ -16,7 +16,8 @@ from custody.sequencer import LogStopped, Sequencer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
-from custos.key_holding import holding_key, own_time
+from custos.key_holding import holding_key
+from custos.own_time import own_time
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.dispatch import zone_of

@@ -39,7 +39,8 @@ from custody.signing import FileSigner
 from custody.trusted_time import ConfiguredTime
 from custos.attached import attached
 from custos.clock import SystemClock
-from custos.key_holding import holding_key, own_time
+from custos.key_holding import holding_key
+from custos.own_time import own_time
 from custos.settings import Settings
 from custos.sweep import Sweep
 from custos.work import JobRunner

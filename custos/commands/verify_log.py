@@ -84,6 +84,12 @@ def policy_of(arguments: argparse.Namespace) -> Policy | None:
     return None if arguments.policy is None else parse_policy(arguments.policy.read_bytes())
 
 
+def _lists(arguments: argparse.Namespace) -> Lists:
+    from clients.verifier.revocation import Lists
+
+    return Lists(tuple((path.name, path.read_bytes()) for path in arguments.crl))
+
+
 def add_chain(parser: argparse.ArgumentParser) -> None:
     """Options that lead from an old pinned key to the one in force."""
     parser.add_argument(
@@ -228,12 +234,6 @@ def _own_chain(statements: Path, log: str, key: str) -> KeyChain:
 
     notes = [path.read_text() for path in sorted(statements.glob("*.note"))]
     return verified_chain({"v": "custos/log-keys/1", "log": log, "key": key, "statements": notes})
-
-
-def _lists(arguments: argparse.Namespace) -> Lists:
-    from clients.verifier.revocation import Lists
-
-    return Lists(tuple((path.name, path.read_bytes()) for path in arguments.crl))
 
 
 def _own_roots(arguments: argparse.Namespace) -> list[Path]:

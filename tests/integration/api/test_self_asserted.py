@@ -16,7 +16,7 @@ from clients.verifier.export import verify_export
 from clients.verifier.receipt import NotVerified
 from custody.self_stamping import SelfStamper
 from custos.clock import SystemClock
-from custos.key_holding import own_time
+from custos.own_time import own_time
 from custos.settings import Settings
 from evidence.agents import Role
 from storage.objects.filesystem import FilesystemStore
