@@ -28,7 +28,10 @@ class ExportWanted(Body):
 
 
 class MadeExportOut(BaseModel):
-    """What can be fetched: `path` by ranges too, `seal` beside it. `authority`: who stamped it, if any."""
+    """What can be fetched: `path` by ranges too, `seal` beside it. `authority`: who stamped it, if any.
+
+    `self_asserted`: nobody did, and Custos signed its own clock's time over it.
+    """
 
     path: str
     seal: str
@@ -37,6 +40,7 @@ class MadeExportOut(BaseModel):
     tagmanifest_sha256: str
     made_at: str
     authority: str | None
+    self_asserted: bool
 
 
 class ExportOut(BaseModel):
@@ -70,6 +74,7 @@ class ExportOut(BaseModel):
                 tagmanifest_sha256=export.made.tag_digest,
                 made_at=to_text(export.made.at),
                 authority=export.made.authority,
+                self_asserted=export.made.self_asserted is not None,
             )
         return cls(
             id=export.id,
@@ -100,6 +105,13 @@ class ExportPage(BaseModel):
         return cls(exports=[ExportOut.of(view) for view in views], next=following)
 
 
+class RevocationOut(BaseModel):
+    """What was kept of whether certificates were revoked: `crl`, a revocation list (RFC 5280, base64)."""
+
+    kind: str
+    data: str
+
+
 class SealOut(BaseModel):
     """`custos/export-seal-file/1` (docs/formats/export.md §6)."""
 
@@ -107,6 +119,9 @@ class SealOut(BaseModel):
     statement: str
     token: str | None
     authority: str | None
+    self_asserted: str | None
+    policy: str | None
+    revocation: list[RevocationOut]
     key: str | None
     leaf: str | None
     proof: str | None

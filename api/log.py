@@ -38,10 +38,21 @@ class StampOut(BaseModel):
     token: str
 
 
+class SelfAssertedOut(BaseModel):
+    """A checkpoint that this server alone signed the time of, by its own clock: for an outsider no proof."""
+
+    size: int
+    at: str
+    time_source: str
+    checkpoint: str
+    token: str
+
+
 class StampList(BaseModel):
-    """The latest stamps, the largest trees first."""
+    """The latest stamps, the largest trees first; `self_asserted` are by no third party."""
 
     stamps: list[StampOut]
+    self_asserted: list[SelfAssertedOut]
 
 
 class ProvenEventOut(BaseModel):
@@ -113,7 +124,8 @@ async def consistency(request: web.Request) -> web.Response:
 
 
 async def stamps(request: web.Request) -> web.Response:
-    """Checkpoints that time authorities have signed."""
+    """Checkpoints that time authorities have signed, and those that only this server has."""
+    proofs = services(request).proofs
     found = [
         StampOut(
             size=one.size,
@@ -122,9 +134,20 @@ async def stamps(request: web.Request) -> web.Response:
             checkpoint=one.checkpoint,
             token=base64.b64encode(one.token).decode(),
         )
-        for one in await services(request).proofs.stamps()
+        for one in await proofs.stamps()
+        if one.authority is not None
     ]
-    listed = StampList(stamps=found)
+    own = [
+        SelfAssertedOut(
+            size=one.size,
+            at=to_text(one.at),
+            time_source=one.time_source,
+            checkpoint=one.checkpoint,
+            token=base64.b64encode(one.token).decode(),
+        )
+        for one in await proofs.stamps(self_asserted=True)
+    ]
+    listed = StampList(stamps=found, self_asserted=own)
     return web.Response(text=listed.model_dump_json(), content_type="application/json")
 
 

@@ -7,6 +7,9 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
+from rfc3161_client import decode_timestamp_response
+
+from custody.chains import addresses_in
 from custody.notes import (
     ED25519,
     VerifierKey,
@@ -24,7 +27,7 @@ from evidence.exports import MOST_EVENTS
 from evidence.leaf import leaf_hash
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import Checked, DatedHead
-from evidence.ports.log import LogHead
+from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import ItemProof
 
 #: The log is at most a second behind; one that stands still is not waited for longer than this.
@@ -86,11 +89,11 @@ class LogExtracts:
         """See the port."""
 
         def look(tx: Transaction) -> list[DatedHead]:
-            stamps = [tx.log.first_stamp_of(number) for number in sorted(set(numbers))]
-            found = {one.size: one for one in stamps if one is not None and one.size <= head.published}
+            stamps = [_first_stamp(tx, number, head.published) for number in sorted(set(numbers))]
+            found = {(one.authority is None, one.size): one for one in stamps if one is not None}
             return [
-                DatedHead(stamp, consistency_hashes(tx, size, head.published))
-                for size, stamp in sorted(found.items())
+                DatedHead(stamp, consistency_hashes(tx, stamp.size, head.published), _lists_around(tx, stamp))
+                for _, stamp in sorted(found.items())
             ]
 
         return await self._catalogue.read(look)
@@ -123,6 +126,22 @@ def _checked(proof: ItemProof) -> Checked:
     root = base64.b64encode(head.root).decode()
     cosigned = sum(one.name != head.origin for one in note.signatures)
     return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)
+
+
+def _lists_around(tx: Transaction, stamp: Stamp) -> tuple[str, ...]:
+    if stamp.authority is None:
+        return ()
+    addresses = addresses_in(decode_timestamp_response(stamp.token))
+    return tuple(one.digest for one in tx.revocation.around(addresses, stamp.at))
+
+
+def _first_stamp(tx: Transaction, number: int, size: int) -> Stamp | None:
+    """Of a tree of at most `size` leaves: a time authority's, a self-asserted one where there is none."""
+    for self_asserted in (False, True):
+        stamp = tx.log.first_stamp_of(number, self_asserted=self_asserted)
+        if stamp is not None and stamp.size <= size:
+            return stamp
+    return None
 
 
 def _found(tx: Transaction, event_id: str) -> tuple[LogHead | None, LogHead | None, int | None]:

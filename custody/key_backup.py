@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from custody.durable import write_once
+from custody.embedded_time import TIME_CERTIFICATES, TIME_KEY
 from custody.key_files import NEXT, PENDING, PRIVATE, PUBLIC, RETIRED, STATEMENTS, load_private
 from custody.passphrase import lock_away, open_again
 from evidence.canonical import canonical
 from evidence.errors import Conflict, Invalid
 
 BACKUP_VERSION = "custos/key-backup/1"
-_SECRET = {PRIVATE, NEXT, PENDING}
+_SECRET = {PRIVATE, NEXT, PENDING, TIME_KEY}
 
 
 def back_up(directory: Path, passphrase: str) -> bytes:
     """Every key and statement, encrypted. Raises Unavailable("key-lost"), Invalid("weak-passphrase")."""
     load_private(directory / PRIVATE)
-    paths = [directory / name for name in (PRIVATE, PUBLIC, NEXT, PENDING)]
+    paths = [directory / name for name in (PRIVATE, PUBLIC, NEXT, PENDING, TIME_KEY, TIME_CERTIFICATES)]
     paths += [path for below in (STATEMENTS, RETIRED) for path in sorted((directory / below).glob("*"))]
     files = {
         str(path.relative_to(directory)): base64.b64encode(path.read_bytes()).decode()

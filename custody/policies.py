@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from custody.notes import VerifierKey
 
@@ -10,10 +10,16 @@ _GROUP = "witnesses"
 _RESERVED = frozenset({"none", _GROUP})
 
 
-def policy_text(log_key: str, witnesses: Sequence[VerifierKey], needed: int) -> str:
-    """One log, its witnesses, and how many of them have to have cosigned a head."""
+def policy_text(
+    log_key: str, witnesses: Sequence[VerifierKey], needed: int, time_policies: Collection[str] = ()
+) -> str:
+    """One log, its witnesses, and how many of them have to have cosigned a head.
+
+    `time_policies`: those under which every time authority has to sign; for other readers a comment.
+    """
     lines = ["# Whose signatures a head of this custody log must have. Compare it with a second source.", ""]
     lines.append(f"log {log_key}")
+    lines += [f"#time-policy {policy}" for policy in sorted(set(time_policies))]
     if not witnesses:
         return "\n".join([*lines, "", "quorum none", ""])
     names = _names(witnesses)

@@ -87,10 +87,13 @@ class Proofs:
             raise Invalid("bad-sizes", f"Give two sizes, the smaller first, up to {head.published}.")
         return await self._catalogue.read(lambda tx: consistency_hashes(tx, old, new))
 
-    async def stamps(self) -> Sequence[Stamp]:
-        """The latest checkpoints that a time authority has signed, for anybody; raises Denied."""
+    async def stamps(self, *, self_asserted: bool = False) -> Sequence[Stamp]:
+        """The latest checkpoints that a time authority has signed, for anybody; raises Denied.
+
+        With `self_asserted` those whose time this installation alone has signed.
+        """
         await self._head()
-        return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS))
+        return await self._catalogue.read(lambda tx: tx.log.stamps(MOST_STAMPS, self_asserted=self_asserted))
 
     async def of_event(self, event_id: str, *, witnessed: bool = False) -> tuple[str, ProvenEvent] | None:
         """The log's key, and the leaf of an event with its proof; None while it is not in the log.

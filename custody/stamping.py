@@ -73,8 +73,16 @@ class Stamper:
             await self._store.put(f"{place}.tsq", time.request, locked_until)
             await self._store.put(f"{place}.tsr", time.token, locked_until)
         time = times[0]
-        stamp = Stamp(head.published, time.at, now, time.authority, time.token, head.checkpoint)
-        await self._catalogue.write(lambda tx: tx.log.add_stamp(stamp))
+        stamp = Stamp(
+            head.published, time.at, now, time.authority, time.token, head.checkpoint, policy=time.policy
+        )
+        needed = [source for one in times for source in one.lists]
+
+        def keep(tx: Transaction) -> None:
+            tx.log.add_stamp(stamp)
+            tx.revocation.want(needed, now)
+
+        await self._catalogue.write(keep)
         return stamp
 
     def _raise(self, tx: Transaction) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -15,23 +16,39 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 
-from cryptography.x509 import Certificate, ObjectIdentifier, load_pem_x509_certificates
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import (
+    Certificate,
+    DuplicateExtension,
+    InvalidVersion,
+    ObjectIdentifier,
+    load_pem_x509_certificates,
+)
 from rfc3161_client import (
-    HashAlgorithm,
-    TimestampRequestBuilder,
     TimeStampResponse,
     VerificationError,
     VerifierBuilder,
     decode_timestamp_response,
 )
 
+from custody.chains import sources_of
+from custody.time_tokens import IMPRINTS, encode_request, is_self_asserted
 from evidence.disposal import TrustedTime
 from evidence.errors import Invalid, Unavailable
 from evidence.ids import new_id
 
 _log = logging.getLogger(__name__)
-_SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+#: What is raised for a certificate in an answer that is none.
+_BROKEN = (
+    VerificationError,
+    ValueError,
+    TypeError,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedAlgorithm,
+)
 _SECONDS = 20.0
+_NONCE_BITS = 63
 _LARGEST_TOKEN = 64 * 1024
 
 
@@ -42,10 +59,18 @@ class NotTrusted(Exception):
 class TimeAuthorities:
     """`evidence.ports.disposal.TrustedClock` over the authorities of the settings, in their order."""
 
-    def __init__(self, roots: Mapping[str, bytes], policies: Mapping[str, str] | None = None) -> None:
-        """`roots`: PEM certificates by the authority's address; `policies`: OIDs of those bound to one."""
+    def __init__(
+        self,
+        roots: Mapping[str, bytes],
+        policies: Mapping[str, str] | None = None,
+        imprints: Mapping[str, str] | None = None,
+    ) -> None:
+        """`roots`: PEM certificates by the authority's address; `policies`: OIDs of those bound to one;
+        `imprints`: the digest that is signed, of `custody.time_tokens.IMPRINTS`, where it is not SHA-256.
+        """
         self._roots = dict(roots)
         self._policies = dict(policies or {})
+        self._imprints = dict(imprints or {})
 
     async def stamp(self, statement: bytes) -> TrustedTime:
         """See the port."""
@@ -53,7 +78,7 @@ class TimeAuthorities:
             raise none_configured()
         for url, root in self._roots.items():
             try:
-                return await asyncio.to_thread(_asked, url, root, statement, self._policies.get(url))
+                return await asyncio.to_thread(self._asked, url, root, statement)
             except (NotTrusted, OSError, HTTPException) as error:
                 _log.warning("the time authority %s gave no time that can be trusted: %s", url, error)
         raise Unavailable(
@@ -65,10 +90,7 @@ class TimeAuthorities:
     async def stamp_all(self, statement: bytes) -> Sequence[TrustedTime]:
         """What each gave that answered rightly, all asked at once; why another did not is logged."""
         asked = await asyncio.gather(
-            *(
-                asyncio.to_thread(_asked, url, root, statement, self._policies.get(url))
-                for url, root in self._roots.items()
-            ),
+            *(asyncio.to_thread(self._asked, url, root, statement) for url, root in self._roots.items()),
             return_exceptions=True,
         )
         found = []
@@ -81,19 +103,28 @@ class TimeAuthorities:
                 raise answer
         return found
 
+    def _asked(self, url: str, root: bytes, statement: bytes) -> TrustedTime:
+        return _asked(url, root, statement, self._policies.get(url), self._imprints.get(url, "sha256"))
+
 
 class ConfiguredTime:
     """The same over files that are read when time is asked for: one that is not there stops nothing else."""
 
-    def __init__(self, files: Mapping[str, str], policies: Mapping[str, str]) -> None:
-        """`files`: of PEM certificates, by the authority's address; `policies` as for TimeAuthorities."""
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        policies: Mapping[str, str],
+        imprints: Mapping[str, str] | None = None,
+    ) -> None:
+        """`files`: of PEM certificates, by the authority's address; the others as for TimeAuthorities."""
         self._files = dict(files)
         self._policies = dict(policies)
+        self._imprints = dict(imprints or {})
 
     async def stamp(self, statement: bytes) -> TrustedTime:
         """See the port. Raises Invalid("no-such-file"), Invalid("bad-root") besides."""
         roots = await asyncio.to_thread(read_roots, self._files)
-        return await TimeAuthorities(roots, self._policies).stamp(statement)
+        return await TimeAuthorities(roots, self._policies, self._imprints).stamp(statement)
 
 
 def none_configured() -> Unavailable:
@@ -132,23 +163,34 @@ def _certificates(root: bytes) -> list[Certificate]:
         raise Invalid("bad-root", "A root certificate of a time authority is not PEM.") from error
 
 
-def _asked(url: str, root: bytes, statement: bytes, policy: str | None) -> TrustedTime:
-    asked = TimestampRequestBuilder().data(statement).hash_algorithm(HashAlgorithm.SHA256).build()
+def _asked(url: str, root: bytes, statement: bytes, policy: str | None, imprint: str) -> TrustedTime:
+    nonce = secrets.randbits(_NONCE_BITS)
+    asked = encode_request(imprint, _digest(imprint, statement), nonce)
     if not url.startswith(("http://", "https://")):
         raise NotTrusted("its address is not one of HTTP")
     request = urllib.request.Request(  # noqa: S310  the scheme was looked at
-        url, asked.as_bytes(), {"Content-Type": "application/timestamp-query"}, method="POST"
+        url, asked, {"Content-Type": "application/timestamp-query"}, method="POST"
     )
     with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310  as above
         token = answer.read(_LARGEST_TOKEN + 1)
     if len(token) > _LARGEST_TOKEN:
         raise NotTrusted("its answer is too long")
-    assert asked.nonce is not None
-    at = _checked(_decoded(token), statement, root, asked.nonce, policy)
-    return TrustedTime(new_id(at), token, url, at, asked.as_bytes())
+    response = _decoded(token)
+    at = _checked(response, statement, root, nonce, policy, imprint)
+    lists = sources_of(response, _certificates(root))
+    return TrustedTime(new_id(at), token, url, at, asked, lists, policy)
+
+
+def _digest(imprint: str, statement: bytes) -> bytes:
+    try:
+        return hashlib.new(imprint, statement).digest()
+    except ValueError as error:
+        raise NotTrusted(f"{imprint} cannot be computed on this machine") from error
 
 
 def _decoded(token: bytes) -> TimeStampResponse:
+    if is_self_asserted(token):
+        raise NotTrusted("it is self-asserted: a Custos signed it itself, and no third party did")
     try:
         return decode_timestamp_response(token)
     except ValueError as error:
@@ -161,13 +203,15 @@ def _checked(
     root: bytes,
     nonce: int | None = None,
     policy: str | None = None,
+    imprint: str = "sha256",
 ) -> datetime:
     bound = None if policy is None else ObjectIdentifier(policy)
-    builder = VerifierBuilder(roots=_certificates(root), nonce=nonce, policy_id=bound)
+    trusted = _certificates(root)
     try:
-        builder.build().verify(response, hashlib.sha256(statement).digest())
-        if response.tst_info.message_imprint.hash_algorithm != _SHA256:
-            raise NotTrusted("it signed another digest than SHA-256")
+        builder = VerifierBuilder(roots=trusted, nonce=nonce, policy_id=bound)
+        builder.build().verify(response, _digest(imprint, statement))
+        if response.tst_info.message_imprint.hash_algorithm != IMPRINTS[imprint]:
+            raise NotTrusted("it signed another digest than the one that was asked for")
         return response.tst_info.gen_time.astimezone(UTC)
-    except (VerificationError, ValueError) as error:
+    except _BROKEN as error:
         raise NotTrusted(str(error)) from error

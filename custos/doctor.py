@@ -197,7 +197,8 @@ def examine_trusted_time(settings: Settings) -> Finding:
             "warning",
             "trusted-time",
             "No time authority is configured: disposals can be proposed and approved, and none is carried "
-            "out. Set `custody.time_authorities` once recordings are to be disposed of.",
+            f"out. {_stamped_by_itself(settings)} Set `custody.time_authorities` once recordings are to be "
+            "disposed of, or once their time is to be proven to others.",
         )
     missing = [url for url, root in authorities.items() if not Path(root).is_file()]
     if missing:
@@ -212,18 +213,29 @@ def examine_trusted_time(settings: Settings) -> Finding:
     )
 
 
+def _stamped_by_itself(settings: Settings) -> str:
+    if settings.custody.embedded_time_authority:
+        return (
+            "The log and exports carry self-asserted time, signed by this Custos itself: to an outsider it "
+            "proves nothing."
+        )
+    return "Neither the log nor exports are stamped with any time."
+
+
 def examine_keys(settings: Settings) -> list[Finding]:
     """Whether others can read the key, and whether its loss or theft could be survived."""
     private = settings.keys / "signing-key.pem"
     if not private.exists():
         return []
     found = []
-    if (private.stat().st_mode | settings.keys.stat().st_mode) & 0o077:
+    modes = private.stat().st_mode | settings.keys.stat().st_mode
+    own_time = settings.keys / "time-authority.pem"
+    if (modes | (own_time.stat().st_mode if own_time.exists() else 0)) & 0o077:
         found.append(
             Finding(
                 "problem",
                 "key-modes",
-                f"Other accounts can reach the signing key. Set {settings.keys} to mode 0700, the key in "
+                f"Other accounts can reach the signing key. Set {settings.keys} to mode 0700, keys in "
                 "it to 0600; if somebody may have read it, see docs/keys.md.",
             )
         )

@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from custody.cosigning import Cosigning, configured
+from custody.revocation import RevocationLists, fetched
 from custody.rotation import require_in_force
+from custody.self_stamping import SelfStamper
 from custody.sequencer import LogStopped, Sequencer
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
+from custos.own_time import own_time
 from custos.settings import Settings
 from custos.stores import open_stores
 from custos.witness_client import post
@@ -34,8 +37,10 @@ _BUSY = 1_000
 
 
 @asynccontextmanager
-async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, Stamper, Cosigning]]:
-    """The sequencer over this installation's data, who stamps its log, and who has it cosigned.
+async def open_sequencer(
+    settings: Settings,
+) -> AsyncIterator[tuple[Sequencer, Stamper | SelfStamper, Cosigning, RevocationLists]]:
+    """The sequencer over this installation's data, who stamps its log, has it cosigned, keeps lists.
 
     Raises Unavailable, Invalid.
     """
@@ -57,18 +62,39 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[tuple[Sequencer, S
                 "bad-authorities",
                 f"`custody.time_authorities_needed` asks for {needed_times}, and there are {len(roots)}.",
             )
-        asked = TimeAuthorities(roots, custody.time_authority_policies) if roots else None
-        stamper = Stamper(catalogue, files, asked, clock, needed_times)
-        yield sequencer, stamper, Cosigning(catalogue, files, clock, witnesses, needed, post)
+        asked = (
+            TimeAuthorities(roots, custody.time_authority_policies, custody.time_authority_imprints)
+            if roots
+            else None
+        )
+        own = await own_time(settings, clock)
+        stamper = (
+            Stamper(catalogue, files, asked, clock, needed_times)
+            if own is None
+            else SelfStamper(catalogue, files, own, clock)
+        )
+        cosigning = Cosigning(catalogue, files, clock, witnesses, needed, post)
+        yield sequencer, stamper, cosigning, RevocationLists(catalogue, files, clock, fetched)
 
 
-async def stamp_log(stamper: Stamper, stop: asyncio.Event) -> None:
+async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
     """Stamp until `stop` is set: apart from the sequencer, which no authority may keep waiting."""
     while not stop.is_set():
         try:
             await stamper.run()
         except CustosError as error:
             _log.warning("the log was not stamped, and is tried again: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
+
+
+async def keep_lists(lists: RevocationLists, stop: asyncio.Event) -> None:
+    """Keep revocation lists until `stop` is set: apart from stamping, which none of them keeps waiting."""
+    while not stop.is_set():
+        try:
+            await lists.run()
+        except CustosError as error:
+            _log.warning("revocation lists were not kept, and are asked for again: %s", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
 
@@ -108,8 +134,11 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sequencer(settings) as (sequencer, stamper, cosigning):
+    async with open_sequencer(settings) as (sequencer, stamper, cosigning, lists):
         announce()
         await asyncio.gather(
-            keep_log(sequencer, stop), stamp_log(stamper, stop), witness_log(cosigning, stop)
+            keep_log(sequencer, stop),
+            stamp_log(stamper, stop),
+            keep_lists(lists, stop),
+            witness_log(cosigning, stop),
         )

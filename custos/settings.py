@@ -263,12 +263,26 @@ class CustodySettings(_Section):
         "An authority that is not named here may sign under any of its policies.",
         "object identifiers such as 1.2.3.4.1, each by an address of `custody.time_authorities`",
     )
+    time_authority_imprints: dict[str, Literal["sha256", "sm3"]] = _setting(
+        {},
+        "The digest that an authority is asked to sign of checkpoints and seals, by its address, where it is "
+        "not SHA-256. The time of a disposal is always signed over SHA-256.",
+        '"sha256" or "sm3", each by an address of `custody.time_authorities`',
+    )
     time_authorities_needed: int = _setting(
         1,
         "How many of the time authorities have to stamp a head of the log for it to count as stamped. All "
         "are asked, and every right answer is kept.",
         "a whole number, 1 or more, and not more than there are authorities",
         ge=1,
+    )
+
+    embedded_time_authority: bool = _setting(
+        True,
+        "Whether Custos stamps the log's checkpoints and exports itself where no time authority is "
+        "configured. Such time is self-asserted, marked so wherever it appears, and proves nothing to an "
+        "outsider; nothing is ever disposed of by it.",
+        "true or false",
     )
 
     witnesses: dict[str, str] = _setting(
@@ -286,6 +300,13 @@ class CustodySettings(_Section):
         "a whole number, 1 or more, and not more than there are witnesses",
         ge=1,
     )
+
+    @field_validator("time_authority_imprints")
+    @classmethod
+    def _asked_of_authorities(cls, imprints: dict[str, str], known: ValidationInfo) -> dict[str, str]:
+        if not imprints.keys() <= known.data.get("time_authorities", imprints).keys():
+            raise ValueError("an imprint for no authority")
+        return imprints
 
     @field_validator("time_authority_policies")
     @classmethod

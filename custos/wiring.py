@@ -41,6 +41,7 @@ from custos.attached import attached
 from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.key_holding import holding_key
+from custos.own_time import own_time
 from custos.settings import Settings
 from custos.stores import open_stores
 from custos.sweep import Sweep
@@ -182,12 +183,17 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                 extracts,
                 signer,
                 signer.public_pem,
-                ConfiguredTime(authorities, settings.custody.time_authority_policies)
+                ConfiguredTime(
+                    authorities,
+                    settings.custody.time_authority_policies,
+                    settings.custody.time_authority_imprints,
+                )
                 if (authorities := settings.custody.time_authorities)
                 else None,
                 clock,
                 settings.work_directory,
                 attached(),
+                await own_time(settings, clock),
             ),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),

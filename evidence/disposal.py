@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from evidence.canonical import Json, canonical
 from evidence.errors import Conflict, Invalid
+from evidence.revocation import ListSource
 from evidence.schedules import Keep
 
 #: Items of one proposal: so many a person can still look at.
@@ -180,6 +181,10 @@ class TrustedTime:
     at: datetime
     #: The request (DER) that the token answers.
     request: bytes = b""
+    #: Where the revocation of its authority's certificates would be listed.
+    lists: tuple[ListSource, ...] = ()
+    #: The policy (object identifier) that it was bound to; None for any of its own.
+    policy: str | None = None
 
 
 def time_statement(proposal_id: str, item_ids: Iterable[str]) -> bytes:

@@ -113,7 +113,8 @@ class MadeExport:
     """What was made: where it lies, how long the archive is, and what was signed over it.
 
     `tag_digest` is the SHA-256 of `tagmanifest-sha256.txt`; `statement` a compact JWS over it; `token` an
-    RFC 3161 answer over the statement, None where no authority gave one.
+    RFC 3161 answer over the statement, None where no authority gave one. `self_asserted` is one by this
+    installation itself, where it knows no authority.
     """
 
     at: datetime
@@ -125,6 +126,11 @@ class MadeExport:
     token: bytes | None
     authority: str | None
     event_id: str
+    self_asserted: bytes | None = None
+    #: Addresses of the revocation lists of the token's certificates.
+    lists: tuple[str, ...] = ()
+    #: The policy that its authority was bound to; None for any.
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

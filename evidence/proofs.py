@@ -43,10 +43,13 @@ def first_leaf(proof: ItemProof) -> int | None:
 
 
 def stamp_of(proof: ItemProof, stamps: Iterable[Stamp]) -> Stamp | None:
-    """The stamp of the smallest tree that holds that event; None where none of them does."""
+    """The stamp of the smallest tree that holds that event; None where none of them does.
+
+    A self-asserted one only where nobody else stamped a tree that holds it.
+    """
     first = first_leaf(proof)
     holding = [one for one in stamps if first is not None and one.size > first]
-    return min(holding, key=lambda one: one.size, default=None)
+    return min(holding, key=lambda one: (one.authority is None, one.size), default=None)
 
 
 def as_json(proof: ItemProof) -> dict[str, Json]:

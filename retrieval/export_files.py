@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from evidence.bags import Sums
-from evidence.canonical import canonical
+from evidence.canonical import Json, canonical
 from evidence.items import Item, Rendition
 from evidence.ports.catalogue import StoredReceipt
 from evidence.ports.exports import DatedHead
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof
+from evidence.self_asserted import SELF_ASSERTED, SELF_ASSERTED_STAMP_VERSION
 from evidence.timekeeping import to_text
 
 
@@ -47,24 +48,39 @@ def lightened(proof: ItemProof) -> ItemProof:
     return replace(proof, events=light)
 
 
-def log_files(head: LogHead, key: str, dated: Sequence[DatedHead]) -> dict[str, bytes]:
-    """The head, its key, and the stamps that date what it proves, by their paths in the bag."""
+def log_files(
+    head: LogHead, key: str, dated: Sequence[DatedHead], own_certificates: bytes = b""
+) -> dict[str, bytes]:
+    """The head, its key, and the stamps that date what it proves, by their paths in the bag.
+
+    `own_certificates`: of the embedded time authority, where there is one.
+    """
     found = {"custody/checkpoint": head.checkpoint.encode(), "custody/log-key.txt": f"{key}\n".encode()}
+    if own_certificates:
+        found[f"custody/{SELF_ASSERTED}/authority.pem"] = own_certificates
     for one in dated:
-        size = one.stamp.size
-        found[f"custody/stamps/{size}.checkpoint"] = one.stamp.checkpoint.encode()
-        found[f"custody/stamps/{size}.tsr"] = one.stamp.token
-        found[f"custody/stamps/{size}.json"] = canonical(
-            {
-                "v": "custos/stamp/1",
-                "authority": one.stamp.authority,
-                "at": to_text(one.stamp.at),
-                "old": size,
-                "new": head.published,
-                "consistency": [made.hex() for made in one.consistency],
-            }
-        )
+        stamp = one.stamp
+        place = f"custody/{'stamps' if stamp.authority is not None else SELF_ASSERTED}/{stamp.size}"
+        found[f"{place}.checkpoint"] = stamp.checkpoint.encode()
+        found[f"{place}.tsr"] = stamp.token
+        found[f"{place}.json"] = canonical(stamp_document(one, head))
     return found
+
+
+def stamp_document(one: DatedHead, head: LogHead) -> dict[str, Json]:
+    """`custos/stamp/1`, or `custos/self-asserted-stamp/1` (docs/formats/export.md)."""
+    stamp = one.stamp
+    said: dict[str, Json] = {
+        "at": to_text(stamp.at),
+        "old": stamp.size,
+        "new": head.published,
+        "consistency": [made.hex() for made in one.consistency],
+    }
+    if stamp.authority is None:
+        return {"v": SELF_ASSERTED_STAMP_VERSION, "time_source": stamp.time_source, **said}
+    if stamp.policy is not None:
+        said["policy"] = stamp.policy
+    return {"v": "custos/stamp/1", "authority": stamp.authority, **said}
 
 
 def for_reading(value: Any) -> bytes:

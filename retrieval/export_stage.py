@@ -34,9 +34,10 @@ from evidence.ports.disposal import TrustedClock
 from evidence.ports.exports import LogExtracts
 from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
-from evidence.ports.signing import Signer
+from evidence.ports.signing import OwnClock, Signer
 from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, as_json, first_leaf
+from evidence.revocation import ListSource, list_path
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
@@ -101,7 +102,9 @@ class ExportStage:
         clock: Clock,
         work: Path,
         attached: Mapping[str, bytes],
+        own: OwnClock | None = None,
     ) -> None:
+        """`own` signs the time where nobody else is asked: one of `trusted` and `own` at most is there."""
         self._store = store
         self._extracts = extracts
         self._signer = signer
@@ -110,6 +113,7 @@ class ExportStage:
         self._clock = clock
         self._work = work
         self._attached = attached
+        self._own = own
 
     async def run(self, lease: Lease) -> None:
         """Make the export `lease.job.subject`, sign it, put it on record."""
@@ -133,10 +137,11 @@ class ExportStage:
             await asyncio.to_thread((workdir / "plan").write_bytes, plan.encode())
             await self._store.put_rendition(keys[0], small)
             await self._store.put_rendition(keys[1], workdir / "plan")
-        made = await self._sealed(export, plan, keys, digest, new_id(now))
+        made, lists = await self._sealed(export, plan, keys, digest, new_id(now))
 
         def complete(tx: Transaction) -> None:
             tx.exports.made(export.id, made)
+            tx.revocation.want(lists, now)
             tx.events.append(
                 EventDraft(
                     EventType.EXPORT_MADE,
@@ -149,6 +154,7 @@ class ExportStage:
                         "files": made.files,
                         "size": made.size,
                         "authority": made.authority,
+                        "self_asserted": made.self_asserted is not None,
                     },
                     id=made.event_id,
                 )
@@ -174,8 +180,11 @@ class ExportStage:
             lease.progress(950 * (number + 1) // len(export.items))
         key = self._extracts.key(head)
         dated = await self._extracts.dated(found.begins, head)
-        for path, data in log_files(head, key, dated).items():
+        own = b"" if self._own is None else self._own.certificates
+        for path, data in log_files(head, key, dated, own).items():
             bag.add(path, data)
+        for digest in sorted({digest for one in dated for digest in one.lists}):
+            bag.add(f"custody/{list_path(digest)}", await self._read(f"log/{list_path(digest)}"))
         bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
         names = await self._names(lease, export, found)
         case = await self._case(lease, export, bag, found)
@@ -199,6 +208,7 @@ class ExportStage:
             "withheld": found.withheld,
             "checkpoint": head.checkpoint,
             "key": key,
+            "self_asserted": self._own is not None,
         }
         bag.add("viewer/data/export.js", script_of("custosExport", told))
         reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
@@ -329,21 +339,27 @@ class ExportStage:
 
     async def _sealed(
         self, export: Export, plan: Plan, keys: tuple[str, ...], digest: str, event_id: str
-    ) -> MadeExport:
+    ) -> tuple[MadeExport, Sequence[ListSource]]:
         payload = encode_seal(export, at=plan.at, tag_digest=digest, time_source=self._clock.source())
         statement = self._signer.sign_statement(payload)
-        token = authority = None
+        token = authority = own = None
+        lists: tuple[ListSource, ...] = ()
+        policy = None
+        if self._own is not None:
+            own = (await asyncio.to_thread(self._own.assert_time, statement.encode())).token
         if self._trusted is not None:
             try:
                 time = await self._trusted.stamp(statement.encode())
-                token, authority = time.token, time.authority
+                token, authority, lists, policy = time.token, time.authority, time.lists, time.policy
             except CustosError as error:
                 # What an archivist has to hand over today is not kept waiting: that it has no token is said.
                 _log.warning("the export %s is not stamped: %s", export.id, error)
         layout = lay_out([ZipEntry(one.path, one.size, one.crc32) for one in plan.files], plan.at)
-        return MadeExport(
-            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id
-        )
+        made = MadeExport(
+            plan.at, layout.size, len(plan.files), keys, digest, statement, token, authority, event_id, own,
+            tuple(one.url for one in lists), policy,
+        )  # fmt: skip
+        return made, lists
 
     @asynccontextmanager
     async def _workdir(self) -> AsyncIterator[Path]:

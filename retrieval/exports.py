@@ -37,6 +37,7 @@ from evidence.ports.doorbell import Doorbell
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.proofs import ProvenEvent
 from evidence.ranges import ByteRange
+from evidence.revocation import KeptList, list_path
 from evidence.zips import ZipEntry, ZipLayout, lay_out
 from retrieval.viewings import OpenViewing, ViewingDesk
 
@@ -170,6 +171,7 @@ class Exports:
         export, _ = await self._catalogue.read(lambda tx: self._find(tx, agent, export_id, now))
         made = _made(export)
         found = await self._proofs.of_event(made.event_id)
+        lists = await self._catalogue.read(lambda tx: tx.revocation.around(made.lists, made.at))
         await self._shown(agent, [export_id], now)
         key, event = found or (None, None)
         return {
@@ -177,6 +179,13 @@ class Exports:
             "statement": made.statement,
             "token": None if made.token is None else base64.b64encode(made.token).decode(),
             "authority": made.authority,
+            "self_asserted": None
+            if made.self_asserted is None
+            else base64.b64encode(made.self_asserted).decode(),
+            "policy": made.policy,
+            "revocation": [
+                {"kind": "crl", "data": base64.b64encode(await self._list(one)).decode()} for one in lists
+            ],
             "key": key,
             "leaf": None if event is None else event.leaf.decode(),
             "proof": None if event is None else event.proof,
@@ -230,6 +239,10 @@ class Exports:
                 await self._store.discard_rendition(key)
             await self._catalogue.write(partial(_discarded, export=export, now=now))
         return len(outdated)
+
+    async def _list(self, kept: KeptList) -> bytes:
+        async with self.opened(f"log/{list_path(kept.digest)}") as file:
+            return await asyncio.to_thread(file.read)
 
     async def _planned(self, key: str) -> tuple[Plan, ZipLayout]:
         async with self.opened(key) as file:

@@ -144,7 +144,9 @@ def _asked(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
 
 
 def _export(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
-    key = "more.export-unstamped" if detail["authority"] is None else "more.export"
+    key = "more.export" if detail["authority"] is not None else "more.export-unstamped"
+    if detail.get("self_asserted"):
+        key = "more.export-self-asserted"
     return words.say(key, size=words.size(int(detail["size"])), authority=detail["authority"])
 
 

@@ -122,6 +122,8 @@ def _came(words: Words, one: ItemTold, events: list[Told]) -> list[Block]:
 def _trusted(words: Words, stamp: Stamp | None) -> str:
     if stamp is None:
         return words.say("self-asserted")
+    if stamp.authority is None:
+        return words.say("self-stamped", at=words.stamped(stamp.at))
     return words.say("stamped", authority=stamp.authority, at=words.stamped(stamp.at))
 
 

@@ -73,6 +73,16 @@ class Catalogues:
         return self._directory / f"{self._count}.db"
 
 
+#: What a catalogue is back to as if the newest migrations, 0020 and 0021, were not known when it was made.
+OLDER = (
+    "DROP TABLE log_self_asserted",
+    "DROP TABLE revocation_wanted",
+    "DROP TABLE revocation_lists",
+    "ALTER TABLE log_stamps DROP COLUMN policy",
+    "UPDATE alembic_version SET version_num = '0019'",
+)
+
+
 def ask(where: Where, *statements: str) -> list[Sequence[object]]:
     """What the last statement gives; as whoever administers the database asks, past Custos."""
     found: list[Sequence[object]] = []

@@ -6,8 +6,23 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import (
+    CertificateRevocationListBuilder,
+    CRLReason,
+    ReasonFlags,
+    RevokedCertificate,
+    RevokedCertificateBuilder,
+    load_pem_x509_certificate,
+)
+
+_LIST_BEGINS, _LIST_ENDS = datetime(2026, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 
 _CONFIG = """
 [req]
@@ -20,6 +35,7 @@ keyUsage = critical,keyCertSign
 basicConstraints = CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,timeStamping
+{points}
 [tsa]
 default_tsa = authority
 [authority]
@@ -28,7 +44,7 @@ signer_cert = {directory}/signer.pem
 signer_key = {directory}/signer.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
-digests = sha256
+digests = sha256, sm3
 ess_cert_id_alg = sha256
 """
 
@@ -40,7 +56,8 @@ def _openssl(*arguments: str) -> None:
 class TimeAuthority:
     """What the tests tell it to be. `spoil` may change an answer before it is sent."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lists: str | None = None) -> None:
+        """`lists`: the address of its revocation list, in its certificate."""
         directory.mkdir(parents=True)
         self._directory = directory
         self.root = directory / "root.pem"
@@ -48,7 +65,13 @@ class TimeAuthority:
         self.asked = 0
         self.spoil: Callable[[bytes], bytes] = bytes
         config = str(directory / "openssl.cnf")
-        (directory / "openssl.cnf").write_text(_CONFIG.format(directory=directory))
+        points = f"crlDistributionPoints = URI:{lists}" if lists else ""
+        (directory / "openssl.cnf").write_text(_CONFIG.format(directory=directory, points=points))
+        self.listed = 0
+        #: Entries of its list; None: it gives none.
+        self.revoked: list[RevokedCertificate] | None = []
+        #: When its list was made, and until when it is in force.
+        self.list_times = (_LIST_BEGINS, _LIST_ENDS)
         (directory / "serial").write_text("01\n")
         new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config)
         _openssl(
@@ -76,11 +99,32 @@ class TimeAuthority:
         )  # fmt: skip
         return self.spoil(answered.read_bytes())
 
+    def revoke(self, at: datetime, reason: ReasonFlags | None = None) -> None:
+        """Its certificate stands in its list from now on."""
+        signer = load_pem_x509_certificate((self._directory / "signer.pem").read_bytes())
+        entry = RevokedCertificateBuilder().serial_number(signer.serial_number).revocation_date(at)
+        if reason is not None:
+            entry = entry.add_extension(CRLReason(reason), critical=False)
+        self.revoked = [*(self.revoked or ()), entry.build()]
+
+    def revocation_list(self) -> bytes | None:
+        """Its list, in DER, signed by its root."""
+        self.listed += 1
+        if self.revoked is None:
+            return None
+        key = load_pem_private_key((self._directory / "root.key").read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        begins, ends = self.list_times
+        builder = CertificateRevocationListBuilder().last_update(begins).next_update(ends)
+        builder = builder.issuer_name(load_pem_x509_certificate(self.root.read_bytes()).subject)
+        for entry in self.revoked:
+            builder = builder.add_revoked_certificate(entry)
+        return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+
 
 @contextmanager
-def time_authority(directory: Path) -> Iterator[TimeAuthority]:
-    """One that answers for the length of the block."""
-    authority = TimeAuthority(directory)
+def time_authority(directory: Path, *, lists: bool = False) -> Iterator[TimeAuthority]:
+    """One that answers for the length of the block; with `lists` its certificate names a revocation list."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -92,13 +136,22 @@ def time_authority(directory: Path) -> Iterator[TimeAuthority]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_GET(self) -> None:
+            body = authority.revocation_list()
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
         def log_message(self, *_: object) -> None:
             """Nothing: what is asked is counted."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    here = f"http://127.0.0.1:{server.server_address[1]}"
+    authority = TimeAuthority(directory, f"{here}/list.crl" if lists else None)
+    authority.url = f"{here}/tsa"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    authority.url = f"http://127.0.0.1:{server.server_address[1]}/tsa"
     try:
         yield authority
     finally:

@@ -17,6 +17,7 @@ export function offerExporting(page) {
         element("a", `${text("archive")} (${(one.made.size / 1e6).toFixed(1)} MB)`, { href: one.made.path, download: "" }), " ",
         element("a", text("seal"), { href: one.made.seal, download: `${one.made.path.split("/").at(-1)}.seal.json` }),
       );
+      if (one.made.self_asserted) entry.append(" ", element("small", text("selfAsserted")));
     }
     return entry;
   }

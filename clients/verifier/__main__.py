@@ -16,6 +16,7 @@ from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
 from clients.verifier.policy import Trust, parse_policy
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists
 from clients.verifier.saying import refuse, say
 
 
@@ -30,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whose.add_argument("--policy", type=Path, help="a policy: the log's key, and witnesses who have to agree")
     parser.add_argument("--seal", type=Path, help="the seal (default: EXPORT.seal.json, if it is there)")
     parser.add_argument("--root", type=Path, action="append", default=[], help="a time authority's root, PEM")
+    parser.add_argument(
+        "--time-policy", action="append", default=[], help="the policy (OID) under which it has to sign"
+    )
+    parser.add_argument(
+        "--crl", type=Path, action="append", default=[], help="a revocation list, of today say"
+    )
     parser.add_argument("--json", action="store_true", help="say it for programs")
     asked = parser.parse_args(arguments)
     beside = asked.export.with_name(f"{asked.export.name}.seal.json")
@@ -43,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             given = Path(asked.key)
             trust = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
-        steps = verify_export(asked.export, trust, said, roots, _progress)
+        lists = Lists(tuple((path.name, path.read_bytes()) for path in asked.crl))
+        steps = verify_export(asked.export, trust, said, roots, _progress, asked.time_policy, lists)
     except (OSError, ValueError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2

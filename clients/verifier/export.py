@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clients.verifier.bag import Bag, opened, verified_bag
-from clients.verifier.consistency import verify_beginning
-from clients.verifier.heads import Head, PinnedKey, Step, proof_parts, root_from, sha256, verified_head
+from clients.verifier.export_stamps import lists_of, own_stamps_steps, seal_time, stamps_step
+from clients.verifier.heads import PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.keys import led, signer_among, verified_chain
-from clients.verifier.policy import Trust, head_step, trusted_head
+from clients.verifier.policy import Trust, head_step, time_trust, trusted_head
 from clients.verifier.receipt import NotVerified, verify_signed, verify_statement
-from clients.verifier.stamps import token_time
+from clients.verifier.revocation import NO_LISTS, Lists
+from clients.verifier.tokens import TimeTrust
 
 _EXPORT_MEMBERS = {
     "v", "export", "matter", "subject", "profile", "asked_by", "asked_at", "event", "made_at", "time_source",
@@ -35,22 +37,25 @@ def verify_export(
     seal: Mapping[str, Any] | None = None,
     roots: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _of: None,
+    time_policies: Collection[str] = (),
+    lists: Lists = NO_LISTS,
 ) -> list[Step]:
     """What the export at `path` (a ZIP, or unpacked) proves; raises NotVerified with the first thing wrong.
 
     `trust` is the log's key, or a policy whose quorum of witnesses has to have cosigned the export's head;
     `seal` is what was kept beside it, `roots` are certificates (PEM) of the time authorities that are
-    trusted. Raises OSError.
+    trusted, under one of `time_policies` where any are named, here or in the policy;
+    `lists` are revocation lists besides those in the export. Raises OSError.
     """
     with opened(path) as source:
         bag = verified_bag(source, progress)
         try:
-            return _steps(bag, trust, seal, roots)
+            return _steps(bag, trust, seal, time_trust(trust, roots, time_policies, lists))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise NotVerified("a document of the export is not of the form that its version has") from error
 
 
-def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequence[bytes]) -> list[Step]:
+def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, times: TimeTrust) -> list[Step]:
     steps = list(bag.steps)
     note = (
         bag.read("custody/checkpoint").decode("utf-8", "replace")
@@ -62,20 +67,22 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, roots: Sequen
     said = json.loads(bag.read("custody/export.json"))
     if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
         raise NotVerified("custody/export.json is not of version 1")
-    steps.append(_seal(bag, said, key, seal, roots))
+    times = replace(times, lists=times.lists.with_more(lists_of(bag, seal)))
+    steps.append(_seal(bag, said, key, seal, times))
     head = trusted_head(note, trust, earlier_too=True)
     if (head.origin, head.size) != (said["log"]["origin"], said["log"]["size"]):
         raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
     steps.append(head_step(head, trust))
     steps += _items(bag, said, note, key)
     steps.append(_withheld(bag, said))
-    steps.append(_stamps(bag, head, key, roots))
+    steps.append(stamps_step(bag, head, key, times))
+    steps += own_stamps_steps(bag, head, key)
     steps.append(_complete(said))
     return steps
 
 
 def _seal(
-    bag: Bag, said: Mapping[str, Any], key: PinnedKey, seal: Mapping[str, Any] | None, roots: Sequence[bytes]
+    bag: Bag, said: Mapping[str, Any], key: PinnedKey, seal: Mapping[str, Any] | None, times: TimeTrust
 ) -> Step:
     if seal is None:
         return Step("seal", "nothing: none was given", "whether the export is the one that was made")
@@ -97,13 +104,11 @@ def _seal(
     else:
         _made_in_log(seal, digest, key)
         proved.append("and that is in its log")
-    if seal["token"] is None:
-        missing.append("its time: no authority stamped it")
-    elif not roots:
-        missing.append("its token: name a time authority's root with --root")
-    else:
-        at = token_time(base64.b64decode(seal["token"]), seal["statement"].encode(), roots, "the seal")
+    at, open_ = seal_time(bag, seal, times)
+    if at is not None:
         proved.append(f"stamped {at:%Y-%m-%d %H:%M:%S} UTC")
+    if open_:
+        missing.append(open_)
     return Step("seal", ", ".join(proved), "; ".join(missing))
 
 
@@ -274,29 +279,6 @@ def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
         f"{len(listed)} details and {len(originals)} originals are not shown (profile {said['profile']}); "
         "each is listed with the digest by which it can be proven one day",
     )
-
-
-def _stamps(bag: Bag, head: Head, key: PinnedKey, roots: Sequence[bytes]) -> Step:
-    checkpoints = [name for name in bag.below("custody/stamps/") if name.endswith(".checkpoint")]
-    names = [name.removesuffix(".checkpoint") for name in checkpoints]
-    if not names:
-        return Step("stamps", "nothing, as there are none", "at what time the history stood")
-    times = []
-    for name in names:
-        checkpoint = bag.read(f"{name}.checkpoint")
-        stamped = verified_head(checkpoint.decode("utf-8", "replace"), key, earlier_too=True)
-        told = json.loads(bag.read(f"{name}.json"))
-        if (told["old"], told["new"]) != (stamped.size, head.size):
-            raise NotVerified(f"{name}.json is of other trees")
-        path = [bytes.fromhex(one) for one in told["consistency"]]
-        verify_beginning(stamped, head, path, f"{name}.checkpoint")
-        if roots:
-            times.append(token_time(bag.read(f"{name}.tsr"), checkpoint, roots, f"{name}.tsr"))
-    proved = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
-    if not roots:
-        return Step("stamps", proved, "the tokens: name a time authority's root with --root")
-    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
-    return Step("stamps", f"{proved}, and stood at the times of their tokens, {first} to {last}")
 
 
 def _complete(said: Mapping[str, Any]) -> Step:

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.verifier.heads import Head, PinnedKey, Step, read, tree_root, verified_head
 from clients.verifier.objects import Told, verify_objects
-from clients.verifier.policy import TWO_HALVES, Policy, Trust, head_step, lets_two_pass, told, trusted_head
+from clients.verifier.policy import (
+    TWO_HALVES,
+    Policy,
+    Trust,
+    head_step,
+    lets_two_pass,
+    time_trust,
+    told,
+    trusted_head,
+)
 from clients.verifier.receipt import NotVerified
-from clients.verifier.stamps import roots_at, verify_stamps
+from clients.verifier.revocation import NO_LISTS, Lists
+from clients.verifier.stamps import roots_at, verify_own_stamps, verify_stamps
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
@@ -109,13 +119,17 @@ def verify_log(
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     roots: Sequence[bytes] = (),
     objects: Path | None = None,
+    time_policies: Collection[str] = (),
+    lists: Lists = NO_LISTS,
 ) -> LogReport:
     """Check every leaf, tile and chain of the log in `directory` against the head that the log has signed.
 
     Under a policy the newest witnessed head has to meet it and to be of a beginning of this very tree.
     `progress` hears of leaves done; `roots` are the root certificates (PEM) of the time authorities that
-    are trusted; with `objects` every file of the store is held against the log as well. Raises
-    NotVerified with the first thing that is wrong, and where.
+    are trusted, under one of `time_policies` where any are named, here or in the policy, and not revoked by
+    `lists` or by those of the log; with `objects` every
+    file of the store is held against the log as well. Raises NotVerified with the first thing that is
+    wrong, and where.
     """
     note = _text(read(directory, "checkpoint"))
     key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
@@ -153,7 +167,10 @@ def verify_log(
             "events after an emitter's last one",
         )
     )
-    report.steps.append(verify_stamps(directory, key, leaves, roots))
+    report.steps.append(verify_stamps(directory, key, leaves, time_trust(trust, roots, time_policies, lists)))
+    own = verify_own_stamps(directory, key, leaves)
+    if own is not None:
+        report.steps.append(own)
     if isinstance(trust, Policy) and trust.quorum is not None:
         report.steps.append(_witnessed(directory, trust, leaves))
     if objects is not None:

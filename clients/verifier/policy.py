@@ -23,9 +23,13 @@ from clients.verifier.heads import (
     verified_head,
 )
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import NO_LISTS, Lists
+from clients.verifier.tokens import TimeTrust
 
 _COSIGNATURE = 4
 _NONE = "none"
+#: For every other reader of such a file a comment.
+_TIME_POLICY = "#time-policy"
 _OTHERS = "whether others were shown the same head"
 #: What a policy that lets two pass does not show.
 TWO_HALVES = "that no other tree meets this policy: two halves of its witnesses could cosign two"
@@ -52,6 +56,8 @@ class Policy:
     witnesses: Mapping[str, PinnedKey]
     groups: Mapping[str, Group]
     quorum: str | None
+    #: Under which policies (object identifiers) time authorities have to sign; none: any.
+    time_policies: frozenset[str] = frozenset()
 
     def log_of(self, note: str) -> PinnedKey:
         """The key of the log that the note is of; raises NotVerified for one that is not in the policy."""
@@ -77,7 +83,7 @@ def parse_policy(data: bytes) -> Policy:
         raise NotVerified("the policy is too long")
     for number, line in enumerate(lines, 1):
         words = [word for word in re.split("[ \t]+", line) if word]
-        if not words or words[0].startswith("#"):
+        if not words or (words[0].startswith("#") and words[0] != _TIME_POLICY):
             continue
         try:
             made.take(words)
@@ -86,7 +92,7 @@ def parse_policy(data: bytes) -> Policy:
     if made.quorum is None:
         raise NotVerified("the policy has no quorum line")
     quorum = None if made.quorum == _NONE else made.quorum
-    return Policy(tuple(made.logs), made.witnesses, made.groups, quorum)
+    return Policy(tuple(made.logs), made.witnesses, made.groups, quorum, frozenset(made.time_policies))
 
 
 class _Making:
@@ -97,6 +103,7 @@ class _Making:
         self.witnesses: dict[str, PinnedKey] = {}
         self.groups: dict[str, Group] = {}
         self.quorum: str | None = None
+        self.time_policies: set[str] = set()
         self._members: set[str] = set()
 
     def take(self, words: Sequence[str]) -> None:
@@ -114,6 +121,8 @@ class _Making:
             if rest[0] != _NONE:
                 self._known(rest[0])
             self.quorum = rest[0]
+        elif kind == _TIME_POLICY and len(rest) == 1:
+            self.time_policies.add(checked_time_policy(rest[0]))
         else:
             raise NotVerified("it is none of log, witness, group and quorum with what belongs to it")
 
@@ -151,6 +160,22 @@ class _Making:
     def _known(self, name: str) -> None:
         if name not in self.witnesses and name not in self.groups:
             raise NotVerified(f"nothing is called {name!a} yet")
+
+
+def checked_time_policy(text: str) -> str:
+    """An object identifier; raises NotVerified for what is none."""
+    if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]{0,39})){1,31}", text):
+        raise NotVerified(f"{text!a} is no object identifier of a time authority's policy")
+    return text
+
+
+def time_trust(
+    trust: Trust, roots: Iterable[bytes], time_policies: Iterable[str], lists: Lists = NO_LISTS
+) -> TimeTrust:
+    """Whose times count: under the policies that are named, and those of the policy file."""
+    named = frozenset(map(checked_time_policy, time_policies))
+    policies = named if isinstance(trust, PinnedKey) else named | trust.time_policies
+    return TimeTrust(tuple(roots), policies, lists)
 
 
 def _require_new(key: PinnedKey, others: Iterable[PinnedKey]) -> None:

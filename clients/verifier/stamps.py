@@ -7,58 +7,114 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists, Voided
+from clients.verifier.self_asserted import asserted_time, own_stamps_step, require_third_party
+from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 
-_SHA256 = "2.16.840.1.101.3.4.2.1"
 
-
-def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], roots: Sequence[bytes]) -> Step:
+def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
-    names = sorted(path.name for path in (directory / "stamps").glob("*.checkpoint"))
-    times: list[datetime] = []
+    times: list[Token] = []
+    trust = replace(trust, lists=trust.lists.with_more(_lists(directory)))
     strangers = 0
-    checkpoints = {name: read(directory, f"stamps/{name}") for name in names}
-    # A stamped checkpoint is the beginning of this tree, whichever of the log's keys signed it then.
-    heads = {
-        name: verified_head(data.decode("utf-8", "replace"), key, earlier_too=True)
-        for name, data in checkpoints.items()
-    }
-    known = roots_at(leaves, {head.size for head in heads.values()})
-    for name, checkpoint in checkpoints.items():
-        if known.get(heads[name].size) != heads[name].root:
-            raise NotVerified(f"stamps/{name} is of another tree than this one: the log was forked")
-        tokens = sorted((directory / "stamps").glob(f"{name.removesuffix('.checkpoint')}.*.tsr"))
-        if roots and not tokens:
-            raise NotVerified(f"stamps/{name} has no token")
-        told_times, unknown = _times(tokens, checkpoint, roots)
+    names = _checkpoints(directory, "stamps", key, leaves)
+    for name, checkpoint in names.items():
+        tokens = [_unchanged(path) for path in _tokens(directory, name)]
+        if trust.roots and not tokens:
+            raise NotVerified(f"{name} has no token")
+        told_times, unknown = _times(tokens, checkpoint, trust)
         times += told_times
         strangers += unknown
     if not names:
         return Step("stamps", "nothing, as there are none", "at what time the tree stood")
     told = f"the trees of {len(names)} stamped checkpoints are beginnings of this one"
-    if not roots:
+    if not trust.roots:
         return Step("stamps", told, "the tokens: name a time authority's root with --root")
-    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(times), max(times)))
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (min(_ats(times)), max(_ats(times))))
+    unknown_ones = [f"{strangers} tokens of authorities whose roots were not given"] if strangers else []
     return Step(
         "stamps",
         f"{told}, and stood at the times of {len(times)} tokens, {first} to {last}",
-        f"{strangers} tokens of authorities whose roots were not given" if strangers else "",
+        "; ".join([*unknown_ones, *unlisted(times)]),
     )
 
 
-def _times(tokens: Sequence[Path], checkpoint: bytes, roots: Sequence[bytes]) -> tuple[list[datetime], int]:
+def unlisted(tokens: Sequence[Token]) -> list[str]:
+    """What is not known of whether their certificates were revoked."""
+    count = sum(not one.is_unrevoked for one in tokens)
+    if not count:
+        return []
+    whose = "the authority's certificate" if count == len(tokens) else f"the certificates of {count} tokens"
+    return [f"whether {whose} had been revoked: no revocation list of that time is here"]
+
+
+def _ats(tokens: Sequence[Token]) -> list[datetime]:
+    return [one.at for one in tokens]
+
+
+def _lists(directory: Path) -> Lists:
+    """Every revocation list beside the tokens, each named after its bytes."""
+    found = []
+    for path in sorted((directory / "stamps").glob("*.crl")):
+        data = path.read_bytes()
+        if path.stem != hashlib.sha256(data).hexdigest()[:32]:
+            raise NotVerified(f"stamps/{path.name} was changed: it is not the list that it is named after")
+        found.append((f"stamps/{path.name}", data))
+    return Lists(tuple(found))
+
+
+def verify_own_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes]) -> Step | None:
+    """Check what lies below `self-asserted/`; None where nothing does. Raises NotVerified."""
+    names = _checkpoints(directory, "self-asserted", key, leaves)
+    times: list[datetime | None] = []
+    for name, checkpoint in names.items():
+        for path in _tokens(directory, name):
+            token, data = _unchanged(path)
+            times.append(asserted_time(data, checkpoint, None, token))
+    return own_stamps_step(len(names), times) if names else None
+
+
+def _checkpoints(directory: Path, below: str, key: PinnedKey, leaves: Sequence[bytes]) -> dict[str, bytes]:
+    """Every stamped checkpoint by its name, each the beginning of this tree. Raises NotVerified."""
+    names = sorted(f"{below}/{path.name}" for path in (directory / below).glob("*.checkpoint"))
+    found = {name: read(directory, name) for name in names}
+    # Whichever of the log's keys signed it then.
+    heads = {
+        name: verified_head(data.decode("utf-8", "replace"), key, earlier_too=True)
+        for name, data in found.items()
+    }
+    known = roots_at(leaves, {head.size for head in heads.values()})
+    for name, head in heads.items():
+        if known.get(head.size) != head.root:
+            raise NotVerified(f"{name} is of another tree than this one: the log was forked")
+    return found
+
+
+def _tokens(directory: Path, checkpoint: str) -> list[Path]:
+    below, _, name = checkpoint.removesuffix(".checkpoint").partition("/")
+    return sorted((directory / below).glob(f"{name}.*.tsr"))
+
+
+def _times(
+    tokens: Sequence[tuple[str, bytes]], checkpoint: bytes, trust: TimeTrust
+) -> tuple[list[Token], int]:
     """When authorities below the roots signed it, at least one, and how many tokens are of others."""
-    if not roots:
+    for name, data in tokens:
+        require_third_party(data, name)
+    if not trust.roots:
         return [], 0
     found, refused = [], list[NotVerified]()
-    for token in tokens:
-        data = _unchanged(token)
+    for name, data in tokens:
         try:
-            found.append(token_time(data, checkpoint, roots, f"stamps/{token.name}"))
+            found.append(token_time(data, checkpoint, trust, name))
+        except Voided:
+            raise
         except NotVerified as error:
             refused.append(error)
     if not found:
@@ -84,31 +140,21 @@ def roots_at(leaves: Sequence[bytes], sizes: set[int]) -> dict[int, bytes]:
     return found
 
 
-def _unchanged(token: Path) -> bytes:
-    """Its bytes, which have to be those that it is named after: a token has some that no signature covers."""
-    name, data = f"stamps/{token.name}", token.read_bytes()
+def _unchanged(token: Path) -> tuple[str, bytes]:
+    """Its name, and its bytes, which have to be those that it is named after: a signature covers not all."""
+    name, data = f"{token.parent.name}/{token.name}", token.read_bytes()
     if token.name.split(".")[1] != hashlib.sha256(data).hexdigest()[:32]:
         raise NotVerified(f"{name} was changed: it is not the token that it is named after")
-    return data
+    return name, data
 
 
-def token_time(data: bytes, signed: bytes, roots: Sequence[bytes], name: str) -> datetime:
-    """The time at which an authority below one of the roots (PEM) signed; raises NotVerified."""
+def token_time(data: bytes, signed: bytes, trust: TimeTrust, name: str, stated: str | None = None) -> Token:
+    """The time at which a trusted authority signed, under the policy that is stated; raises NotVerified."""
+    require_third_party(data, name)
     try:
-        from cryptography.x509 import load_pem_x509_certificates
-        from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
-    except ImportError as error:
+        return verified_token(data, signed, trust, name, stated=stated)
+    except NoLibrary as error:
         raise NotVerified(
             f"{name} cannot be checked by this Python: install cryptography and rfc3161-client, or check it "
             "with `openssl ts -verify`, and leave --root away here"
         ) from error
-    try:
-        response = decode_timestamp_response(data)
-        certificates = [one for root in roots for one in load_pem_x509_certificates(root)]
-        VerifierBuilder(roots=certificates).build().verify(response, hashlib.sha256(signed).digest())
-    except (VerificationError, ValueError) as error:
-        raise NotVerified(f"{name} does not prove a time: {error}") from error
-    if response.tst_info.message_imprint.hash_algorithm.dotted_string != _SHA256:
-        raise NotVerified(f"{name} is over another digest than SHA-256")
-    at: datetime = response.tst_info.gen_time
-    return at.astimezone(UTC)

@@ -139,7 +139,7 @@ async function verify() {
     say("good", word("step.history")(copies.events, said.items.length));
     say("good", word("step.details")(copies.hidden));
     await checkFiles(key, copies.made, say);
-    say("open", word("open.tokens"));
+    say("open", word(told.self_asserted ? "open.selfAsserted" : "open.tokens"));
     say("open", word("open.after"));
   } catch (error) {
     if (error instanceof Checks.Wrong) say("bad", error.message);

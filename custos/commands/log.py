@@ -70,7 +70,10 @@ def show_policy(arguments: argparse.Namespace) -> int:
             raise Invalid("no-log", "The log has not begun yet; start Custos first.") from error
         own = services.signer.note_key
         witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, own)
-        print(policy_text(key, [one.key for one in witnesses], needed), end="")
+        # One that may sign under any of its policies would be refused by a file that names the others'.
+        bound = custody.time_authority_policies
+        policies = bound.values() if bound.keys() == custody.time_authorities.keys() else ()
+        print(policy_text(key, [one.key for one in witnesses], needed, policies), end="")
 
     asyncio.run(with_services(settings, show))
     return 0

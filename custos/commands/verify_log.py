@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clients.verifier.heads import PinnedKey
     from clients.verifier.keys import KeyChain
     from clients.verifier.policy import Policy, Trust
+    from clients.verifier.revocation import Lists
 
 _PUBLIC_KEY = "signing-key.pub.pem"
 _STATEMENTS = "statements"
@@ -41,6 +42,21 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     export.add_argument("export", type=Path)
     export.add_argument("--seal", type=Path, help="its seal (default: beside it, if it is there)")
     export.add_argument("--root", type=Path, action="append", help=_ROOT_HELP)
+    for parser in (log, export):
+        parser.add_argument(
+            "--time-policy",
+            action="append",
+            default=[],
+            metavar="OID",
+            help="the policy under which a time authority has to sign (default: those of --policy, else any)",
+        )
+        parser.add_argument(
+            "--crl",
+            type=Path,
+            action="append",
+            default=[],
+            help="a revocation list of an authority's certificates, besides those that were kept",
+        )
     for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
             "--key",
@@ -66,6 +82,12 @@ def policy_of(arguments: argparse.Namespace) -> Policy | None:
     from clients.verifier.policy import parse_policy
 
     return None if arguments.policy is None else parse_policy(arguments.policy.read_bytes())
+
+
+def _lists(arguments: argparse.Namespace) -> Lists:
+    from clients.verifier.revocation import Lists
+
+    return Lists(tuple((path.name, path.read_bytes()) for path in arguments.crl))
 
 
 def add_chain(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +122,8 @@ def verify_log(arguments: argparse.Namespace) -> int:
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
         objects = directory.parent if arguments.full else None
-        report = check(directory, _trust(arguments, directory), _progress, roots, objects)
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        report = check(directory, trust, _progress, roots, objects, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except NotVerified as error:
@@ -145,7 +168,8 @@ def verify_export(arguments: argparse.Namespace) -> int:
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
         directory = None if given else load_settings(arguments.config).store / _LOG
-        steps = check(arguments.export, _trust(arguments, directory), said, roots, _progress_bytes)
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        steps = check(arguments.export, trust, said, roots, _progress_bytes, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:

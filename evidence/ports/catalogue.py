@@ -35,6 +35,7 @@ from evidence.ports.playbacks import Playbacks
 from evidence.ports.recordings import Recordings
 from evidence.ports.retention import Retention
 from evidence.ports.reviews import Reviews
+from evidence.ports.revocation import Revocation
 from evidence.ports.search import Search
 from evidence.ranges import ByteRange
 
@@ -331,6 +332,8 @@ class Transaction(Protocol):
     def fixity(self) -> Fixity: ...
     @property
     def log(self) -> CustodyLog: ...
+    @property
+    def revocation(self) -> Revocation: ...
     @property
     def dossier(self) -> Dossier: ...
     @property

@@ -19,6 +19,8 @@ class DatedHead:
 
     stamp: Stamp
     consistency: Sequence[bytes]
+    #: Revocation lists (SHA-256 in hex) from around its time, of the certificates in its token.
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +101,8 @@ class LogExtracts(Protocol):
         ...
 
     async def dated(self, numbers: Sequence[int], head: LogHead) -> Sequence[DatedHead]:
-        """For each leaf the smallest stamped tree that holds it and is a beginning of the head's."""
+        """For each leaf the smallest stamped tree that holds it and is a beginning of the head's.
+
+        A self-asserted one only where no time authority stamped such a tree.
+        """
         ...

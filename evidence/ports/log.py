@@ -78,14 +78,21 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked."""
+    """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked.
+
+    `authority` None: nobody outside was asked. The installation's own authority signed, and `time_source` is
+    what the server said of its clock then; a stamp by somebody else has none.
+    """
 
     size: int
     at: datetime
     asked_at: datetime
-    authority: str
+    authority: str | None
     token: bytes
     checkpoint: str
+    time_source: str = ""
+    #: The policy that the authority was bound to when it signed; None for any of its own.
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +146,19 @@ class CustodyLog(Protocol):
         ...
 
     def add_stamp(self, stamp: Stamp) -> None:
-        """Keep it; repeatable."""
+        """Keep it, a self-asserted one apart from all others; repeatable."""
         ...
 
-    def last_stamp(self) -> Stamp | None: ...
-    def stamps(self, limit: int) -> Sequence[Stamp]:
-        """The largest trees first."""
+    def last_stamp(self, *, self_asserted: bool = False) -> Stamp | None:
+        """The one of the largest tree: by time authorities, or only the self-asserted ones."""
         ...
 
-    def first_stamp_of(self, number: int) -> Stamp | None:
-        """The stamp of the smallest tree that holds the leaf of that number."""
+    def stamps(self, limit: int, *, self_asserted: bool = False) -> Sequence[Stamp]:
+        """The same, the largest trees first."""
+        ...
+
+    def first_stamp_of(self, number: int, *, self_asserted: bool = False) -> Stamp | None:
+        """The same of the smallest tree that holds the leaf of that number."""
         ...
 
     def witnesses(self) -> Mapping[str, WitnessState]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
 from evidence.ports.log import Logged, LogHead, Queued, Replayed, Sequenced, Stamp, Witnessed, WitnessState
@@ -16,6 +16,7 @@ from storage.catalogue.log_tables import (
     log_key_statements,
     log_leaves,
     log_nodes,
+    log_self_asserted,
     log_stamps,
     log_subjects,
     log_witnessed,
@@ -126,17 +127,20 @@ class SqlCustodyLog:
 
     def add_stamp(self, stamp: Stamp) -> None:
         """Keep it."""
-        self._connection.execute(delete(log_stamps).where(log_stamps.c.size == stamp.size))
-        self._connection.execute(
-            insert(log_stamps).values(
-                size=stamp.size,
-                at=to_micros(stamp.at),
-                asked_at=to_micros(stamp.asked_at),
-                authority=stamp.authority,
-                token=stamp.token,
-                checkpoint=stamp.checkpoint,
-            )
-        )
+        table = _stamps(self_asserted=stamp.authority is None)
+        made: dict[str, object] = {
+            "size": stamp.size,
+            "at": to_micros(stamp.at),
+            "asked_at": to_micros(stamp.asked_at),
+            "token": stamp.token,
+            "checkpoint": stamp.checkpoint,
+        }
+        if stamp.authority is None:
+            made["time_source"] = stamp.time_source
+        else:
+            made |= {"authority": stamp.authority, "policy": stamp.policy}
+        self._connection.execute(delete(table).where(table.c.size == stamp.size))
+        self._connection.execute(insert(table).values(made))
 
     def add_key_statement(self, seq: int, note: str) -> None:
         """Keep it."""
@@ -147,26 +151,21 @@ class SqlCustodyLog:
         query = select(log_key_statements.c.note).order_by(log_key_statements.c.seq)
         return self._connection.execute(query).scalars().all()
 
-    def last_stamp(self) -> Stamp | None:
+    def last_stamp(self, *, self_asserted: bool = False) -> Stamp | None:
         """The one of the largest tree."""
-        return next(iter(self.stamps(1)), None)
+        return next(iter(self.stamps(1, self_asserted=self_asserted)), None)
 
-    def stamps(self, limit: int) -> Sequence[Stamp]:
+    def stamps(self, limit: int, *, self_asserted: bool = False) -> Sequence[Stamp]:
         """The largest trees first."""
-        rows = self._connection.execute(
-            select(log_stamps).order_by(log_stamps.c.size.desc()).limit(limit)
-        ).mappings()
+        table = _stamps(self_asserted=self_asserted)
+        rows = self._connection.execute(select(table).order_by(table.c.size.desc()).limit(limit)).mappings()
         return [_stamp(row) for row in rows]
 
-    def first_stamp_of(self, number: int) -> Stamp | None:
+    def first_stamp_of(self, number: int, *, self_asserted: bool = False) -> Stamp | None:
         """The stamp of the smallest tree that holds that leaf."""
-        row = (
-            self._connection.execute(
-                select(log_stamps).where(log_stamps.c.size > number).order_by(log_stamps.c.size).limit(1)
-            )
-            .mappings()
-            .first()
-        )
+        table = _stamps(self_asserted=self_asserted)
+        holding = select(table).where(table.c.size > number).order_by(table.c.size).limit(1)
+        row = self._connection.execute(holding).mappings().first()
         return None if row is None else _stamp(row)
 
     def witnesses(self) -> Mapping[str, WitnessState]:
@@ -282,14 +281,20 @@ class SqlCustodyLog:
         ).scalar()
 
 
+def _stamps(*, self_asserted: bool) -> Table:
+    return log_self_asserted if self_asserted else log_stamps
+
+
 def _stamp(row: RowMapping) -> Stamp:
     return Stamp(
         row["size"],
         from_micros(row["at"]),
         from_micros(row["asked_at"]),
-        row["authority"],
+        row.get("authority"),
         row["token"],
         row["checkpoint"],
+        row.get("time_source", ""),
+        row.get("policy"),
     )
 
 

@@ -123,7 +123,7 @@ def commit(connection: Connection) -> None:
 
 
 #: The newest migration; a test holds it equal to what Alembic finds.
-NEWEST = "0019"
+NEWEST = "0021"
 
 
 def _revision(connection: Connection) -> str | None:

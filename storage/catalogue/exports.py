@@ -144,6 +144,11 @@ def _made_json(made: MadeExport) -> dict[str, Json]:
         "token": None if made.token is None else base64.b64encode(made.token).decode(),
         "authority": made.authority,
         "event": made.event_id,
+        "lists": list(made.lists),
+        "policy": made.policy,
+        "self_asserted": None
+        if made.self_asserted is None
+        else base64.b64encode(made.self_asserted).decode(),
     }
 
 
@@ -158,4 +163,8 @@ def _made(said: Mapping[str, Any], at: datetime) -> MadeExport:
         None if said["token"] is None else base64.b64decode(said["token"]),
         said["authority"],
         said["event"],
+        # Exports from before the embedded authority say nothing of one.
+        None if said.get("self_asserted") is None else base64.b64decode(said["self_asserted"]),
+        tuple(said.get("lists", ())),
+        said.get("policy"),
     )

@@ -67,6 +67,19 @@ log_stamps = Table(
     Column("authority", Text, nullable=False),
     Column("token", LargeBinary, nullable=False),
     Column("checkpoint", Text, nullable=False),
+    Column("policy", Text),
+)
+
+#: Checkpoints that nobody but this installation has signed the time of.
+log_self_asserted = Table(
+    "log_self_asserted",
+    metadata,
+    Column("size", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("time_source", Text, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
 )
 
 #: What each witness has cosigned last, by its key.
@@ -102,6 +115,7 @@ __all__ = [
     "log_key_statements",
     "log_leaves",
     "log_nodes",
+    "log_self_asserted",
     "log_stamps",
     "log_subjects",
     "log_witnessed",

@@ -14,6 +14,7 @@ from storage.catalogue import (
     recording_tables,
     retention_tables,
     review_tables,
+    revocation_tables,
     search_tables,
     tables,
 )
@@ -31,6 +32,7 @@ MODULES = (
     figure_tables,
     fixity_tables,
     log_tables,
+    revocation_tables,
     review_tables,
     disposal_tables,
 )

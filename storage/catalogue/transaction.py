@@ -28,6 +28,7 @@ from storage.catalogue.playbacks import SqlPlaybacks
 from storage.catalogue.recordings import SqlRecordings
 from storage.catalogue.retention import SqlRetention
 from storage.catalogue.reviews import SqlReviews
+from storage.catalogue.revocation import SqlRevocation
 from storage.catalogue.search import SqlSearch
 from storage.catalogue.units import SqlUnits
 from storage.catalogue.work import SqlJobs
@@ -62,6 +63,7 @@ class SqlTransaction:
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.log = SqlCustodyLog(connection)
+        self.revocation = SqlRevocation(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)
         self.oversight = SqlOversight(connection)

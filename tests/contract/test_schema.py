@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect
 from storage.catalogue.engine import NEWEST, Where, migrate, open_engine
 from storage.catalogue.frozen import FROZEN
 from storage.catalogue.schema import metadata
-from tests.catalogues import Catalogues, ask
+from tests.catalogues import OLDER, Catalogues, ask
 from tests.postgres import Server, as_user
 
 
@@ -123,11 +123,7 @@ def test_a_later_migration_runs_on_postgresql_too(postgres: Server) -> None:
     url = postgres.new_database()
     engine = open_engine(url, readers=False)
     migrate(engine)
-    ask(
-        url,
-        "DROP TABLE log_key_statements, audits, audit_pace",
-        "UPDATE alembic_version SET version_num = '0017'",
-    )
+    ask(url, *OLDER)
     migrate(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -15,11 +16,16 @@ import pytest
 from clients.verifier.heads import PinnedKey, pin_of, pinned
 from clients.verifier.item_proof import verify_item_proof
 from clients.verifier.log import verify_log
+from clients.verifier.policy import parse_policy
 from clients.verifier.receipt import NotVerified
+from clients.verifier.stamps import token_time
+from clients.verifier.tokens import TimeTrust
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey
+from custody.policies import policy_text
 from custody.proofs import MOST_PROOFS, proven
 from custody.stamping import Stamper
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
+from custody.time_tokens import encode_request
 from custody.tree import root_of
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.log_keeper import open_sequencer
@@ -242,7 +248,7 @@ async def test_the_process_that_keeps_the_log_takes_no_token_under_another_polic
                 time_authority_policies={authority.url: "1.2.3.4.2"},
             ),
         )
-        async with open_sequencer(settings) as (sequencer, stamping, _):
+        async with open_sequencer(settings) as (sequencer, stamping, *_):
             await sequencer.run()
             with pytest.raises(Unavailable, match="0 time authorities"):
                 await stamping.run()
@@ -322,10 +328,71 @@ async def test_several_authorities_stamp_a_head_and_so_many_are_needed(place: Pl
         assert "Nonce: 0x" in asked
         known = [each.root.read_bytes() for each in (one, two)]
         whole = verify_log(log_of(place), key_of(place), roots=known).steps[-1]
-        assert ("2 tokens" in whole.proved, whole.not_checked) == (True, "")
+        unlisted = (
+            "whether the authority's certificate had been revoked: no revocation list of that time is here"
+        )
+        assert ("2 tokens" in whole.proved, whole.not_checked) == (True, unlisted)
         part = verify_log(log_of(place), key_of(place), roots=known[:1]).steps[-1]
         assert "1 tokens" in part.proved
-        assert part.not_checked == "1 tokens of authorities whose roots were not given"
+        assert part.not_checked == f"1 tokens of authorities whose roots were not given; {unlisted}"
+
+
+async def test_a_token_under_another_policy_than_the_one_that_is_pinned_is_named(
+    place: Place, tmp_path: Path
+) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        assert await stamper(place, authority).run() is not None
+        roots = [authority.root.read_bytes()]
+        assert verify_log(log_of(place), key_of(place), roots=roots, time_policies=["1.2.3.4.1"])
+        # Where the root is not given nothing is known of it, and nothing said.
+        assert verify_log(log_of(place), key_of(place), time_policies=["1.2.3.4.2"])
+        words = r"signed under the policy 1\.2\.3\.4\.1, and 1\.2\.3\.4\.2 is asked for"
+        with pytest.raises(NotVerified, match=words):
+            verify_log(log_of(place), key_of(place), roots=roots, time_policies=["1.2.3.4.2"])
+        own = str(VerifierKey(ORIGIN, ED25519, place.signer.note_key))
+        for oid, holds in (("1.2.3.4.1", True), ("1.2.3.4.2", False)):
+            pinned_file = parse_policy(policy_text(own, (), 0, [oid]).encode())
+            if holds:
+                assert verify_log(log_of(place), pinned_file, roots=roots)
+            else:
+                with pytest.raises(NotVerified, match=words):
+                    verify_log(log_of(place), pinned_file, roots=roots)
+
+
+async def test_an_imprint_may_be_sm3(place: Place, tmp_path: Path) -> None:
+    with time_authority(tmp_path / "one") as one, time_authority(tmp_path / "two") as two:
+        roots = read_roots({each.url: str(each.root) for each in (one, two)})
+        asked = TimeAuthorities(roots, imprints={two.url: "sm3"})
+        assert await Stamper(place.catalogue, place.store, asked, Still(), 2).run() is not None
+        stamps, found = log_of(place) / "stamps", {}
+        for query in stamps.glob("*.tsq"):
+            command = ["openssl", "ts", "-query", "-in", str(query), "-text"]
+            text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            found[text.split("Hash Algorithm: ")[1].split()[0]] = query.with_suffix(".tsr")
+        assert found.keys() == {"sha256", "sm3"}
+        done = subprocess.run(
+            ["openssl", "ts", "-verify", "-data", str(stamps / "21.checkpoint"), "-in", str(found["sm3"]),
+             "-CAfile", str(two.root)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "Verification: OK" in done.stdout
+        for root in (one, two):
+            step = verify_log(log_of(place), key_of(place), roots=[root.root.read_bytes()]).steps[-1]
+            assert "1 tokens" in step.proved
+        with pytest.raises(NotVerified, match="does not prove"):
+            token_time(found["sm3"].read_bytes(), b"x", TimeTrust((two.root.read_bytes(),)), "the token")
+        real = two.answer
+
+        def over_sha256(query: bytes) -> bytes:
+            """The right nonce, and a digest that was not asked for."""
+            command = ["openssl", "ts", "-query", "-in", "/dev/stdin", "-text"]
+            text = subprocess.run(command, input=query, capture_output=True, check=True).stdout.decode()
+            nonce = int(text.split("Nonce: ")[1].split()[0], 16)
+            return real(encode_request("sha256", hashlib.sha256(b"x").digest(), nonce))
+
+        assert len(await asked.stamp_all(b"x")) == 2
+        two.answer = over_sha256  # type: ignore[method-assign]
+        assert [each.authority for each in await asked.stamp_all(b"x")] == [one.url]
 
 
 async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Place, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_it_plays_shows_the_history_and_checks_everything(bureau: Bureau) -> Non
     assert shown["verdict"] == "verified"
     kinds = [kind for kind, _ in shown["steps"]]
     assert kinds == ["good"] * 6 + ["open"] * 2
+    assert any("自行陈述（self-asserted），对外不具证明力" in words for _, words in shown["steps"])
     assert shown["played"]["width"] == 320
     assert any("接收入库" in row for row in shown["rows"])
     assert "无证经营" in shown["about"]

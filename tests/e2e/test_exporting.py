@@ -49,6 +49,7 @@ def test_a_case_is_exported_fetched_and_verified(tmp_path: Path) -> None:
         "Name a case, or open an item first.", "There is no case of that number.",
     )  # fmt: skip
     assert "case · the defence · 移送检察院" in said["line"]
+    assert "its time is self-asserted: no proof to an outsider" in said["line"]
     assert said["export.zip.seal.json"] == f"{said['export.zip']}.seal.json"
     assert said["left"] == 0
     seal = json.loads((tmp_path / "export.zip.seal.json").read_bytes())

@@ -233,6 +233,9 @@ def test_a_policy_with_any_byte_changed_is_refused_or_is_another_policy_and_noth
         ("log\nquorum none\n", "none of log"),
         ("quorum none\r\n", "control characters"),
         ("#\0\nquorum none\n", "control characters"),
+        ("#time-policy\nquorum none\n", "none of log"),
+        ("#time-policy 1.2.x\nquorum none\n", "no object identifier"),
+        ("#time-policy 1.02\nquorum none\n", "no object identifier"),
         ("wutness a b\nquorum none\n", "line 1 "),
         ("\n" * 5000, "too long"),
     ],
@@ -246,10 +249,12 @@ def test_spaces_comments_addresses_and_names_of_any_octets() -> None:
     name = b"\xe8\xa7\x81\xe8\xaf\x81\xff"
     policy = parse_policy(
         b"# \xe6\xb3\xa8\xff\n\t log  " + log_key().encode() + b" https://log.example/ \n   \n"
+        b"#time-policy 1.2.3.4.1\n# time-policy is a comment\n"
         b"witness " + name + b"\t" + str(witness_key(1)).encode() + b" https://w.example\n"
         b"  # and so on\nquorum " + name + b"\n"
     )
     assert trusted_head(head(1), policy).cosigned[0].witness == "w1.example"
+    assert policy.time_policies == {"1.2.3.4.1"}
     with pytest.raises(NotVerified, match="knows no log"):
         trusted_head(head(1).replace(ORIGIN, "other.example", 1), policy)
 

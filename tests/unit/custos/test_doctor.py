@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from custody.embedded_time import TIME_KEY, open_embedded
 from custody.key_files import open_signer
 from custos import disk, doctor
-from custos.clock import Synchronisation
+from custos.clock import Synchronisation, SystemClock
 from custos.disk import Mount, examine_filesystem, mount_of
 from custos.findings import Finding, rendered
 from custos.settings import CustodySettings, IngestSettings, MediaSettings, Settings
@@ -221,6 +222,9 @@ def test_without_trusted_time_nothing_can_be_disposed_of(tmp_path: Path) -> None
     custody = CustodySettings(time_authorities={"https://tsa.example": str(root)})
     settings = Settings(data=tmp_path, custody=custody)
     assert doctor.examine_trusted_time(Settings(data=tmp_path)).level == "warning"
+    assert "self-asserted" in doctor.examine_trusted_time(Settings(data=tmp_path)).words
+    unstamped = Settings(data=tmp_path, custody=CustodySettings(embedded_time_authority=False))
+    assert "Neither the log nor exports" in doctor.examine_trusted_time(unstamped).words
     assert doctor.examine_trusted_time(settings).level == "problem"
     root.write_bytes(b"")
     assert doctor.examine_trusted_time(settings).level == "ok"
@@ -234,8 +238,11 @@ def test_a_key_that_others_reach_and_one_that_nothing_can_replace_are_named(tmp_
     (settings.keys / "statements").mkdir()
     (settings.keys / "statements" / "0001.note").write_text('{"v":"custos/key-recovery/1"}')
     assert [(one.level, one.code) for one in doctor.examine_keys(settings)] == [("ok", "recovery-key")]
-    (settings.keys / "signing-key.pem").chmod(0o640)
-    assert doctor.examine_keys(settings)[0].code == "key-modes"
+    for name in (TIME_KEY, "signing-key.pem"):
+        open_embedded(settings.keys, SystemClock())
+        (settings.keys / name).chmod(0o640)
+        assert doctor.examine_keys(settings)[0].code == "key-modes"
+        (settings.keys / name).chmod(0o600)
 
 
 def test_a_catalogue_that_does_not_answer_or_is_not_sound_is_a_problem() -> None:

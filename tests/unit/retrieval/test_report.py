@@ -396,3 +396,7 @@ def test_time_from_outside_is_said_as_what_it_is() -> None:
     assert "The time authority tsa-4 signed, on 2026-11-29 09:00:00 UTC+08:00" in text
     assert "None. When it came in is this server" in page(told_of(proof))
     assert stamp_of(proof_of([]), stamps) is None
+    # Its own word only where nobody else gave one.
+    own = Stamp(4, BEGIN, BEGIN, None, b"", "")
+    assert stamp_of(proof, [own, stamps[0]]) == stamps[0]
+    assert "(self-asserted)" in page(replace(told_of(proof), stamp=stamp_of(proof, [own])))
