@@ -161,8 +161,9 @@ class Server:
         """
         url = self._free.pop() if self._free else self._made()
         yield url
-        self._empty(url)
-        self._free.append(url)
+        if self._is_frozen(url):
+            self._empty(url)
+            self._free.append(url)
 
     def copy(self, url: str) -> str:
         """The URL of a copy of that database, which nobody may have open."""
@@ -180,6 +181,16 @@ class Server:
         owner = as_user("owner", self.new_database(owner="owner"))
         prepare(owner, as_user("custos", owner))
         return as_user("custos", owner)
+
+    def _is_frozen(self, url: str) -> bool:
+        """Whether nobody took a trigger away."""
+        from storage.catalogue.frozen import FROZEN
+
+        with psycopg.connect(as_user("postgres", url)) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'"
+            )
+            return found.fetchone() == (3 * len(FROZEN),)
 
     def _empty(self, url: str) -> None:
         """In one transaction: far quicker here than a new database, which is some hundred files."""
