@@ -142,7 +142,14 @@ def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
         return [examine_sqlite(keeper.version)]
     words = f"The catalogue is kept by {keeper.name} {keeper.version}, which is durable at every commit."
     role = Finding("ok", "catalogue-role", "Custos can add to the custody log there, and change none of it.")
-    if keeper.could_change:
+    if keeper.could_change is None:
+        role = Finding(
+            "warning",
+            "catalogue-role",
+            "The tables are not made yet: let their owner do it with `custos catalogue prepare` "
+            "(docs/postgresql.md), or Custos's own role will own them.",
+        )
+    elif keeper.could_change:
         role = Finding(
             "warning",
             "catalogue-role",

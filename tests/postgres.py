@@ -157,11 +157,11 @@ class Server:
     def catalogue(self) -> Iterator[str]:
         """The URL of a catalogue of its own, migrated and empty, for the role that an office would use.
 
-        It is emptied for the next one who asks, unless a test took the triggers from it.
+        It is emptied for the next one who asks.
         """
         url = self._free.pop() if self._free else self._made()
         yield url
-        if self._is_whole(url):
+        if self._is_frozen(url):
             self._empty(url)
             self._free.append(url)
 
@@ -182,14 +182,15 @@ class Server:
         prepare(owner, as_user("custos", owner))
         return as_user("custos", owner)
 
-    def _is_whole(self, url: str) -> bool:
+    def _is_frozen(self, url: str) -> bool:
+        """Whether nobody took a trigger away."""
         from storage.catalogue.frozen import FROZEN
 
         with psycopg.connect(as_user("postgres", url)) as connection:
             found = connection.execute(
-                b"SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'"
-            ).fetchone()
-        return found == (3 * len(FROZEN),)
+                "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'"
+            )
+            return found.fetchone() == (3 * len(FROZEN),)
 
     def _empty(self, url: str) -> None:
         """In one transaction: far quicker here than a new database, which is some hundred files."""

@@ -200,11 +200,14 @@ def is_begun(where: Where) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """What keeps a catalogue; `could_change`: in words, what Custos's own role could do to what is frozen."""
+    """What keeps a catalogue.
+
+    `could_change`: in words, what Custos's own role could do to what is frozen; None before there is any.
+    """
 
     name: str
     version: str
-    could_change: str = ""
+    could_change: str | None = ""
 
 
 def kept_by(where: Where) -> Keeper:
@@ -216,7 +219,7 @@ def kept_by(where: Where) -> Keeper:
 
     with connected(where) as connection:
         postgres.require_sound(connection)
-        could = "" if _revision(connection) is None else what_it_could_change(connection)
+        could = None if _revision(connection) is None else what_it_could_change(connection)
         return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 

@@ -259,6 +259,8 @@ def test_a_role_that_could_change_the_log_is_named() -> None:
     assert [one.level for one in held] == ["ok", "ok"]
     free = doctor.examine_catalogue(lambda: Keeper("PostgreSQL", "18.1", "UPDATE events"))
     assert [one.level for one in free] == ["ok", "warning"]
+    empty = doctor.examine_catalogue(lambda: Keeper("PostgreSQL", "18.1", None))
+    assert "not made yet" in empty[1].words
 
 
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:
