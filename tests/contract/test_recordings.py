@@ -19,6 +19,7 @@ from evidence.ports.recordings import Day
 from evidence.recordings import Clock, Origin, Segment, Start, grouped
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
+from tests.catalogues import Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, a_rendition, an_item
 
 S = 1_000_000
@@ -63,7 +64,7 @@ async def groups(catalogue: SqlCatalogue, segments: Sequence[Segment]) -> set[fr
     return {frozenset(group) for group in found.values()}
 
 
-async def test_segments_find_each_other_in_any_order(catalogue: SqlCatalogue) -> None:
+async def test_segments_find_each_other_in_any_order(catalogue: SqlCatalogue, catalogues: Catalogues) -> None:
     shapes: list[list[dict[str, Any]]] = [
         [{"at": 0}, {"at": 300}, {"at": 600}, {"at": 2000}],
         [{"recording": "R"}, {"recording": "R", "at": 9}, {"recording": "Q"}, {"at": 309}],
@@ -72,7 +73,9 @@ async def test_segments_find_each_other_in_any_order(catalogue: SqlCatalogue) ->
         [{"at": 0}, {"at": 1}, {"at": 300}, {"at": 600}],
     ]
     for number, shape in enumerate(shapes):
-        for turn, order in enumerate(permutations(range(len(shape)))):
+        # The rule is the same over both; what is tried on PostgreSQL is every fifth order.
+        orders = [*permutations(range(len(shape)))][:: 5 if catalogues.is_postgres else 1]
+        for turn, order in enumerate(orders):
             device = f"CAM-{number}-{turn}"
             segments = await some(catalogue, *({**one, "device": device} for one in shape))
             await joined(catalogue, [segments[place] for place in order])

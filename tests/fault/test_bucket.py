@@ -33,7 +33,7 @@ from tests.serving.waiting import eventually
 NOW = datetime.now(UTC).replace(microsecond=0)
 UNTIL = NOW + timedelta(days=7)
 #: One that goes in a request, one that goes in parts.
-SIZES = (100_003, 40_000_001)
+SIZES = (100_003, 20_000_001)
 
 
 @dataclass
