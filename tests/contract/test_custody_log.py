@@ -26,11 +26,16 @@ from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
 from evidence.ports.log import LeafRow, LogStore, Sequenced
+from evidence.ports.objects import ObjectStore
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.log import S3Log
+from storage.objects.s3.store import S3Store
 from tests.catalogues import Catalogues, ask
+from tests.seaweed import Seaweed
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ORIGIN = "custos.test/log"
@@ -48,14 +53,21 @@ class Still:
 
 @dataclass
 class Place:
-    """An installation: its catalogue, its store, its key."""
+    """An installation: catalogue, store, key. `bucket`: where the store is, if it is not below `base`."""
 
     base: Path
     catalogue: SqlCatalogue
     signer: FileSigner
+    bucket: S3Store | None = None
 
     @property
-    def store(self) -> LogFiles:
+    def objects(self) -> ObjectStore:
+        return self.bucket or FilesystemStore(self.base / "store", immutable=False)
+
+    @property
+    def store(self) -> LogStore:
+        if self.bucket is not None:
+            return S3Log(self.bucket)
         root = self.base / "store"
         return LogFiles(root, FilesystemStore(root, immutable=False))
 
@@ -97,8 +109,14 @@ async def opened(base: Path, where: Where | None = None) -> AsyncIterator[Place]
 
 
 @pytest.fixture
-async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, catalogues: Catalogues, where: Where
+) -> AsyncIterator[Place]:
+    """Over SQLite and a directory, and over PostgreSQL and a bucket."""
     async with opened(tmp_path, where) as one:
+        if catalogues.is_postgres:
+            seaweed: Seaweed = request.getfixturevalue("seaweed")
+            one.bucket = S3Store(Bucket(seaweed.place(seaweed.make_bucket())), tmp_path / "scratch")
         yield one
 
 
@@ -147,9 +165,9 @@ async def test_full_tiles_are_locked_and_what_is_not_full_is_not(place: Place) -
     await place.happen(300)
     await place.sequencer().run()
     locks = {
-        str(path.parent.relative_to(place.base / "store" / "locks"))
-        for path in (place.base / "store" / "locks").rglob("*")
-        if path.is_file()
+        key
+        async for key in place.objects.keys("log/")
+        if (await place.objects.stat(key)).locked_until is not None
     }
     assert locks == {"log/tile/0/000", "log/tile/entries/000"}
     await place.happen(300)
@@ -268,20 +286,20 @@ async def test_a_new_catalogue_over_an_old_store_starts_no_second_log(
 async def test_another_root_or_another_log_in_the_store_stops_it(place: Place) -> None:
     await place.happen(10)
     await place.sequencer().run()
-    path = place.base / "store" / "objects" / "log" / "checkpoint"
-    own = path.read_text()
-    note = parse_note(own)
+    own = await place.store.read("checkpoint")
+    assert own is not None
+    note = parse_note(own.decode())
     root = base64.b64encode(bytes(32)).decode()
     for text in (f"{ORIGIN}\n11\n{root}\n", f"other.test\n11\n{root}\n", f"{ORIGIN}\n5\n{root}\n"):
         forged = type(note)(text, (place.signer.sign_note(text, ORIGIN),))
-        path.write_text(str(forged))
+        await place.store.replace("checkpoint", str(forged).encode())
         await place.happen(1)
         with pytest.raises(LogStopped):
             await place.sequencer().run()
-    path.write_text("nothing")
+    await place.store.replace("checkpoint", b"nothing")
     with pytest.raises(LogStopped):
         await place.sequencer().run()
-    path.write_text(own)
+    await place.store.replace("checkpoint", own)
     await place.sequencer().run()
     await place.counted()
 

@@ -156,7 +156,7 @@ def test_a_case_goes_its_way_and_no_other(bureau: Inside) -> None:
     detail = {"title": "盗窃", "parties": ["张伟"], "place": "人民路", "fields": {"警情": "7"}}
     other = opened(supervisor)
     assert supervisor.post(f"/cases/{other}/detail", detail, "PUT").json()["detail"] == detail
-    (event,) = bureau.events("case.described")
+    (event,) = [one for one in bureau.events("case.described") if one["subjects"][0]["id"] == other]
     assert event["detail"]["is"] == detail
 
 
