@@ -116,7 +116,7 @@ async def live(directory: Path, clip: Path) -> None:
             client.learn(receipt=receipt)
         for view in await services.reading.items(agent, None):
             content = await services.reading.content(agent, view.item.id, "original", None)
-            async with services.reading.opened(content) as file:
+            async with services.reading.opened(content, (0, content.size)) as file:
                 entered = await services.reading.enter(agent, content, (0, content.size))
                 client.learn(served=[*client.knows.get("served", ()), entered.viewing.id])
                 entered.note(0, len(file.read(1000)))

@@ -191,10 +191,6 @@ def serve_while_it_is_killed(base: Path, *, recordings: int, kills: int) -> None
         verify_counts(url)
 
 
-def test_recordings_come_in_while_the_database_is_killed(tmp_path: Path) -> None:
-    serve_while_it_is_killed(tmp_path, recordings=4, kills=2)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_recordings_come_in_while_the_database_is_killed_many_times(tmp_path: Path) -> None:
