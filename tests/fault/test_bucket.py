@@ -27,7 +27,7 @@ from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
 from tests.faulty_store import BUSY, CUT, ERROR, LOST, Fault, FaultyStore, faulty_store
-from tests.seaweed import DISPOSAL, SERVICE, Seaweed
+from tests.seaweed import ADMIN, DISPOSAL, SERVICE, Seaweed
 from tests.serving.waiting import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -377,6 +377,24 @@ def test_keys_that_the_store_does_not_know_are_refused_in_words(seaweed: Seaweed
         require_fit(Bucket(Place(seaweed.make_bucket(), seaweed.endpoint, credentials=wrong)))
     assert error.value.code == "store-refused"
     assert "nothing" not in error.value.message
+
+
+@pytest.mark.parametrize("content", [None, "", "[default]\naws_access_key_id = service\n", "keys: none"])
+def test_keys_that_are_not_there_are_called_so(
+    seaweed: Seaweed, tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What lies in the environment is somebody else's.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ADMIN[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ADMIN[1])
+    file = tmp_path / "credentials"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(Unavailable) as error:
+        require_fit(Bucket(Place(seaweed.make_bucket(), seaweed.endpoint, credentials=file)))
+    assert error.value.code == "store-no-keys"
+    with pytest.raises(Unavailable) as error:
+        Bucket(replace(seaweed.place("evidence-any"), trusted=tmp_path / "authorities.pem"))
+    assert error.value.code == "store-untrusted"
 
 
 async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_ended(

@@ -18,7 +18,14 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from evidence.errors import NoSpace, Unavailable
 from evidence.ports.objects import NotStored
@@ -47,10 +54,20 @@ class Version:
 
 
 class Bucket:
-    """Requests to one bucket. Every method blocks and raises Unavailable("store-unavailable" or
-    "store-refused"), NoSpace("store-full") or NotStored."""
+    """Requests to one bucket. Every method blocks and raises Unavailable: "store-unavailable",
+    "store-refused", "store-no-keys"; NoSpace("store-full"); NotStored."""
 
     def __init__(self, place: Place) -> None:
+        self.name = place.bucket
+        if place.trusted is not None and not place.trusted.is_file():
+            raise Unavailable(
+                "store-untrusted",
+                "`s3.trusted` names no file: without it nobody can tell whether the server is the right one.",
+            )
+        with translated():
+            self._connect(place)
+
+    def _connect(self, place: Place) -> None:
         session = botocore.session.Session()
         if place.credentials is not None:
             session.set_config_variable("credentials_file", str(place.credentials))
@@ -60,7 +77,6 @@ class Bucket:
                 for one in session.get_component("credential_provider").providers
                 if one.METHOD == "shared-credentials-file"
             ]
-        self.name = place.bucket
         made = partial(
             boto3.Session(botocore_session=session).client,
             "s3",
@@ -150,6 +166,12 @@ def translated() -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(error) from error
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ConfigParseError) as error:
+        raise Unavailable(
+            "store-no-keys",
+            "There are no keys for the store where `s3.credentials` says (for `custos dispose`: where "
+            "`s3.disposal_credentials` says), or this account may not read them. docs/s3.md has the form.",
+        ) from error
     except BotoCoreError as error:
         raise unavailable() from error
 
