@@ -20,6 +20,9 @@ _FIRST = (
     "tests/fault/test_fuzz.py",
     "tests/integration/transcode/test_attacks.py",
     "tests/fault/test_kill_at_every_step.py",
+    "tests/fault/test_cluster.py",
+    "tests/fault/test_bucket.py",
+    "tests/contract/test_disposal_states.py",
     "tests/integration/demo/test_demo.py",
 )
 

@@ -222,9 +222,7 @@ async def test_a_commit_whose_answer_was_lost_is_met_again_and_made_once(
     assert await troubled.read(key, stat.version) == data
 
 
-@pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 30))]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 30))])
 async def test_no_schedule_of_faults_doubles_or_loses_anything(
     troubled: Held, faulty: FaultyStore, seed: int
 ) -> None:

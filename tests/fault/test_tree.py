@@ -179,10 +179,6 @@ def wait_for_log(client: Client, items: list[str]) -> None:
         eventually(lambda item=item: is_in(item), "its events are in the log")
 
 
-def test_parts_are_killed_while_recordings_come_in(tmp_path: Path) -> None:
-    kill_parts(tmp_path, recordings=4, strikes=4)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_parts_are_killed_many_times(tmp_path: Path) -> None:
