@@ -126,6 +126,23 @@ async def test_small_objects_are_create_only_too(store: ObjectStore) -> None:
         await store.put(key, b"[]", locked_until=UNTIL)
 
 
+async def test_who_says_what_will_be_read_is_given_the_same(
+    store: ObjectStore, staged: Path, tmp_path: Path
+) -> None:
+    original, made = a_key(), f"renditions/{new_id(NOW)}/{new_id(NOW)}/playable.mp4"
+    await commit(store, original, staged)
+    (tmp_path / "made").write_bytes(DATA)
+    await store.put_rendition(made, tmp_path / "made")
+    version = (await store.stat(original)).version
+    for key, named in ((original, version), (original, ""), (made, "")):
+        for start, end in ((0, len(DATA)), (5, 9), (1 << 20, 3 << 20), (len(DATA) - 1, len(DATA)), (7, 7)):
+            async with store.open(key, version=named, span=(start, end)) as file:
+                await asyncio.to_thread(file.seek, start)
+                assert await asyncio.to_thread(file.read, end - start) == DATA[start:end]
+                await asyncio.to_thread(file.seek, 2)
+                assert await asyncio.to_thread(file.read, 3) == DATA[2:5]
+
+
 async def test_a_rendition_is_unlocked_and_replaced(store: ObjectStore, tmp_path: Path) -> None:
     key = f"renditions/{new_id(NOW)}/{new_id(NOW)}/playable.mp4"
     for content in (b"one", b"two"):

@@ -196,6 +196,26 @@ async def test_what_lay_there_first_under_its_name_is_no_original_of_ours(held: 
         await held.store.put(key, data, locked_until=UNTIL)
 
 
+async def test_a_lock_that_can_be_lifted_counts_as_none(held: Held) -> None:
+    data = os.urandom(SIZES[0])
+    key, staged = key_of(data), held.staged(data)
+    held.admin.put_object(
+        Bucket=held.name,
+        Key=key,
+        Body=data,
+        ObjectLockMode="GOVERNANCE",
+        ObjectLockRetainUntilDate=UNTIL + timedelta(days=99),
+    )
+    assert (await held.store.stat(key)).locked_until is None
+    # The service may not lift it, and this server puts no other over it: then nothing is acknowledged.
+    with pytest.raises(Unavailable) as error:
+        await held.store.commit(
+            key, staged, size=len(data), sha256=hashlib.sha256(data).hexdigest(), locked_until=UNTIL
+        )
+    assert error.value.code == "store-refused"
+    assert staged.exists()
+
+
 async def test_a_version_that_is_not_there_is_not_replaced_by_another(held: Held) -> None:
     key, version, _ = await held.stored()
     _, other, _ = await held.stored()

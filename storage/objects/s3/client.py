@@ -38,7 +38,7 @@ _CONNECTIONS = 64
 #: One try and three more: the answers 500, 503 and slowness are ordinary.
 _TRIES = 4
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
-_IN_THE_WAY = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+_IN_THE_WAY = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
 

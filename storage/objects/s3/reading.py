@@ -29,15 +29,17 @@ def open_object(bucket: Bucket, key: str, version: str, size: int) -> BinaryIO:
 def open_span(bucket: Bucket, key: str, version: str, span: tuple[int, int]) -> BinaryIO:
     """The same where it is known what will be read first: asked for at once, with the only request.
 
-    Raises NotStored, Unavailable, and ValueError for a span that the object does not have.
+    Without a version the newest is meant, and stays meant for all that is read. Raises NotStored,
+    Unavailable, and ValueError for a span that the object does not have.
     """
     start, end = span[0], min(span[1], span[0] + _LONGEST_RANGE)
-    answer = bucket.ask("get_object", Key=key, VersionId=version, Range=f"bytes={start}-{end - 1}")
+    wanted = {"Key": key, "VersionId": version} if version else {"Key": key}
+    answer = bucket.ask("get_object", Range=f"bytes={start}-{end - 1}", **wanted)
     told = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
     if told is None or (int(told[1]), int(told[2])) != (start, end - 1):
         answer["Body"].close()
         raise ValueError("no such span")
-    ranges = _Ranges(bucket, key, version, int(told[3]))
+    ranges = _Ranges(bucket, key, answer.get("VersionId", version), int(told[3]))
     ranges.begin_with(answer["Body"], start, end)
     return cast(BinaryIO, io.BufferedReader(ranges, _BUFFER))
 

@@ -38,7 +38,7 @@ from storage.objects.disk import (
 )
 from storage.objects.s3.client import Bucket, InTheWay, Version, unavailable
 from storage.objects.s3.reading import open_object, open_span
-from storage.objects.s3.uploading import lock_arguments, put, upload
+from storage.objects.s3.uploading import COMPLIANCE, lock_arguments, put, upload
 
 #: A store refuses a lock that ends now; clocks may differ by what the start-up check lets pass.
 _SHORTEST_LOCK = timedelta(minutes=2)
@@ -76,7 +76,8 @@ class S3Store:
         self, key: str, *, version: str = "", span: tuple[int, int] | None = None
     ) -> AsyncIterator[BinaryIO]:
         """See the port: ranges are asked for as they are read."""
-        if version and span is not None and span[0] < span[1]:
+        is_meant = bool(version) or is_rendition(key)
+        if is_meant and span is not None and span[0] < span[1]:
             file = await asyncio.to_thread(open_span, self.bucket, _checked(key), version, span)
         else:
             found = await self.stat(key, version=version)
@@ -248,12 +249,13 @@ class S3Store:
             version = first.id
         wanted = {"VersionId": version} if version else {}
         found = self.bucket.ask("head_object", Key=key, **wanted)
-        until = found.get("ObjectLockRetainUntilDate")
+        # A lock in another mode is none: whoever has the right to can lift it.
+        is_locked = found.get("ObjectLockMode") == COMPLIANCE
         return ObjectStat(
             key,
             found["ContentLength"],
             found.get("VersionId", ""),
-            until.astimezone(UTC) if until is not None else None,
+            found["ObjectLockRetainUntilDate"].astimezone(UTC) if is_locked else None,
             found.get("ObjectLockLegalHoldStatus") == "ON",
         )
 
@@ -264,7 +266,7 @@ class S3Store:
                 "put_object_retention",
                 Key=key,
                 VersionId=found.version,
-                Retention={"Mode": "COMPLIANCE", "RetainUntilDate": _lock(until)},
+                Retention={"Mode": COMPLIANCE, "RetainUntilDate": _lock(until)},
             )
             found = self._stat(key, found.version)
         return found

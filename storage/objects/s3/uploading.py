@@ -26,9 +26,13 @@ _MOST_PARTS = 10_000
 _AT_ONCE = 4
 
 
+#: The mode in which nobody shortens a lock, the bucket's owner included.
+COMPLIANCE = "COMPLIANCE"
+
+
 def lock_arguments(locked_until: datetime) -> dict[str, Any]:
-    """COMPLIANCE: nobody shortens it, the bucket's owner included."""
-    return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": locked_until}
+    """What locks an object with the request that makes it."""
+    return {"ObjectLockMode": COMPLIANCE, "ObjectLockRetainUntilDate": locked_until}
 
 
 def put(bucket: Bucket, key: str, data: bytes, arguments: dict[str, Any]) -> str:
