@@ -16,7 +16,6 @@ from pathlib import Path
 
 from evidence.errors import Conflict, NoSpace, Unavailable
 from evidence.fixity import PIECE
-from evidence.ports.objects import Digests
 
 #: What is read at once.
 CHUNK = PIECE
@@ -140,43 +139,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Rereading:
-    """A file that is read past the page cache if the filesystem can, a mebibyte at a time.
+def pieces_of(path: Path) -> tuple[Iterator[memoryview], str]:
+    """A file's bytes, past the page cache if the filesystem can, a mebibyte at a time; and which it was.
 
-    The descriptor is closed at the end of the file, or when the last reference to this goes: a step that
-    still runs on a thread keeps its own.
+    The descriptor is closed at the end of the file, or when the last reference to the pieces goes: a step
+    that still runs on a thread keeps its own. Raises OSError.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._pieces, self._method = _pieces(path)
-        self._digests = [hashlib.new(name) for name in ("sha256", "sha512", "sm3")]
-        self._size = 0
-
-    def step(self) -> bool:
-        """Read the next piece; False at the end. Raises OSError."""
-        piece = next(self._pieces, None)
-        if piece is None:
-            return False
-        self._size += len(piece)
-        for digest in self._digests:
-            digest.update(piece)
-        return True
-
-    def found(self) -> Digests:
-        """What was read so far, and how."""
-        sha256, sha512, sm3 = (digest.hexdigest() for digest in self._digests)
-        return Digests(self._size, sha256, sha512, sm3, self._method)
-
-
-def read_direct(path: Path) -> Digests:
-    """Read a file past the page cache if the filesystem can, and say which it was."""
-    reading = Rereading(path)
-    while reading.step():
-        pass
-    return reading.found()
-
-
-def _pieces(path: Path) -> tuple[Iterator[memoryview], str]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
     except OSError as error:

@@ -27,10 +27,8 @@ from evidence.errors import Conflict
 from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
-    CHUNK,
-    Rereading,
     make_directories,
-    read_direct,
+    pieces_of,
     set_immutable,
     sha256_of,
     staged_file,
@@ -38,6 +36,7 @@ from storage.objects.disk import (
     sweep_files,
     sync_directory,
 )
+from storage.objects.rereading import Rereading, reread
 from storage.objects.sidecars import Sidecars
 
 
@@ -111,13 +110,8 @@ class FilesystemStore:
     async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """See the port: O_DIRECT where the filesystem has it."""
         try:
-            if pace is None:
-                return await asyncio.to_thread(read_direct, self._path(key))
-            await pace(CHUNK)
-            reading = await asyncio.to_thread(Rereading, self._path(key))
-            while await asyncio.to_thread(reading.step):
-                await pace(CHUNK)
-            return reading.found()
+            path = self._path(key)
+            return await reread(lambda: Rereading(*pieces_of(path)), pace)
         except FileNotFoundError as error:
             raise NotStored from error
         except OSError as error:

@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +37,7 @@ from storage.objects.disk import (
     sweep_files,
     sync_directory,
 )
+from storage.objects.rereading import Rereading, reread
 from storage.objects.s3.client import Bucket, InTheWay, Version, unavailable
 from storage.objects.s3.reading import open_object, open_span
 from storage.objects.s3.uploading import COMPLIANCE, lock_arguments, put, upload
@@ -113,17 +115,8 @@ class S3Store:
     async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """See the port. "cached": whether the server read its medium, it does not say."""
         async with self.open(key, version=version) as file:
-            digests = [hashlib.new(name) for name in ("sha256", "sha512", "sm3")]
-            size = 0
-            while True:
-                if pace is not None:
-                    await pace(CHUNK)
-                piece = await asyncio.to_thread(_digested, file, digests)
-                if not piece:
-                    break
-                size += piece
-        sha256, sha512, sm3 = (one.hexdigest() for one in digests)
-        return Digests(size, sha256, sha512, sm3, "cached")
+            pieces = iter(partial(file.read, CHUNK), b"")
+            return await reread(lambda: Rereading(pieces, "cached"), pace)
 
     async def covers(self, key: str, *, version: str = "") -> int:
         """See the port."""
@@ -195,8 +188,8 @@ class S3Store:
         if found.size == size:
             with open_object(self.bucket, found.key, found.id, found.size) as file:
                 digest = hashlib.sha256()
-                while _digested(file, [digest]):
-                    pass
+                while piece := file.read(CHUNK):
+                    digest.update(piece)
                 if digest.hexdigest() == sha256:
                     return
         raise AlreadyStored
@@ -311,10 +304,3 @@ def _lock(until: datetime) -> datetime:
     """`until` in whole seconds, never earlier, and late enough for the store to take it."""
     until = max(until, datetime.now(UTC) + _SHORTEST_LOCK)
     return datetime.fromtimestamp(math.ceil(until.timestamp()), UTC)
-
-
-def _digested(file: BinaryIO, digests: list[Any]) -> int:
-    piece = file.read(CHUNK)
-    for digest in digests:
-        digest.update(piece)
-    return len(piece)
