@@ -242,6 +242,43 @@ async def test_a_commit_whose_answer_was_lost_is_met_again_and_made_once(
     assert await troubled.read(key, stat.version) == data
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_bytes_and_lock_come_with_one_request(troubled: Held, faulty: FaultyStore, size: int) -> None:
+    _, version, _ = await troubled.stored(size)
+    assert version
+    assert not [path for method, path, _ in faulty.happened if method == "PUT" and "retention" in path]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_somebody_puts_there_meanwhile_is_not_written_over(
+    troubled: Held, faulty: FaultyStore, size: int
+) -> None:
+    data = os.urandom(size)
+    key = key_of(data)
+    begins = ("PUT", key) if size == SIZES[0] else ("POST", "uploads")
+
+    def plan(method: str, path: str) -> Fault:
+        # After it was looked what lies there, and before anything is put.
+        if method == begins[0] and begins[1] in path and not troubled.versions(key):
+            troubled.admin.put_object(Bucket=troubled.name, Key=key, Body=b"planted")
+        return None
+
+    faulty.plan = plan
+    with pytest.raises(AlreadyStored):
+        await troubled.commit(key, data)
+    assert len(troubled.versions(key)) == 1
+
+
+async def test_what_is_known_to_be_read_takes_one_request(troubled: Held, faulty: FaultyStore) -> None:
+    key, version, data = await troubled.stored(SIZES[1])
+    span = (1_000_000, 9_000_000)
+    faulty.happened.clear()
+    async with troubled.store.open(key, version=version, span=span) as file:
+        await asyncio.to_thread(file.seek, span[0])
+        assert await asyncio.to_thread(file.read, span[1] - span[0]) == data[span[0] : span[1]]
+    assert [method for method, _, _ in faulty.happened] == ["GET"]
+
+
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 30))])
 async def test_no_schedule_of_faults_doubles_or_loses_anything(
     troubled: Held, faulty: FaultyStore, seed: int
