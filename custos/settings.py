@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -18,335 +17,25 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from custos.sections import (
+    ApiSettings,
+    BrokerSettings,
+    CatalogueSettings,
+    CustodySettings,
+    FixitySettings,
+    IngestSettings,
+    LogSettings,
+    MediaSettings,
+    ProtectionSettings,
+    S3Settings,
+    Section,
+    WorkSettings,
+    setting,
+)
+
 #: Of the environment variables that set something.
 PREFIX = "CUSTOS_"
 _NESTED = "__"
-_GIB = 1024**3
-_BROKER_SCHEMES = ("redis", "rediss", "unix", "amqp", "amqps")
-
-
-def _setting(default: Any, meaning: str, expected: str, **constraints: Any) -> Any:
-    """A documented field: what it means, and what a value must look like."""
-    return Field(default, description=meaning, json_schema_extra={"expected": expected}, **constraints)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class ApiSettings(_Section):
-    """The web server."""
-
-    host: str = _setting(
-        "127.0.0.1",
-        "Address on which the server listens. It speaks plain HTTP: anything but a loopback address "
-        "belongs behind a proxy that speaks TLS.",
-        "an IP address or a host name",
-        min_length=1,
-    )
-    port: int = _setting(
-        8420, "TCP port on which the server listens.", "a whole number from 1 to 65535", ge=1, le=65535
-    )
-    public_url: str | None = _setting(
-        None,
-        "Address under which people and docking stations reach the server, when a proxy stands before it. "
-        "Without it the address is made of host and port.",
-        "an address that starts with http:// or https://",
-        pattern=r"^https?://[^\s/]+(/\S*)?$",
-    )
-
-
-class IngestSettings(_Section):
-    """How recordings come in."""
-
-    max_bytes: int = _setting(
-        64 * _GIB, "Bytes that one upload may have.", "a whole number of bytes, 1 or more", ge=1
-    )
-    unit_quota_bytes: int | None = _setting(
-        None,
-        "Bytes that one unit may have stored, what is on its way in included. Without it there is no quota.",
-        "a whole number of bytes, 1 or more",
-        ge=1,
-    )
-    unit_quotas: dict[str, Annotated[int, Field(ge=1)]] = _setting(
-        {},
-        "The same for single units by their names, instead of `unit_quota_bytes`; in a file a table, in the "
-        "environment a JSON object.",
-        "bytes by the unit's name, each a whole number, 1 or more",
-    )
-    clock_zone: str = _setting(
-        "+08:00",
-        "How far from UTC the office's clocks are: times that do not say so are read in it, and the days of "
-        "figures are its days. What a camera states is kept as it is. After a change, run "
-        "`custos search rebuild` and `custos figures rebuild`.",
-        "an offset such as +08:00",
-        pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$",
-    )
-    reserve_bytes: int = _setting(
-        2 * _GIB,
-        "Free bytes on the data disk that uploads never touch, so that the catalogue can always write "
-        "down who did what.",
-        "a whole number of bytes, 0 or more",
-        ge=0,
-    )
-    expire_after_hours: int = _setting(
-        168,
-        "Hours after which an upload that has stood still is given up and its staged bytes are removed. "
-        "Evidence that has a receipt is never touched by this.",
-        "a whole number of hours, 1 or more",
-        ge=1,
-    )
-
-
-class WorkSettings(_Section):
-    """Background work."""
-
-    concurrency: int = _setting(
-        2, "Jobs that one worker does at the same time.", "a whole number from 1 to 256", ge=1, le=256
-    )
-
-
-class BrokerSettings(_Section):
-    """How workers are told that a job waits. Losing the broker loses no work."""
-
-    url: str | None = _setting(
-        None,
-        "Address of a Valkey, Redis or RabbitMQ server. Without it `custos serve` runs a Valkey of its "
-        "own on a Unix socket in the data directory.",
-        "an address that starts with redis://, rediss://, unix://, amqp:// or amqps://",
-        pattern=rf"^({'|'.join(_BROKER_SCHEMES)})://\S+$",
-        repr=False,
-    )
-
-
-class CatalogueSettings(_Section):
-    """Where the catalogue is: a file of this machine's own, or a PostgreSQL."""
-
-    url: str | None = _setting(
-        None,
-        "Address of a PostgreSQL database that is Custos's alone (docs/postgresql.md). Without it the "
-        "catalogue is an SQLite file in the data directory.",
-        "an address such as postgresql://custos@db.example/custos",
-        pattern=r"^postgres(ql)?://\S+$",
-        repr=False,
-    )
-    password_file: Path | None = _setting(
-        None,
-        "File whose first line is the password for `catalogue.url`, where that names none; readable for the "
-        "account running Custos alone. A relative one is meant from the current directory.",
-        "a file",
-    )
-
-    @field_validator("password_file", mode="after")
-    @classmethod
-    def _absolute(cls, file: Path | None) -> Path | None:
-        """Independent of where a child process is started."""
-        return None if file is None else file.expanduser().absolute()
-
-
-class MediaSettings(_Section):
-    """The programs that read recordings."""
-
-    sandbox: Literal["require", "prefer"] = _setting(
-        "require",
-        "What happens where no sandbox can be set up for ffmpeg and exiftool: `require` leaves the "
-        "recording unplayed, `prefer` works without one and says so.",
-        '"require" or "prefer"',
-    )
-
-    encoder: Literal["auto", "software"] = _setting(
-        "auto",
-        "What encodes H.264 where a browser cannot play a recording: `auto` takes an encoder of the graphics "
-        "hardware if it encodes a trial picture, and gives it to the sandbox; `software` never does.",
-        '"auto" or "software"',
-    )
-    fingerprint_closely_minutes: int = _setting(
-        15,
-        "Recordings up to this long are decoded once more, eight pictures a second, so that copies of them "
-        "are found by picture; of longer ones only the keyframes are kept. 0: keyframes for all.",
-        "a whole number of minutes, 0 or more",
-        ge=0,
-    )
-    parts_over_seconds: int = _setting(
-        600,
-        "A recording that is longer and has to be encoded is made playable in parts: by all workers at once, "
-        "to be watched from its beginning while the rest is made.",
-        "a whole number of seconds, 1 or more",
-        ge=1,
-    )
-    part_seconds: int = _setting(
-        120,
-        "How long such a part is at least. What a worker was at when it was killed is all that is lost; what "
-        "is short waits no longer than for one part.",
-        "a whole number of seconds, 1 or more",
-        ge=1,
-    )
-
-
-class ProtectionSettings(_Section):
-    """What the store adds to its own rules where the disk allows it."""
-
-    immutable: bool = _setting(
-        True,
-        "Whether originals get the filesystem's immutable flag where the disk and the account allow it. "
-        "Switch it off only for trials whose data is to be thrown away.",
-        "true or false",
-    )
-
-
-class S3Settings(_Section):
-    """A bucket with Object Lock as the store, instead of the data directory."""
-
-    bucket: str | None = _setting(
-        None,
-        "Bucket that keeps the recordings, made with Object Lock, for Custos alone; set it before the first "
-        "start. Without it they lie in the data directory. See docs/s3.md.",
-        "a bucket's name",
-        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-    )
-    endpoint: str | None = _setting(
-        None,
-        "Address of the S3 server. Without it the bucket is one of AWS, in `s3.region`.",
-        "an address that starts with http:// or https://",
-        pattern=r"^https?://[^\s/]+$",
-    )
-    region: str = _setting(
-        "us-east-1", "The bucket's region, as requests are signed for it.", "a region's name", min_length=1
-    )
-    credentials: Path | None = _setting(
-        None,
-        "File with the service's keys, in the form of AWS's credentials files, section [default]. Without it "
-        "what the machine provides counts (environment, instance role).",
-        "an absolute path",
-    )
-    disposal_credentials: Path | None = _setting(
-        None,
-        "The same for `custos dispose`, whose keys alone may remove what is no longer locked; readable for "
-        "whoever runs it, and for no part of the service.",
-        "an absolute path",
-    )
-    trusted: Path | None = _setting(
-        None,
-        "PEM file of the authorities that vouch for the server's TLS, if it is a private one.",
-        "an absolute path",
-    )
-
-    @field_validator("credentials", "disposal_credentials", "trusted")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        """The parts are started from elsewhere."""
-        if path is not None and not path.is_absolute():
-            raise ValueError("a relative path")
-        return path
-
-
-class CustodySettings(_Section):
-    """The custody log, and whose time is trusted."""
-
-    origin: str | None = _setting(
-        None,
-        "The log's name for ever, best an address of the office without its scheme; set it before the first "
-        "start. Without it one is drawn. A log that has begun keeps the name that it has.",
-        "a name without spaces or plus signs, such as evidence.example.gov.cn/log",
-        pattern=r"^[^\s+]{1,200}$",
-    )
-    time_authorities: dict[str, str] = _setting(
-        {},
-        "Time authorities (RFC 3161) by their addresses, each with the file of its root certificates; in a "
-        "file a table, in the environment a JSON object. A disposal takes the first that answers rightly; "
-        "the log's checkpoints are stamped by all of them; without one nothing is disposed of.",
-        "PEM files by the authority's address",
-    )
-    time_authority_policies: dict[str, str] = _setting(
-        {},
-        "The policy under which an authority has to sign, by its address: a token under another is refused. "
-        "An authority that is not named here may sign under any of its policies.",
-        "object identifiers such as 1.2.3.4.1, each by an address of `custody.time_authorities`",
-    )
-    time_authority_imprints: dict[str, Literal["sha256", "sm3"]] = _setting(
-        {},
-        "The digest that an authority is asked to sign of checkpoints and seals, by its address, where it is "
-        "not SHA-256. The time of a disposal is always signed over SHA-256.",
-        '"sha256" or "sm3", each by an address of `custody.time_authorities`',
-    )
-    time_authorities_needed: int = _setting(
-        1,
-        "How many of the time authorities have to stamp a head of the log for it to count as stamped. All "
-        "are asked, and every right answer is kept.",
-        "a whole number, 1 or more, and not more than there are authorities",
-        ge=1,
-    )
-
-    embedded_time_authority: bool = _setting(
-        True,
-        "Whether Custos stamps the log's checkpoints and exports itself where no time authority is "
-        "configured. Such time is self-asserted, marked so wherever it appears, and proves nothing to an "
-        "outsider; nothing is ever disposed of by it.",
-        "true or false",
-    )
-
-    witnesses: dict[str, str] = _setting(
-        {},
-        "Witnesses of the log: the address of each by its key as `custos witness key` prints it; in a file a "
-        "table whose names stand in quotation marks, in the environment a JSON object. All are asked to "
-        "cosign each new head.",
-        "addresses by the witness' key, as name+id+key",
-    )
-    witnesses_needed: int | None = _setting(
-        None,
-        "How many of the witnesses have to cosign a head before it is served as witnessed, and how many the "
-        "policy of `custos log policy` asks for. Without it more than half of them: two halves could cosign "
-        "two histories.",
-        "a whole number, 1 or more, and not more than there are witnesses",
-        ge=1,
-    )
-
-    @field_validator("time_authority_imprints")
-    @classmethod
-    def _asked_of_authorities(cls, imprints: dict[str, str], known: ValidationInfo) -> dict[str, str]:
-        if not imprints.keys() <= known.data.get("time_authorities", imprints).keys():
-            raise ValueError("an imprint for no authority")
-        return imprints
-
-    @field_validator("time_authority_policies")
-    @classmethod
-    def _of_authorities(cls, policies: dict[str, str], known: ValidationInfo) -> dict[str, str]:
-        """Bound to an authority that nobody asks, a policy would bind nobody."""
-        from cryptography.x509 import ObjectIdentifier
-
-        if not policies.keys() <= known.data.get("time_authorities", policies).keys():
-            raise ValueError("a policy of no authority")
-        if any(ObjectIdentifier(policy).dotted_string != policy for policy in policies.values()):
-            raise ValueError("an object identifier in another spelling")
-        return policies
-
-
-class FixitySettings(_Section):
-    """Fixity audits: what is kept is read again and compared."""
-
-    every_days: int = _setting(
-        365,
-        "Days after which everything that is kept of an item is read again and compared, what was proven "
-        "longest ago first. 0: only what somebody asks for with `custos fixity run`.",
-        "a whole number of days, 0 or more",
-        ge=0,
-        le=36_500,
-    )
-    bytes_per_second: int = _setting(
-        32 * 1024**2,
-        "Bytes that all audits together read in a second; the rest of the disk is for people. "
-        "`custos fixity status` says how long a whole round takes at this rate.",
-        "a whole number of bytes, 1048576 or more",
-        ge=1024**2,
-    )
-
-
-class LogSettings(_Section):
-    """What is written to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = _setting(
-        "info", "The least important message that is still logged.", '"debug", "info", "warning" or "error"'
-    )
 
 
 class Settings(BaseSettings):
@@ -361,7 +50,7 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    data: Path = _setting(
+    data: Path = setting(
         Path("custos-data"),
         "Directory that holds everything: staging, store, catalogue and keys. A relative one is meant from "
         "the current directory, or, in a file, from that file's directory.",
@@ -445,7 +134,7 @@ def each_setting() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Every setting with its path, in the order of the documentation."""
     for name, field in Settings.model_fields.items():
         section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
+        if isinstance(section, type) and issubclass(section, Section):
             for inner, inner_field in section.model_fields.items():
                 yield (name, inner), inner_field
         else:

@@ -20,7 +20,8 @@ from custody.proofs import Proofs
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner
 from custos.clock import SystemClock
-from custos.settings import ProtectionSettings, Settings
+from custos.sections import ProtectionSettings
+from custos.settings import Settings
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_pseudonym
 from identity.policy import RolePolicy

@@ -28,7 +28,8 @@ from custody.stamping import Stamper
 from custody.time_tokens import is_self_asserted
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.log_keeper import open_sequencer
-from custos.settings import CustodySettings, ProtectionSettings, Settings
+from custos.sections import CustodySettings, ProtectionSettings
+from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.self_asserted import SELF_ASSERTED_POLICY
 from tests.contract.test_custody_log import NOW, Place, Still, opened

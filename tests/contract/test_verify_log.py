@@ -29,7 +29,8 @@ from custody.time_tokens import encode_request
 from custody.tree import root_of
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.log_keeper import open_sequencer
-from custos.settings import CustodySettings, ProtectionSettings, Settings
+from custos.sections import CustodySettings, ProtectionSettings
+from custos.settings import Settings
 from evidence.canonical import canonical, parse_canonical
 from evidence.errors import Unavailable
 from evidence.ids import new_id

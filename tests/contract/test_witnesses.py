@@ -29,7 +29,8 @@ from custody.notes import (
 from custody.policies import policy_text
 from custody.witness import forks_in
 from custos.log_keeper import keep_log, open_sequencer, witness_log
-from custos.settings import CustodySettings, ProtectionSettings, Settings
+from custos.sections import CustodySettings, ProtectionSettings
+from custos.settings import Settings
 from custos.witness_client import post
 from evidence.ports.log import Witnessed
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened

@@ -18,7 +18,8 @@ from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
 from clients.verifier.receipt import verify_receipt
 from custos.clock import SystemClock
-from custos.settings import IngestSettings, ProtectionSettings, Settings
+from custos.sections import IngestSettings, ProtectionSettings
+from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.access import Viewer
 from evidence.agents import Agent, Role

@@ -20,7 +20,8 @@ from aiohttp import web
 
 from api.app import make_app, make_runner
 from custos.clock import SystemClock
-from custos.settings import S3Settings, Settings
+from custos.sections import S3Settings
+from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Role
 from evidence.jobs import Job, JobState, Stage

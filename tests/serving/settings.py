@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custos.settings import (
+from custos.sections import (
     ApiSettings,
     CatalogueSettings,
     CustodySettings,
@@ -15,8 +15,8 @@ from custos.settings import (
     MediaSettings,
     ProtectionSettings,
     S3Settings,
-    Settings,
 )
+from custos.settings import Settings
 
 RESERVE_BYTES = 1 << 20
 

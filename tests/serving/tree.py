@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custos.readiness import READY_FD
-from custos.settings import S3Settings, Settings
+from custos.sections import S3Settings
+from custos.settings import Settings
 from custos.wiring import open_services
 from evidence.agents import Role
 from evidence.jobs import Job

@@ -19,7 +19,8 @@ from custos.cli import main
 from custos.clock import SystemClock
 from custos.commands.dispose import _disposing
 from custos.instance import only_disposer
-from custos.settings import CustodySettings, Settings
+from custos.sections import CustodySettings
+from custos.settings import Settings
 from evidence.agents import Role
 from evidence.canonical import canonical
 from evidence.disposal import Fate, time_statement

@@ -14,7 +14,8 @@ import pytest
 
 from custos.cli import main
 from custos.commands.session import with_services
-from custos.settings import ProtectionSettings, Settings
+from custos.sections import ProtectionSettings
+from custos.settings import Settings
 from custos.wiring import Services
 from evidence.access import SubjectKind
 from evidence.agents import Restriction, Role

@@ -18,7 +18,8 @@ from custody.rotation import Keys
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.commands.session import with_services
-from custos.settings import CustodySettings, ProtectionSettings, Settings
+from custos.sections import CustodySettings, ProtectionSettings
+from custos.settings import Settings
 from custos.wiring import Services
 from evidence.agents import Role
 from evidence.canonical import canonical

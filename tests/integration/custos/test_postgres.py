@@ -14,7 +14,8 @@ from custos.cli import main
 from custos.clock import SystemClock
 from custos.configuration import load_settings
 from custos.key_holding import holding_key
-from custos.settings import CatalogueSettings, Settings
+from custos.sections import CatalogueSettings
+from custos.settings import Settings
 from evidence.agents import Role
 from evidence.errors import Invalid, Unavailable
 from storage.catalogue.catalogue import open_catalogue

