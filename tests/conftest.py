@@ -21,7 +21,7 @@ _FIRST = (
     "tests/integration/transcode/test_attacks.py",
     "tests/fault/test_kill_at_every_step.py",
     "tests/fault/test_cluster.py",
-    "tests/fault/test_bucket.py",
+    "tests/fault/test_bucket_fails.py",
     "tests/contract/test_disposal_states.py",
     "tests/integration/demo/test_demo.py",
 )

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.buckets import Held, opened
 from tests.fault.scenario import Shift
+from tests.faulty_store import FaultyStore, faulty_store
 from tests.media import make_clip
+from tests.seaweed import Seaweed
 
 
 @contextmanager
@@ -46,3 +49,20 @@ def clock() -> Iterator[type[Shift]]:
     """The server's clock, to be moved by hand; put right afterwards."""
     with Shift.installed():
         yield Shift
+
+
+@pytest.fixture
+def held(seaweed: Seaweed, tmp_path: Path) -> Held:
+    return opened(seaweed, seaweed.make_bucket(), tmp_path)
+
+
+@pytest.fixture
+def faulty(seaweed: Seaweed) -> Iterator[FaultyStore]:
+    with faulty_store(seaweed.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def troubled(seaweed: Seaweed, tmp_path: Path, faulty: FaultyStore) -> Held:
+    """A bucket whose server is reached through what happens to requests."""
+    return opened(seaweed, seaweed.make_bucket(), tmp_path, faulty.url)

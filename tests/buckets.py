@@ -1,0 +1,68 @@
+"""A bucket that a test has, with the store in it, its administrator, and what happens to requests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evidence.ids import new_id
+from evidence.keys import original_key
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.store import S3Store
+from tests.seaweed import Seaweed
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+UNTIL = NOW + timedelta(days=7)
+#: One that goes in a request, one that goes in parts.
+SIZES = (100_003, 20_000_001)
+
+
+@dataclass
+class Held:
+    """A bucket, the store in it, and its administrator."""
+
+    name: str
+    bucket: Bucket
+    store: S3Store
+    admin: Any
+    place: Path
+
+    def staged(self, data: bytes) -> Path:
+        path = self.place / new_id(NOW)
+        path.write_bytes(data)
+        return path
+
+    async def stored(self, size: int = SIZES[0]) -> tuple[str, str, bytes]:
+        """Key, version and bytes of something that was committed."""
+        data = os.urandom(size)
+        key = key_of(data)
+        stat = await self.commit(key, data)
+        return key, stat.version, data
+
+    async def commit(self, key: str, data: bytes) -> Any:
+        sha256 = hashlib.sha256(data).hexdigest()
+        return await self.store.commit(
+            key, self.staged(data), size=len(data), sha256=sha256, locked_until=UNTIL
+        )
+
+    async def read(self, key: str, version: str = "") -> bytes:
+        async with self.store.open(key, version=version) as file:
+            return await asyncio.to_thread(file.read)
+
+    def versions(self, key: str) -> list[Any]:
+        found = self.admin.list_object_versions(Bucket=self.name, Prefix=key)
+        return [*found.get("Versions", ())]
+
+
+def key_of(data: bytes) -> str:
+    return original_key(new_id(NOW), hashlib.sha256(data).hexdigest(), NOW)
+
+
+def opened(seaweed: Seaweed, name: str, place: Path, endpoint: str | None = None) -> Held:
+    bucket = Bucket(seaweed.place(name, endpoint=endpoint))
+    return Held(name, bucket, S3Store(bucket, place / "scratch"), seaweed.administrator(), place)
