@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pysqlite3 import dbapi2 as sqlite
 
 from storage.catalogue.engine import Where, migrate, open_engine
+from storage.catalogue.journalled import uninstall
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -73,14 +74,31 @@ class Catalogues:
         return self._directory / f"{self._count}.db"
 
 
-#: What a catalogue is back to as if the newest migrations, 0020 and 0021, were not known when it was made.
+#: What a catalogue is back to as if the newest migrations, 0020 to 0022, were not known when it was made.
 OLDER = (
+    "DROP TABLE journal_changes",
+    "DROP TABLE journal_marks",
     "DROP TABLE log_self_asserted",
     "DROP TABLE revocation_wanted",
     "DROP TABLE revocation_lists",
     "ALTER TABLE log_stamps DROP COLUMN policy",
     "UPDATE alembic_version SET version_num = '0019'",
 )
+
+
+def make_older(where: Where) -> None:
+    """Take the catalogue back by the newest migrations, as whoever administers the database could."""
+    engine = open_engine(where if isinstance(where, Path) else _as_administrator(where), readers=False)
+    with engine.connect() as connection:
+        uninstall(connection)
+    engine.dispose()
+    ask(where, *OLDER)
+
+
+def _as_administrator(url: str) -> str:
+    from tests.postgres import as_user
+
+    return as_user("postgres", url)
 
 
 def ask(where: Where, *statements: str) -> list[Sequence[object]]:
@@ -97,9 +115,7 @@ def ask(where: Where, *statements: str) -> list[Sequence[object]]:
         return found
     import psycopg
 
-    from tests.postgres import as_user
-
-    with psycopg.connect(as_user("postgres", where)) as link:
+    with psycopg.connect(_as_administrator(where)) as link:
         for statement in statements:
             cursor = link.execute(statement.encode())
             found = list(cursor.fetchall()) if cursor.description else []

@@ -27,6 +27,7 @@ from evidence.ports.dossier import Dossier
 from evidence.ports.exports import Exports
 from evidence.ports.figures import Figures
 from evidence.ports.fixity import Fixity
+from evidence.ports.journal import JournalRows
 from evidence.ports.lateness import Lateness
 from evidence.ports.log import CustodyLog
 from evidence.ports.marks import Marks
@@ -332,6 +333,8 @@ class Transaction(Protocol):
     def fixity(self) -> Fixity: ...
     @property
     def log(self) -> CustodyLog: ...
+    @property
+    def journal(self) -> JournalRows: ...
     @property
     def revocation(self) -> Revocation: ...
     @property

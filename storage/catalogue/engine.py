@@ -19,6 +19,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from evidence.errors import Unavailable
+from storage.catalogue.journalled import install, uninstall
 
 #: Where a catalogue is: SQLite's file, or the address of a database of PostgreSQL.
 Where: TypeAlias = Path | str
@@ -123,7 +124,7 @@ def commit(connection: Connection) -> None:
 
 
 #: The newest migration; a test holds it equal to what Alembic finds.
-NEWEST = "0021"
+NEWEST = "0022"
 
 
 def _revision(connection: Connection) -> str | None:
@@ -148,7 +149,9 @@ def migrate(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with _or_not_at_all(connection):
             _refuse_newer(_revision(connection))
-            _upgrade(connection)
+            uninstall(connection)
+            upgrade(connection)
+            install(connection)
 
 
 def _migrate_postgres(connection: Connection) -> None:
@@ -166,7 +169,9 @@ def _migrate_postgres(connection: Connection) -> None:
             if revision is None:
                 postgres.create_newest(connection, NEWEST)
             elif revision != NEWEST:
-                _upgrade(connection)
+                uninstall(connection)
+                upgrade(connection)
+            install(connection)
     except ProgrammingError as error:
         if not postgres.is_not_allowed(error):
             raise
@@ -257,7 +262,8 @@ def _refuse_newer(revision: str | None) -> None:
         )
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to `revision`, in the connection's transaction."""
     # Alembic takes longer to import than everything else together; most starts need none of it.
     from alembic import command
     from alembic.config import Config
@@ -265,4 +271,4 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "storage.catalogue:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

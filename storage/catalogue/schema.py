@@ -10,6 +10,7 @@ from storage.catalogue import (
     export_tables,
     figure_tables,
     fixity_tables,
+    journal_tables,
     log_tables,
     recording_tables,
     retention_tables,
@@ -35,5 +36,6 @@ MODULES = (
     revocation_tables,
     review_tables,
     disposal_tables,
+    journal_tables,
 )
 metadata = tables.metadata

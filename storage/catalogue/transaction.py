@@ -18,6 +18,7 @@ from storage.catalogue.figures import SqlFigures
 from storage.catalogue.fixity import SqlFixity
 from storage.catalogue.holdings import SqlItems
 from storage.catalogue.intake import SqlUploads
+from storage.catalogue.journal import SqlJournal
 from storage.catalogue.lateness import SqlLateness
 from storage.catalogue.log import Emitter, SqlEvents
 from storage.catalogue.marks import SqlMarks
@@ -63,6 +64,7 @@ class SqlTransaction:
         self.recordings = SqlRecordings(connection, self.figures)
         self.jobs = SqlJobs(connection)
         self.log = SqlCustodyLog(connection)
+        self.journal = SqlJournal(connection)
         self.revocation = SqlRevocation(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

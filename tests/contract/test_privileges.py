@@ -14,7 +14,7 @@ from storage.catalogue.catalogue import open_catalogue
 from storage.catalogue.engine import kept_by
 from storage.catalogue.frozen import FROZEN
 from storage.catalogue.privileges import prepare
-from tests.catalogues import OLDER, ask
+from tests.catalogues import ask, make_older
 from tests.contract.test_catalogue import NOW, FixedClock, draft
 from tests.postgres import Server, as_user
 
@@ -102,7 +102,7 @@ async def test_the_owner_prepares_what_the_service_cannot(
     async with open_catalogue(empty, FixedClock(), "test") as catalogue:
         await catalogue.record(draft(new_id(NOW)))
     # The catalogue is older than this Custos, and has to be migrated by its owner too.
-    ask(empty, *OLDER)
+    make_older(empty)
     with pytest.raises(Unavailable) as refusal:
         async with open_catalogue(empty, FixedClock(), "test"):
             pass
