@@ -79,6 +79,8 @@ class Sequencer:
         self._signers = (signer,) if also is None else (also, signer)
         self._clock = clock
         self._origin = origin
+        #: Whether the last run found that catalogue and store tell one story.
+        self.agrees = False
 
     async def run(self) -> Ran:
         """Sequence what waits, some thousands at most, and publish it; repeatable.
@@ -95,11 +97,14 @@ class Sequencer:
                 added += count
                 if count < STEP:
                     break
-            return Ran(added, await self._publish())
+            published = await self._publish()
         except LogStopped as error:
+            self.agrees = False
             alarm = Alarm(error.code, "log", error.message, self._clock.now())
             await self._catalogue.write(lambda tx: raise_alarm(tx, alarm, None))
             raise
+        self.agrees = True
+        return Ran(added, published)
 
     async def _head(self) -> LogHead:
         head = await self._catalogue.read(lambda tx: tx.log.head())

@@ -35,10 +35,11 @@ class Tile(NamedTuple):
         """`tile/<L>/<N>[.p/<W>]`."""
         level = ENTRIES if self.level < 0 else str(self.level)
         partial = "" if self.is_full else f".p/{self.width}"
-        return f"tile/{level}/{_number_path(self.number)}{partial}"
+        return f"tile/{level}/{number_path(self.number)}{partial}"
 
 
-def _number_path(number: int) -> str:
+def number_path(number: int) -> str:
+    """A tile's number as tlog-tiles writes it: groups of three digits, all but the last after an x."""
     parts = [f"{number % 1000:03}"]
     while number >= 1000:
         number //= 1000

@@ -7,8 +7,11 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
+from custody.bodies import Bodies
 from custody.cosigning import Cosigning, configured
+from custody.journaling import Journal, JournalStands
 from custody.revocation import RevocationLists, fetched
 from custody.rotation import require_in_force
 from custody.self_stamping import SelfStamper
@@ -32,20 +35,32 @@ _TROUBLE_SECONDS = 2.0
 _STOPPED_SECONDS = 15.0
 _STAMP_SECONDS = 5.0
 _WITNESS_SECONDS = 1.0
+_JOURNAL_SECONDS = 2.0
 #: A run that added so many leaves has probably left some waiting.
 _BUSY = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class LogKeeping:
+    """What keeps the log, and what is kept in the store beside it."""
+
+    sequencer: Sequencer
+    stamper: Stamper | SelfStamper
+    cosigning: Cosigning
+    lists: RevocationLists
+    journal: Journal
+    bodies: Bodies
+
+
 @asynccontextmanager
-async def open_sequencer(
-    settings: Settings,
-) -> AsyncIterator[tuple[Sequencer, Stamper | SelfStamper, Cosigning, RevocationLists]]:
-    """The sequencer over this installation's data, who stamps its log, has it cosigned, keeps lists.
+async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
+    """The sequencer over this installation's data, and whoever stamps, cosigns and keeps beside it.
 
     Raises Unavailable, Invalid.
     """
     clock = SystemClock()
-    files = (await asyncio.to_thread(open_stores, settings)).log
+    stores = await asyncio.to_thread(open_stores, settings)
+    files = stores.log
     custody = settings.custody
     zone = zone_of(settings.ingest.clock_zone)
     async with (
@@ -74,7 +89,14 @@ async def open_sequencer(
             else SelfStamper(catalogue, files, own, clock)
         )
         cosigning = Cosigning(catalogue, files, clock, witnesses, needed, post)
-        yield sequencer, stamper, cosigning, RevocationLists(catalogue, files, clock, fetched)
+        yield LogKeeping(
+            sequencer,
+            stamper,
+            cosigning,
+            RevocationLists(catalogue, files, clock, fetched),
+            Journal(catalogue, stores.journal, signer, clock),
+            Bodies(catalogue, files, clock),
+        )
 
 
 async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
@@ -110,6 +132,25 @@ async def witness_log(cosigning: Cosigning, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), _WITNESS_SECONDS)
 
 
+async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
+    """Keep the journal and the log's bodies until `stop` is set, while the log goes on.
+
+    A catalogue that was put back from a backup would write what it no longer knows better over what it knew.
+    """
+    while not stop.is_set():
+        pause = _JOURNAL_SECONDS
+        try:
+            if kept.sequencer.agrees and any([await kept.bodies.run(), await kept.journal.run()]):
+                continue
+        except JournalStands as error:
+            _log.error("%s [%s]", error.message, error.code)
+            pause = _STOPPED_SECONDS
+        except CustosError as error:
+            _log.warning("the journal is behind, and is tried again: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
     """Run until `stop` is set; what fails is tried again, what stopped the log is said again and again."""
     while not stop.is_set():
@@ -134,11 +175,12 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sequencer(settings) as (sequencer, stamper, cosigning, lists):
+    async with open_sequencer(settings) as kept:
         announce()
         await asyncio.gather(
-            keep_log(sequencer, stop),
-            stamp_log(stamper, stop),
-            keep_lists(lists, stop),
-            witness_log(cosigning, stop),
+            keep_log(kept.sequencer, stop),
+            stamp_log(kept.stamper, stop),
+            keep_lists(kept.lists, stop),
+            witness_log(kept.cosigning, stop),
+            keep_journal(kept, stop),
         )

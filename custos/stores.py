@@ -6,19 +6,23 @@ from dataclasses import dataclass
 
 from custos.settings import Settings
 from evidence.errors import Unavailable
+from evidence.ports.journal import JournalStore
 from evidence.ports.log import LogStore
 from evidence.ports.objects import ObjectStore
 from storage.objects.filesystem import FilesystemStore
+from storage.objects.heads import CATALOGUE
+from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.place import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where recordings lie, and the log beside them."""
+    """Where recordings lie, and beside them the log and the journal of the catalogue."""
 
     objects: ObjectStore
     log: LogStore
+    journal: JournalStore
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -31,7 +35,11 @@ def open_stores(settings: Settings) -> Stores:
     place = place_of(settings)
     if place is None:
         store = FilesystemStore(settings.store, immutable=settings.protection.immutable)
-        return Stores(store, LogFiles(settings.store, store))
+        return Stores(
+            store,
+            LogFiles(settings.store, store),
+            StoreJournal(store, LogFiles(settings.store, store, CATALOGUE)),
+        )
     if any((settings.store / "objects").glob("*/*")):
         raise Unavailable(
             "store-elsewhere",
@@ -46,7 +54,9 @@ def open_stores(settings: Settings) -> Stores:
     bucket = Bucket(place)
     require_fit(bucket)
     bucket_store = S3Store(bucket, settings.work_directory / "fetched")
-    return Stores(bucket_store, S3Log(bucket_store))
+    return Stores(
+        bucket_store, S3Log(bucket_store), StoreJournal(bucket_store, S3Log(bucket_store, CATALOGUE))
+    )
 
 
 def place_of(settings: Settings) -> Place | None:

@@ -57,8 +57,9 @@ class Header:
 
     `schema`: which migration its rows are of. `restore_from`: the chunk with which to begin, None before the
     first scan is finished; `scanned_at`: when that one began. `through`: all that the log's first so many
-    leaves changed is in this chunk or before it. `parent`: digest of what this replaces under the same
-    number, "" where it is the first; `previous`: digest of the chunk before, "" for number 0.
+    leaves changed is in this chunk or before it. `closed`: the next one begins behind it. `parent`: digest of
+    the chunk that this was exchanged for; `previous`: digest of the chunk with the number before; "" where
+    there was none.
     """
 
     origin: str
@@ -68,6 +69,7 @@ class Header:
     scanned_at: str
     scan: Scan | None
     through: int
+    closed: bool
     parent: str
     previous: str
     body: str
@@ -83,6 +85,7 @@ class Header:
             "scanned_at": self.scanned_at,
             "scan": None if scan is None else [scan.began, scan.at, _encoded_position(scan.position)],
             "through": self.through,
+            "closed": self.closed,
             "parent": self.parent,
             "previous": self.previous,
             "body": self.body,

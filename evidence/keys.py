@@ -44,6 +44,26 @@ def certificate_key(proposal_id: str) -> str:
     return f"disposals/{proposal_id}/certificate"
 
 
+JOURNAL = "catalogue"
+JOURNAL_TAIL = "tail"
+
+
+def journal_key(number: int) -> str:
+    """`catalogue/{millions}/{thousands}/{rest}`, three digits each: a closed chunk of the journal."""
+    if not 0 <= number < 10**9:
+        raise ValueError("a chunk has a number of at most nine digits")
+    return f"{JOURNAL}/{number // 10**6:03}/{number // 1000 % 1000:03}/{number % 1000:03}"
+
+
+def journal_number(key: str) -> int | None:
+    """The inverse; None for the tail, and for what is not of the journal."""
+    prefix, _, rest = key.partition("/")
+    digits = rest.replace("/", "")
+    if prefix != JOURNAL or len(digits) != 9 or not digits.isdecimal():
+        return None
+    return int(digits)
+
+
 def places_of(item_id: str, original: str) -> tuple[str, str]:
     """The two directories below which everything of an item lies, its original being under that key."""
     return original.rpartition("/")[0], f"renditions/{item_id}"

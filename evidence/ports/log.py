@@ -67,13 +67,22 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """What an event's detail commits to: salt and detail, as they were made."""
+
+    salt: bytes
+    detail: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
-    """An event that is read back from the log: its bytes, and what searches need of it."""
+    """An event that is read back from the log: its bytes, what searches need of it, its detail if known."""
 
     event_id: str
     data: bytes
     at: datetime
     subjects: tuple[str, ...]
+    body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +198,16 @@ class CustodyLog(Protocol):
         """The leaves' bytes from `begin` up to before `end`."""
         ...
 
+    def bodies(self, begin: int, end: int) -> Sequence[Body | None]:
+        """Of the same leaves what their details commit to; None where that is not kept."""
+        ...
+
     def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
         """Hashes of leaves (level 0), or roots of full tiles, from `begin` up to before `end`."""
         ...
 
     def replay(self, rows: Sequence[Replayed]) -> Mapping[str, int]:
-        """Put back, without detail, those events that are not there; the queue's places of those in it."""
+        """Put back those events that are not there; the queue's places of those in it."""
         ...
 
     def of_subject(self, subject: str, size: int, limit: int) -> Sequence[Logged]:

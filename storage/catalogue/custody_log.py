@@ -8,7 +8,17 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import Logged, LogHead, Queued, Replayed, Sequenced, Stamp, Witnessed, WitnessState
+from evidence.ports.log import (
+    Body,
+    Logged,
+    LogHead,
+    Queued,
+    Replayed,
+    Sequenced,
+    Stamp,
+    Witnessed,
+    WitnessState,
+)
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many
 from storage.catalogue.log_tables import (
@@ -212,6 +222,17 @@ class SqlCustodyLog:
         )
         return [leaf_around(row.data, row.chains) for row in rows]
 
+    def bodies(self, begin: int, end: int) -> Sequence[Body | None]:
+        """What the leaves' details commit to."""
+        rows = self._connection.execute(
+            select(event_bodies.c.salt, event_bodies.c.detail)
+            .select_from(log_leaves)
+            .join(event_bodies, event_bodies.c.event_id == log_leaves.c.event_id, isouter=True)
+            .where(log_leaves.c.number >= begin, log_leaves.c.number < end)
+            .order_by(log_leaves.c.number)
+        )
+        return [None if row.salt is None else Body(row.salt, row.detail) for row in rows]
+
     def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
         """Hashes of leaves, or roots of full tiles."""
         query = select(log_leaves.c.hash).where(log_leaves.c.number >= begin, log_leaves.c.number < end)
@@ -232,6 +253,12 @@ class SqlCustodyLog:
             events,
             ("id", "data", "at"),
             [(row.event_id, row.data, to_micros(row.at)) for row in new],
+        )
+        insert_many(
+            self._connection,
+            event_bodies,
+            ("event_id", "salt", "detail"),
+            [(row.event_id, row.body.salt, row.body.detail) for row in new if row.body is not None],
         )
         insert_many(
             self._connection,

@@ -1,8 +1,8 @@
-"""The custody log's files below `log/` of the filesystem store.
+"""Files of the custody log, or of the journal, below a directory of the filesystem store.
 
 Full tiles and bundles are committed like originals: create-only and locked. What is not full yet, and the
-checkpoint, are written beside, synced and renamed, so that a reader finds the old or the new and a crash
-leaves one of them. The checkpoint is exchanged under a lock that the kernel drops with its holder.
+head, are written beside, synced and renamed, so that a reader finds the old or the new and a crash
+leaves one of them. The head is exchanged under a lock that the kernel drops with its holder.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from pathlib import Path
 from evidence.keys import is_key
 from storage.objects.disk import make_directories, storage_error, sync_directory
 from storage.objects.filesystem import FilesystemStore
-
-PREFIX = "log"
-CHECKPOINT = "checkpoint"
+from storage.objects.heads import LOG, Files
 
 
 class LogFiles:
     """`evidence.ports.log.LogStore` below `root`, beside the originals of `store`."""
 
-    def __init__(self, root: Path, store: FilesystemStore) -> None:
+    def __init__(self, root: Path, store: FilesystemStore, files: Files = LOG) -> None:
         self._store = store
-        self._directory = root / "objects" / PREFIX
+        self._files = files
+        self._directory = root / "objects" / files.prefix
         self._incoming = root / "incoming"
-        self._exclusion = root / "log.lock"
+        self._exclusion = root / f"{files.prefix}.lock"
         make_directories(self._directory)
 
     def _path(self, path: str) -> Path:
@@ -41,7 +40,7 @@ class LogFiles:
 
     async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
         """See the port."""
-        await self._store.put(f"{PREFIX}/{path}", data, locked_until=locked_until)
+        await self._store.put(f"{self._files.prefix}/{path}", data, locked_until=locked_until)
 
     async def replace(self, path: str, data: bytes) -> None:
         """See the port."""
@@ -80,10 +79,10 @@ class LogFiles:
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         with self._alone():
-            found = self._read(CHECKPOINT)
+            found = self._read(self._files.head)
             if found != expected:
                 return found
-            self._replace(CHECKPOINT, checkpoint)
+            self._replace(self._files.head, checkpoint)
             return checkpoint
 
     @contextmanager

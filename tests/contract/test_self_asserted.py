@@ -267,7 +267,8 @@ async def test_who_stamps_follows_from_the_settings(
             protection=ProtectionSettings(immutable=False),
             custody=CustodySettings(time_authorities=known, embedded_time_authority=wanted),
         )
-        async with open_sequencer(settings) as (sequencer, stamping, *_):
+        async with open_sequencer(settings) as kept:
+            sequencer, stamping = kept.sequencer, kept.stamper
             await sequencer.run()
             found = await stamping.run()
         assert (found is not None and found.authority is None) == stamped

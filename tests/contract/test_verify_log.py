@@ -249,7 +249,8 @@ async def test_the_process_that_keeps_the_log_takes_no_token_under_another_polic
                 time_authority_policies={authority.url: "1.2.3.4.2"},
             ),
         )
-        async with open_sequencer(settings) as (sequencer, stamping, *_):
+        async with open_sequencer(settings) as kept:
+            sequencer, stamping = kept.sequencer, kept.stamper
             await sequencer.run()
             with pytest.raises(Unavailable, match="0 time authorities"):
                 await stamping.run()

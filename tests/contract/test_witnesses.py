@@ -305,7 +305,8 @@ async def test_the_process_that_keeps_the_log_has_it_witnessed(tmp_path: Path, c
             custody=CustodySettings(origin=ORIGIN, witnesses={str(served.witness.key): served.url}),
         )
         stop = asyncio.Event()
-        async with open_sequencer(settings) as (sequencer, _, cosigning, _):
+        async with open_sequencer(settings) as kept:
+            sequencer, cosigning = kept.sequencer, kept.cosigning
             witnessed = data / "store" / "objects" / "log" / "witnessed"
 
             async def watch() -> None:

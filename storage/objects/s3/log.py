@@ -1,7 +1,7 @@
-"""The custody log's files below `log/` of a bucket.
+"""Files of the custody log, or of the journal, below a prefix of a bucket.
 
 Full tiles and bundles are committed like originals: create-only and locked. What is not full yet is put
-unlocked; the checkpoint is put on the condition that the expected one lies there (`If-Match`): the store
+unlocked; the head is put on the condition that the expected one lies there (`If-Match`): the store
 decides. What a replaced file was before is removed: a version a second would be kept for nothing.
 """
 
@@ -12,32 +12,31 @@ from datetime import datetime
 
 from evidence.keys import is_key
 from evidence.ports.objects import NotStored
+from storage.objects.heads import LOG, Files
 from storage.objects.s3.client import InTheWay, translated, unavailable
 from storage.objects.s3.store import S3Store
 from storage.objects.s3.uploading import put
-
-PREFIX = "log"
-CHECKPOINT = "checkpoint"
 
 
 class S3Log:
     """`evidence.ports.log.LogStore` in the bucket of `store`."""
 
-    def __init__(self, store: S3Store) -> None:
+    def __init__(self, store: S3Store, files: Files = LOG) -> None:
         self._store = store
+        self._files = files
         self._bucket = store.bucket
 
     async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
         """See the port."""
-        await self._store.put(_key(path), data, locked_until=locked_until)
+        await self._store.put(self._key(path), data, locked_until=locked_until)
 
     async def replace(self, path: str, data: bytes) -> None:
         """See the port."""
-        await asyncio.to_thread(self._replace, _key(path), data)
+        await asyncio.to_thread(self._replace, self._key(path), data)
 
     async def read(self, path: str) -> bytes | None:
         """See the port: the newest; whoever reads the log checks it by its hashes."""
-        return (await asyncio.to_thread(self._read, _key(path)))[0]
+        return (await asyncio.to_thread(self._read, self._key(path)))[0]
 
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         """See the port. An answer that was lost shows as `checkpoint` lying there already."""
@@ -57,7 +56,7 @@ class S3Log:
         self._bucket.drop_older(key)
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
-        key = _key(CHECKPOINT)
+        key = self._key(self._files.head)
         found, name = self._read(key)
         if found != expected:
             return found
@@ -72,8 +71,7 @@ class S3Log:
         self._bucket.drop_older(key)
         return checkpoint
 
-
-def _key(path: str) -> str:
-    if not is_key(path):
-        raise ValueError("not a path of the log")
-    return f"{PREFIX}/{path}"
+    def _key(self, path: str) -> str:
+        if not is_key(path):
+            raise ValueError("not a path of the log")
+        return f"{self._files.prefix}/{path}"

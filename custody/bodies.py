@@ -1,0 +1,112 @@
+"""The details and salts of the log's events, into the store: bundles beside those of its entries.
+
+They are no part of the proof; they are what a lost catalogue could not tell any more. A full bundle is put,
+locked for the log's time; the last one is replaced under a name of its own until it is full. A crash leaves
+a bundle that is made again, with the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from custody.sequencer import LOG_LOCK
+from custody.tiles import WIDTH, number_path
+from evidence.events import SALT_BYTES
+from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.log import Body, LogStore
+from evidence.ports.objects import AlreadyStored
+
+MARK = "bodies"
+_LENGTH_BYTES = 4
+_BUNDLES_IN_ONE = 40
+
+
+def path_of(number: int, *, is_full: bool) -> str:
+    """`bodies/<N>`, and `bodies/<N>.part` while it is not full (docs/formats/log.md)."""
+    return f"bodies/{number_path(number)}{'' if is_full else '.part'}"
+
+
+def encode_bodies(bodies: Sequence[Body | None]) -> bytes:
+    """Each body's salt and detail after their length in four bytes; 0 for one that is not kept any more."""
+    found = []
+    for one in bodies:
+        data = b"" if one is None else one.salt + one.detail
+        found.append(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+    return b"".join(found)
+
+
+def decode_bodies(data: bytes) -> list[Body | None]:
+    """The inverse; raises ValueError for what ends in the middle of a body."""
+    found: list[Body | None] = []
+    at = 0
+    while at < len(data):
+        begin = at + _LENGTH_BYTES
+        length = int.from_bytes(data[at:begin], "big")
+        body = data[begin : begin + length]
+        if begin > len(data) or len(body) != length or 0 < length < SALT_BYTES:
+            raise ValueError("the bundle ends in the middle of a body")
+        found.append(Body(body[:SALT_BYTES], body[SALT_BYTES:]) if length else None)
+        at = begin + length
+    return found
+
+
+class Bodies:
+    """The use case of keeping them in the store."""
+
+    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._clock = clock
+
+    async def run(self) -> bool:
+        """Write those of the leaves that are published and not written yet; whether more wait. Repeatable.
+
+        Durable in the store on return. Raises Unavailable.
+        """
+        for _ in range(_BUNDLES_IN_ONE):
+            if not await self._step():
+                return False
+        return True
+
+    async def _step(self) -> bool:
+        done, size, bodies = await self._catalogue.read(_look)
+        if done >= size:
+            return False
+        number = done // WIDTH
+        end = number * WIDTH + len(bodies)
+        is_full = len(bodies) == WIDTH
+        data = encode_bodies(bodies)
+        if is_full:
+            # A catalogue that was led on from the log may have lost what the store still has.
+            with suppress(AlreadyStored):
+                await self._store.put(path_of(number, is_full=True), data, self._clock.now() + LOG_LOCK)
+        else:
+            await self._store.replace(path_of(number, is_full=False), data)
+        await self._catalogue.write(partial(_note, size=end))
+        return end < size
+
+
+def _look(tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
+    """How many are written, how many are published, and the bodies of the bundle that is next."""
+    head = tx.log.head()
+    done, size = int(tx.journal.mark(MARK) or 0), 0 if head is None else head.published
+    if done >= size:
+        return done, size, ()
+    begin = done // WIDTH * WIDTH
+    return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
+
+
+def _note(tx: Transaction, size: int) -> None:
+    tx.journal.keep_mark(MARK, str(size))
+
+
+async def read_bodies(store: LogStore, number: int, width: int) -> list[Body | None]:
+    """Those of the first `width` leaves of a bundle; None where the store has none. Raises ValueError."""
+    data = await store.read(path_of(number, is_full=True))
+    if data is None:
+        data = await store.read(path_of(number, is_full=False))
+    found = decode_bodies(data or b"")[:width]
+    return [*found, *[None] * (width - len(found))]
