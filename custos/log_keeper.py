@@ -169,6 +169,16 @@ async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), pause)
 
 
+async def _last(kept: LogKeeping) -> None:
+    """What others wrote while they stopped goes into the store too."""
+    try:
+        await kept.sequencer.run()
+        await kept.bodies.run()
+        await kept.journal.run()
+    except CustosError as error:
+        _log.warning("the last events wait for the next start: %s", error)
+
+
 async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> None:
     """Keep the log until told to stop; `announce` once it is kept."""
     stop = asyncio.Event()
@@ -184,3 +194,4 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
             witness_log(kept.cosigning, stop),
             keep_journal(kept, stop),
         )
+        await _last(kept)

@@ -120,6 +120,7 @@ class EventType(StrEnum):
     AGENT_ENABLED = "agent.enabled"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     LOG_REPLAYED = "log.replayed"
+    CATALOGUE_REBUILT = "catalogue.rebuilt"
     ALARM_RAISED = "alarm.raised"
     KEY_RECOVERY_NAMED = "key.recovery-named"
     KEY_ROTATED = "key.rotated"
@@ -219,6 +220,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.AGENT_ENABLED: None,
     EventType.TOKEN_ISSUED: None,
     EventType.LOG_REPLAYED: None,
+    EventType.CATALOGUE_REBUILT: None,
     EventType.ALARM_RAISED: None,
     EventType.KEY_RECOVERY_NAMED: None,
     EventType.KEY_ROTATED: None,

@@ -19,24 +19,24 @@ from evidence.agents import Role
 from evidence.alarms import raise_alarm
 from evidence.content import HEAD_BYTES, judge
 from evidence.errors import StageFailed
-from evidence.events import EventDraft, EventType, Outcome, SealedEvent, Subject, event_digest
+from evidence.events import EventDraft, EventType, Outcome, SealedEvent, Subject
 from evidence.ids import new_id
-from evidence.items import Intent, Item, Upload, UploadState
+from evidence.items import Intent, Item, Upload
 from evidence.jobs import Stage
 from evidence.keeping import reckon
 from evidence.keys import manifest_key, original_key
 from evidence.linking import link_as_submitted
 from evidence.manifests import encode_manifest
-from evidence.ports.catalogue import Alarm, StoredReceipt, Transaction
+from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.objects import NotStored, ObjectStat, ObjectStore, Staging
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
 from evidence.projection import refresh
-from evidence.receipts import encode_receipt
 from evidence.retention import first_lock
 from evidence.schedules import keep, lock_for
 from evidence.timekeeping import to_text
+from ingest.acknowledging import acknowledge
 
 
 class CommitStage:
@@ -143,7 +143,7 @@ class CommitStage:
             )
             current = tx.items.get(item.id)
             assert current is not None
-            self._acknowledge(tx, upload, current, intent.event_id, data)
+            acknowledge(tx, self._signer, self._clock, upload, current, intent.event_id, data)
 
         await lease.finish(complete)
 
@@ -213,28 +213,9 @@ class CommitStage:
                     id=intent.event_id,
                 )
             )
-            self._acknowledge(tx, upload, item, intent.event_id, event.data)
+            acknowledge(tx, self._signer, self._clock, upload, item, intent.event_id, event.data)
 
         await lease.finish(complete)
-
-    def _acknowledge(self, tx: Transaction, upload: Upload, item: Item, event_id: str, event: bytes) -> None:
-        now = self._clock.now()
-        payload = encode_receipt(
-            item,
-            receipt_id=new_id(now),
-            upload_id=upload.id,
-            submission=upload.submission,
-            agent_id=upload.agent_id,
-            event_id=event_id,
-            event_digest=event_digest(event),
-            issued_at=now,
-            time_source=self._clock.source(),
-        )
-        statement = self._signer.sign_statement(payload)
-        tx.uploads.add_receipt(StoredReceipt(upload.id, item.id, statement, completed=False), now)
-        tx.uploads.settle(upload.id, UploadState.COMMITTED, at=now, item_id=item.id)
-        # The receipt comes first, so that the read-back finds it and completes it.
-        tx.jobs.add(Stage.READ_BACK, item.id, item.unit, now, again=True)
 
 
 def _still_kept(tx: Transaction, intent: Intent) -> Item:

@@ -48,7 +48,9 @@ def replay_log(arguments: argparse.Namespace) -> int:
         replaying = Replaying(services.catalogue, store, services.signer.note_key, SystemClock())
         ran = await replaying.run(reason)
         print(f"The log was read back from {ran.before:,} to {ran.after:,} leaves. Start Custos: it goes on.")
-        print("What the details of those events said was in the catalogue alone, and is lost.")
+        if ran.without_detail:
+            print(f"Of {ran.without_detail:,} of them nothing was found of what their details said.")
+        print("What else had changed since the backup is not in this catalogue: see `custos rebuild --help`.")
 
     asyncio.run(with_services(settings, replay))
     return 0

@@ -269,6 +269,10 @@ class Events(Protocol):
         """Seal with this process's emitter and counter, and insert."""
         ...
 
+    def put_back(self, data: bytes, salt: bytes, detail: bytes) -> None:
+        """Insert what was sealed before and is not there any more; it goes into the log like a new one."""
+        ...
+
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
         """Event, salt and detail bytes."""
         ...

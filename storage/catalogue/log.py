@@ -10,10 +10,10 @@ from functools import cache
 from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.engine import Dialect
 
-from evidence.events import SALT_BYTES, EventDraft, SealedEvent, parts_of, seal
+from evidence.events import SALT_BYTES, EventDraft, SealedEvent, parse_event, parts_of, seal
 from evidence.ids import new_id, new_pseudonym
 from evidence.ports.catalogue import HistoryEntry
-from evidence.timekeeping import to_micros
+from evidence.timekeeping import from_text, to_micros
 from storage.catalogue.tables import (
     emitters,
     event_bodies,
@@ -114,6 +114,21 @@ class SqlEvents:
         sealed = [self._emitter.seal(part) for part in parts_of(draft)]
         store_events(self._connection, self._emitter, sealed)
         return sealed[0]
+
+    def put_back(self, data: bytes, salt: bytes, detail: bytes) -> None:
+        """Append what was sealed before and is not there any more, as it was."""
+        said = parse_event(data)
+        event_id, about = str(said["id"]), said["subjects"]
+        assert isinstance(about, list)
+        subjects = [str(one["id"]) for one in about if isinstance(one, dict)]
+        at = to_micros(from_text(str(said["time"])))
+        connection = self._connection
+        insert_many(connection, events, ("id", "data", "at"), [(event_id, data, at)])
+        insert_many(connection, event_bodies, ("event_id", "salt", "detail"), [(event_id, salt, detail)])
+        insert_many(
+            connection, event_subjects, ("subject", "event_id"), [(one, event_id) for one in subjects]
+        )
+        insert_many(connection, event_queue, ("event_id",), [(event_id,)])
 
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
         """Event, salt and detail bytes."""
