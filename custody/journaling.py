@@ -1,8 +1,9 @@
 """The journal: what changed in the catalogue, into the store, some seconds behind.
 
-Order, and why: (1) what the queue is about is read as it is now, in one snapshot; (2) the last chunk is
+Order, and why: (1) what the queue is about is read as it is now, in one snapshot; (2) the catalogue notes
+which chunk is coming, so that it knows it again, whether or not an answer is lost; (3) the last chunk is
 exchanged for one that says it too, on condition that the one which this process knows still lies there, so
-that of two who write at once one is told; (3) the places are taken from the queue; (4) a chunk that was
+that of two who write at once one is told; (4) the places are taken from the queue; (5) a chunk that was
 exchanged for a closed one is put under its number, locked, before the next begins. A crash leaves a step
 undone that is done again: an entry that stands there twice says the same.
 
@@ -150,7 +151,7 @@ class Journal:
         last = self._last
         if last is not None and seen.is_closing:
             # A scan begins with a chunk of its own: all rows of a chunk are of one schema.
-            header = replace(last.header, closed=True, scan=seen.scan, parent=digest_of(last.encoded()))
+            header = replace(last.header, closed=True, scan=seen.scan)
             return self._signed(header, last.body)
         through = seen.leaves if seen.changed.is_all else 0 if last is None else last.header.through
         is_news = bool(seen.changed.taken) or seen.scan is not None
@@ -181,7 +182,6 @@ class Journal:
             scan=None if done is not None else scan,
             through=through,
             closed=len(body) >= CHUNK_BYTES,
-            parent=before,
             previous=last.header.previous if last is not None and goes_on else before,
             body=digest,
         )
@@ -193,10 +193,12 @@ class Journal:
 
     async def _exchange(self, made: Chunk, taken: Sequence[int]) -> None:
         data = made.encoded()
+        mark = digest_of(data)
+        before = "" if self._last is None else digest_of(self._last.encoded())
+        await self._catalogue.write(lambda tx: tx.journal.keep_mark(MARK, f"{before} {mark}"))
         if await self._store.swap_tail(self._tail, data) != data:
             raise Unavailable("journal-busy", "Another process wrote the journal meanwhile.")
         self._tail, self._last = data, made
-        mark = digest_of(data)
 
         def note(tx: Transaction) -> None:
             tx.journal.forget(taken)
@@ -229,7 +231,7 @@ def _scan_due(last: Chunk | None, mark: str | None, schema: str, now: datetime) 
     if last is None:
         return Scan(0, to_text(now)), True
     header = last.header
-    is_known = mark is not None and mark in (digest_of(last.encoded()), header.parent)
+    is_known = mark is not None and digest_of(last.encoded()) in mark.split()
     if is_known and header.schema == schema:
         if header.scan is not None:
             return header.scan, False

@@ -104,5 +104,6 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
 def _own_parts(environment: Mapping[str, str]) -> list[Part]:
     return [
         Part(name, (sys.executable, "-m", "custos", name), environment=environment, is_needed=False)
-        for name in ("api", "worker", "beat", "sequencer")
+        # Stopped in the other order: what the others write last goes into the log and the store too.
+        for name in ("sequencer", "api", "worker", "beat")
     ]

@@ -15,23 +15,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from custody.bodies import MARK as BODIES
 from custody.journal_reading import chunks, readable
 from custody.key_files import open_signer
 from custody.replaying import Ran, Replaying
 from custody.signing import FileSigner
+from custody.tiles import WIDTH
 from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.settings import Settings
 from custos.stores import Stores, open_stores
 from evidence.canonical import Json
 from evidence.dispatch import zone_of
-from evidence.errors import Conflict, Invalid
+from evidence.errors import Conflict
 from evidence.events import EventDraft, EventType, parse_event
 from evidence.ports.log import Replayed
 from ingest.restoring import Found, Restoring
 from storage.catalogue.catalogue import open_catalogue
 from storage.catalogue.engine import is_begun
 from storage.catalogue.restoring import Restoration
+from storage.catalogue.transfer import transfer
 
 _NAME = "catalogue.rebuilding"
 #: What only says that something was looked at, or that a process began or ended: no row but its own follows.
@@ -69,25 +72,27 @@ async def rebuild(
     raises. What raised left no catalogue.
     """
     where = catalogue_of(settings)
-    if isinstance(where, str):
-        raise Invalid(
-            "rebuild-into-file",
-            "A catalogue is rebuilt into a file. Take `catalogue.url` out of the settings for this.",
-        )
     if await asyncio.to_thread(is_begun, where):
         raise Conflict(
             "catalogue-there",
-            f"There is a catalogue. If it is damaged, move {where.name} and what lies beside it out of the "
-            "way first, and keep it.",
+            "There is a catalogue where this is to put one. If it is damaged, move it out of the way first, "
+            "with all that lies beside it, and keep it.",
         )
     await asyncio.to_thread(settings.work_directory.mkdir, 0o700, True, True)
     signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=False))
     stores = await asyncio.to_thread(open_stores, settings)
-    building = where.with_name(_NAME)
+    file = settings.catalogue_file
+    await asyncio.to_thread(file.parent.mkdir, 0o700, True, True)
+    building = file.with_name(_NAME)
     await asyncio.to_thread(_remove, building)
     try:
         rebuilt = await _build(settings, stores, signer, building, reason, with_journal, say)
-        await asyncio.to_thread(_put_in_place, building, where)
+        if isinstance(where, Path):
+            await asyncio.to_thread(_put_in_place, building, where)
+        else:
+            await asyncio.to_thread(
+                transfer, building, where, lambda table, rows: say(f"database: {table}, {rows:,} rows")
+            )
     finally:
         await asyncio.to_thread(_remove, building)
     return rebuilt
@@ -115,6 +120,9 @@ async def _build(
 
         replaying = Replaying(catalogue, stores.log, signer.note_key, clock)
         ran = await replaying.lead(told)
+        if not ran.without_detail:
+            kept = str(ran.after // WIDTH * WIDTH)
+            await catalogue.write(lambda tx: tx.journal.keep_mark(BODIES, kept))
         restoring = Restoring(catalogue, stores.objects, signer, clock)
         items = await restoring.run(disposed, lambda count: say(f"manifests: {count:,}"))
         rebuilt = Rebuilt(entries, through, is_whole, cut, ran, items, dict(sorted(lost.items())))

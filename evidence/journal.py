@@ -57,9 +57,8 @@ class Header:
 
     `schema`: which migration its rows are of. `restore_from`: the chunk with which to begin, None before the
     first scan is finished; `scanned_at`: when that one began. `through`: all that the log's first so many
-    leaves changed is in this chunk or before it. `closed`: the next one begins behind it. `parent`: digest of
-    the chunk that this was exchanged for; `previous`: digest of the chunk with the number before; "" where
-    there was none.
+    leaves changed is in this chunk or before it. `closed`: the next one begins behind it. `previous`: digest
+    of the chunk with the number before, "" where there is none; `body`: digest of its entries as they lie.
     """
 
     origin: str
@@ -70,7 +69,6 @@ class Header:
     scan: Scan | None
     through: int
     closed: bool
-    parent: str
     previous: str
     body: str
 
@@ -86,7 +84,6 @@ class Header:
             "scan": None if scan is None else [scan.began, scan.at, _encoded_position(scan.position)],
             "through": self.through,
             "closed": self.closed,
-            "parent": self.parent,
             "previous": self.previous,
             "body": self.body,
         }

@@ -127,7 +127,8 @@ def commit(connection: Connection) -> None:
 NEWEST = "0022"
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """The newest migration that was applied; None before the first."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
@@ -144,11 +145,11 @@ def migrate(engine: Engine) -> None:
         if is_postgres(connection):
             _migrate_postgres(connection)
             return
-        if _revision(connection) == NEWEST:
+        if revision(connection) == NEWEST:
             return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with _or_not_at_all(connection):
-            _refuse_newer(_revision(connection))
+            _refuse_newer(revision(connection))
             uninstall(connection)
             upgrade(connection)
             install(connection)
@@ -158,17 +159,17 @@ def _migrate_postgres(connection: Connection) -> None:
     from storage.catalogue import postgres
 
     postgres.require_sound(connection)
-    if _revision(connection) == NEWEST:
+    if revision(connection) == NEWEST:
         return
     try:
         connection.exec_driver_sql("BEGIN")
         with _or_not_at_all(connection):
             postgres.lock_for_migration(connection)
-            revision = _revision(connection)
-            _refuse_newer(revision)
-            if revision is None:
+            found = revision(connection)
+            _refuse_newer(found)
+            if found is None:
                 postgres.create_newest(connection, NEWEST)
-            elif revision != NEWEST:
+            elif found != NEWEST:
                 uninstall(connection)
                 upgrade(connection)
             install(connection)
@@ -197,7 +198,7 @@ def is_begun(where: Where) -> bool:
     if isinstance(where, Path):
         return where.exists()
     with connected(where) as connection:
-        if _revision(connection) is None:
+        if revision(connection) is None:
             return False
         # Its tables may have been made for it; whoever opens it is an emitter.
         return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
@@ -224,7 +225,7 @@ def kept_by(where: Where) -> Keeper:
 
     with connected(where) as connection:
         postgres.require_sound(connection)
-        could = None if _revision(connection) is None else what_it_could_change(connection)
+        could = None if revision(connection) is None else what_it_could_change(connection)
         return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 
@@ -253,8 +254,8 @@ def unavailable() -> Unavailable:
     )
 
 
-def _refuse_newer(revision: str | None) -> None:
-    if revision is not None and revision > NEWEST:
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > NEWEST:
         raise Unavailable(
             "newer-catalogue",
             "This catalogue was made by a newer Custos. Start that version, or restore a backup made before "
@@ -262,8 +263,8 @@ def _refuse_newer(revision: str | None) -> None:
         )
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Run the migrations up to `revision`, in the connection's transaction."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Run the migrations up to `to`, in the connection's transaction."""
     # Alembic takes longer to import than everything else together; most starts need none of it.
     from alembic import command
     from alembic.config import Config
@@ -271,4 +272,4 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", "storage.catalogue:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    command.upgrade(config, to)
