@@ -120,7 +120,10 @@ class Disposing:
         """Steps 1 and 2; the items that wait, each with why."""
         outcomes = await self._catalogue.read(lambda tx: tx.disposals.outcomes(proposal.id))
         left = [one.item_id for one in outcomes if one.tombstone is None and one.spared is None]
-        if not left:
+        known = {one.id for one in await self._catalogue.read(lambda tx: tx.disposals.times(proposal.id))}
+        # A catalogue that was rebuilt can know that an item went, and have lost the token of when.
+        untimed = [one.tombstone for one in outcomes if one.tombstone and one.tombstone.time_id not in known]
+        if not left and not untimed:
             return {}
         time = await self._trusted.stamp(time_statement(proposal.id, proposal.items))
         if abs(time.at - self._clock.now()) > CLOCKS_AGREE:
@@ -129,7 +132,13 @@ class Disposing:
                 "Trusted time and this machine's clock are more than five minutes apart. Put the clock right "
                 "first: nothing is disposed of by a clock that is wrong.",
             )
-        await self._catalogue.write(lambda tx: tx.disposals.add_time(proposal.id, time))
+
+        def note(tx: Transaction) -> None:
+            tx.disposals.add_time(proposal.id, time)
+            for one in untimed:
+                tx.disposals.bury(proposal.id, replace(one, at=time.at, time_id=time.id))
+
+        await self._catalogue.write(note)
         found = {item_id: await self._bury_item(proposal.id, item_id, time) for item_id in left}
         return {item_id: fate for item_id, fate in found.items() if fate in PASSING}
 

@@ -37,7 +37,7 @@ def verify_certificate(certificate: str, public_pem: bytes, roots: Sequence[byte
 
     Raises NotProven. Asks nobody; holds for as long as key and roots are trusted.
     """
-    statement = _signed(certificate.strip(), public_pem)
+    statement = signed_statement(certificate.strip(), public_pem)
     try:
         _check(statement, roots)
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
@@ -45,7 +45,8 @@ def verify_certificate(certificate: str, public_pem: bytes, roots: Sequence[byte
     return Proven(statement)
 
 
-def _signed(certificate: str, public_pem: bytes) -> Mapping[str, Any]:
+def signed_statement(certificate: str, public_pem: bytes) -> Mapping[str, Any]:
+    """What a certificate states, once its signature holds; raises NotProven."""
     try:
         key = OKPKey.import_key(public_pem)
     except (JoseError, ValueError) as error:

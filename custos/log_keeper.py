@@ -23,7 +23,7 @@ from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.own_time import own_time
 from custos.settings import Settings
-from custos.stores import open_stores
+from custos.stores import open_stores, require_not_lost
 from custos.witness_client import post
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError, Invalid
@@ -60,6 +60,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
     """
     clock = SystemClock()
     stores = await asyncio.to_thread(open_stores, settings)
+    await require_not_lost(settings, stores)
     files = stores.log
     custody = settings.custody
     zone = zone_of(settings.ingest.clock_zone)

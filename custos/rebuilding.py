@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from custody.bodies import MARK as BODIES
+from custody.disposed_again import DisposedAgain
 from custody.journal_reading import chunks, readable
 from custody.key_files import open_signer
 from custody.replaying import Ran, Replaying
@@ -113,9 +114,10 @@ async def _build(
     async with open_catalogue(building, clock, "rebuild", zone) as catalogue:
         lost: Counter[str] = Counter()
         disposed: dict[str, Replayed] = {}
+        certified: dict[str, str] = {}
 
         def told(first: int, size: int, rows: Sequence[Replayed]) -> None:
-            _note(first, rows, through or 0, lost, disposed)
+            _note(first, rows, through or 0, lost, disposed, certified)
             say(f"log: {first + len(rows):,} of {size:,} leaves")
 
         replaying = Replaying(catalogue, stores.log, signer.note_key, clock)
@@ -123,6 +125,8 @@ async def _build(
         if not ran.without_detail:
             kept = str(ran.after // WIDTH * WIDTH)
             await catalogue.write(lambda tx: tx.journal.keep_mark(BODIES, kept))
+        again = DisposedAgain(catalogue, stores.objects, signer.public_pem)
+        await again.run(disposed, certified)
         restoring = Restoring(catalogue, stores.objects, signer, clock)
         items = await restoring.run(disposed, lambda count: say(f"manifests: {count:,}"))
         rebuilt = Rebuilt(entries, through, is_whole, cut, ran, items, dict(sorted(lost.items())))
@@ -159,18 +163,25 @@ def _note(
     through: int,
     lost: Counter[str],
     disposed: dict[str, Replayed],
+    certified: dict[str, str],
 ) -> None:
     for number, row in enumerate(rows, first):
         said = parse_event(row.data)
         kind = str(said["type"])
         if kind == EventType.ITEM_DISPOSED:
-            subjects = said["subjects"]
-            assert isinstance(subjects, list)
-            for one in subjects:
-                if isinstance(one, dict) and one["kind"] == "item":
-                    disposed[str(one["id"])] = row
+            disposed |= dict.fromkeys(_subjects_of(said, "item"), row)
+        elif kind == EventType.DISPOSAL_CERTIFIED:
+            digests = said["digests"]
+            assert isinstance(digests, Mapping)
+            certified |= dict.fromkeys(_subjects_of(said, "disposal"), str(digests["sha256"]))
         if number >= through and not kind.startswith(_CHANGES_NOTHING) and not kind.endswith(_SHOWN):
             lost[kind] += 1
+
+
+def _subjects_of(event: Mapping[str, Json], kind: str) -> list[str]:
+    subjects = event["subjects"]
+    assert isinstance(subjects, list)
+    return [str(one["id"]) for one in subjects if isinstance(one, Mapping) and one["kind"] == kind]
 
 
 def _detail(rebuilt: Rebuilt, reason: str) -> dict[str, Json]:

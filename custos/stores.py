@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from custos.catalogue_place import catalogue_of
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.ports.journal import JournalStore
 from evidence.ports.log import LogStore
 from evidence.ports.objects import ObjectStore
+from storage.catalogue.engine import is_begun
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
@@ -57,6 +60,21 @@ def open_stores(settings: Settings) -> Stores:
     return Stores(
         bucket_store, S3Log(bucket_store), StoreJournal(bucket_store, S3Log(bucket_store, CATALOGUE))
     )
+
+
+async def require_not_lost(settings: Settings, stores: Stores) -> None:
+    """Refuse to begin a new catalogue beside a store that has one's log.
+
+    Raises Unavailable("catalogue-lost"), and what asking catalogue and store raise.
+    """
+    if await asyncio.to_thread(is_begun, catalogue_of(settings)):
+        return
+    if await stores.log.read("checkpoint") is not None:
+        raise Unavailable(
+            "catalogue-lost",
+            "There is no catalogue, and the store has the log of one. Look whether `data` and "
+            "`catalogue.url` are the right places. If it is lost, restore it with `custos rebuild`.",
+        )
 
 
 def place_of(settings: Settings) -> Place | None:

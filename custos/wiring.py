@@ -43,7 +43,7 @@ from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.own_time import own_time
 from custos.settings import Settings
-from custos.stores import open_stores
+from custos.stores import open_stores, require_not_lost
 from custos.sweep import Sweep
 from custos.work import JobRunner
 from evidence.dispatch import zone_of
@@ -137,6 +137,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
     staging = StagingDirectory(settings.staging)
     stores = await asyncio.to_thread(open_stores, settings)
+    await require_not_lost(settings, stores)
     store = stores.objects
     tools = await asyncio.to_thread(
         partial(

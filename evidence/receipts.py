@@ -15,11 +15,16 @@ RECEIPT_VERSION = "custos/receipt/1"
 RECEIPT_PROOF_VERSION = "custos/receipt-proof/1"
 
 
+def payload_of(statement: str) -> dict[str, Json]:
+    """What a statement of ours (compact JWS) says; its signature is not looked at."""
+    payload = statement.split(".")[1]
+    said: dict[str, Json] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return said
+
+
 def event_of(receipt: str) -> str:
-    """The event that a receipt of ours (compact JWS) is about; its signature is not looked at."""
-    payload = receipt.split(".")[1]
-    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return str(said["event"])
+    """The event that a receipt of ours is about; its signature is not looked at."""
+    return str(payload_of(receipt)["event"])
 
 
 def encode_receipt(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,8 +15,7 @@ from functools import partial
 from evidence.agents import Agent, AgentKind, Role
 from evidence.alarms import raise_alarm
 from evidence.canonical import Json, parse_canonical
-from evidence.disposal import Tombstone
-from evidence.events import EventType, event_digest, parse_event
+from evidence.events import EventType, parse_event
 from evidence.items import Intent, Item, Submission, Upload, UploadState
 from evidence.jobs import Stage
 from evidence.keeping import reckon
@@ -24,7 +23,6 @@ from evidence.linking import link_as_submitted
 from evidence.manifests import parse_manifest
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.log import Replayed
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import Signer
 from evidence.projection import refresh
@@ -58,17 +56,13 @@ class Restoring:
         self._signer = signer
         self._clock = clock
 
-    async def run(
-        self, disposed: Mapping[str, Replayed], told: Callable[[int], None] = lambda count: None
-    ) -> Found:
+    async def run(self, disposed: Collection[str], told: Callable[[int], None] = lambda count: None) -> Found:
         """Look at every manifest in the store; durable on return, repeatable.
 
-        `disposed` are the items of which the log says so, with those events. `told` hears how many manifests
+        `disposed` are the items of which the log says so. `told` hears how many manifests
         were looked at. Raises Unavailable where the store does not answer.
         """
         found, original = Found(), None
-        for item_id, event in disposed.items():
-            await self._catalogue.write(partial(self._stay_disposed, item_id=item_id, event=event))
         async for key in self._store.keys("originals/"):
             if not key.endswith(_MANIFEST):
                 if original is not None:
@@ -81,9 +75,7 @@ class Restoring:
             told(found.manifests)
         return found if original is None else replace(found, unmanifested=found.unmanifested + 1)
 
-    async def _look(
-        self, key: str, original: str | None, found: Found, disposed: Mapping[str, Replayed]
-    ) -> Found:
+    async def _look(self, key: str, original: str | None, found: Found, disposed: Collection[str]) -> Found:
         found = replace(found, manifests=found.manifests + 1)
         async with self._store.open(key) as file:
             data = await asyncio.to_thread(file.read)
@@ -140,8 +132,7 @@ class Restoring:
                     item.media_type,
                 )
             )  # fmt: skip
-        if tx.events.get(event_id) is None:
-            tx.events.put_back(data, salt, detail)
+        tx.events.put_back(data, salt, detail)
         tx.items.add(item)
         if locked_until is not None:
             tx.items.set_lock(item.id, locked_until)
@@ -163,32 +154,6 @@ class Restoring:
             assert current is not None
             acknowledge(tx, self._signer, self._clock, upload, current, event_id, data)
         refresh(tx, item.id)
-
-    def _stay_disposed(self, tx: Transaction, item_id: str, event: Replayed) -> None:
-        """What the log says is disposed of is so, whatever a row says that is some seconds older."""
-        item = tx.items.get(item_id)
-        if item is None or item.disposed_at is not None:
-            return
-        said = parse_event(event.data)
-        detail = parse_canonical(event.body.detail) if event.body is not None else {}
-        keys, subjects = detail.get("keys", []), said["subjects"]
-        assert isinstance(keys, list)
-        assert isinstance(subjects, list)
-        named = [one for one in subjects if isinstance(one, Mapping) and one["kind"] == "disposal"]
-        proposal_id = str(named[0]["id"]) if named else ""
-        times = tx.disposals.times(proposal_id)
-        tombstone = Tombstone(
-            item_id,
-            item.sha256,
-            item.size,
-            int(str(detail.get("schedule", 0))),
-            tuple(map(str, keys)),
-            event.at,
-            times[-1].id if times else "",
-            event.event_id,
-            event_digest(event.data),
-        )
-        tx.disposals.bury(proposal_id, tombstone)
 
 
 def _agrees(item: Item, manifest: Mapping[str, Json]) -> bool:

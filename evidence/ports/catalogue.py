@@ -270,7 +270,10 @@ class Events(Protocol):
         ...
 
     def put_back(self, data: bytes, salt: bytes, detail: bytes) -> None:
-        """Insert what was sealed before and is not there any more; it goes into the log like a new one."""
+        """Insert what was sealed before and is not there any more: an event, or only its detail; repeatable.
+
+        An event goes into the log like a new one.
+        """
         ...
 
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:

@@ -116,19 +116,22 @@ class SqlEvents:
         return sealed[0]
 
     def put_back(self, data: bytes, salt: bytes, detail: bytes) -> None:
-        """Append what was sealed before and is not there any more, as it was."""
+        """What was sealed before and is not there any more, the event or only its detail, as it was."""
         said = parse_event(data)
         event_id, about = str(said["id"]), said["subjects"]
         assert isinstance(about, list)
         subjects = [str(one["id"]) for one in about if isinstance(one, dict)]
         at = to_micros(from_text(str(said["time"])))
         connection = self._connection
-        insert_many(connection, events, ("id", "data", "at"), [(event_id, data, at)])
-        insert_many(connection, event_bodies, ("event_id", "salt", "detail"), [(event_id, salt, detail)])
-        insert_many(
-            connection, event_subjects, ("subject", "event_id"), [(one, event_id) for one in subjects]
-        )
-        insert_many(connection, event_queue, ("event_id",), [(event_id,)])
+        if connection.execute(select(events.c.id).where(events.c.id == event_id)).first() is None:
+            insert_many(connection, events, ("id", "data", "at"), [(event_id, data, at)])
+            named: list[tuple[object, ...]] = [(one, event_id) for one in subjects]
+            insert_many(connection, event_subjects, ("subject", "event_id"), named)
+            insert_many(connection, event_queue, ("event_id",), [(event_id,)])
+        known = select(event_bodies.c.event_id).where(event_bodies.c.event_id == event_id)
+        if connection.execute(known).first() is None:
+            columns = ("event_id", "salt", "detail")
+            insert_many(connection, event_bodies, columns, [(event_id, salt, detail)])
 
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
         """Event, salt and detail bytes."""
