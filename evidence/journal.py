@@ -110,7 +110,7 @@ def parse_header(text: str) -> Header:
 
 
 def encode_entries(entries: Iterable[Entry]) -> bytes:
-    """A line of canonical JSON each: table, key, and the row or null; bytes are `{"b64": …}`."""
+    """A line of canonical JSON each: table, key, and the row or null. Bytes are `{"b64": …}`, numbers beyond JSON's `{"int": …}`."""
     return b"".join(
         canonical(
             [
@@ -131,7 +131,7 @@ def decode_entries(body: bytes) -> Iterable[Entry]:
             table, key, row = json.loads(line)
             values = None if row is None else {name: _decoded(value) for name, value in row.items()}
             yield Entry(table, tuple(_decoded(value) for value in key), values)
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, KeyError) as error:
             raise ValueError("not an entry of the journal") from error
 
 
@@ -162,12 +162,16 @@ def latest(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _encoded(value: Value) -> Json:
-    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return {"int": str(value)}
+    return value
 
 
 def _decoded(value: Any) -> Value:
     if isinstance(value, dict):
-        return base64.b64decode(value["b64"], validate=True)
+        return int(value["int"]) if "int" in value else base64.b64decode(value["b64"], validate=True)
     if value is None or isinstance(value, (str, int)):
         return value
     raise ValueError("not a value of a row")

@@ -17,7 +17,7 @@ from evidence.alarms import raise_alarm
 from evidence.canonical import Json, parse_canonical
 from evidence.events import EventType, parse_event
 from evidence.items import Intent, Item, Submission, Upload, UploadState
-from evidence.jobs import Stage
+from evidence.jobs import JobState, Stage
 from evidence.keeping import reckon
 from evidence.linking import link_as_submitted
 from evidence.manifests import parse_manifest
@@ -136,6 +136,19 @@ class Restoring:
         tx.items.add(item)
         if locked_until is not None:
             tx.items.set_lock(item.id, locked_until)
+        reckon(tx, [item], now)
+        link_as_submitted(tx, item, now)
+        tx.jobs.add(Stage.DESCRIBE, item.id, item.unit, now, again=True)
+        if all(job.state is JobState.DONE for job in tx.jobs.of_subjects([upload.id])):
+            self._settle(tx, upload, item, event_id, data)
+        # Else its commit is a job still, every step of which finds itself done, up to the receipt.
+        refresh(tx, item.id)
+
+    def _settle(self, tx: Transaction, upload: Upload, item: Item, event_id: str, event: bytes) -> None:
+        """The upload as its commit left it."""
+        now = self._clock.now()
+        if upload.state is UploadState.RECEIVING:
+            tx.uploads.advance(upload.id, offset=item.size, hash_state=b"", crc32=item.crc32, at=now)
         tx.uploads.settle(
             upload.id,
             UploadState.COMMITTED,
@@ -144,16 +157,10 @@ class Restoring:
             salvaged=item.salvaged,
             item_id=item.id,
         )
-        reckon(tx, [item], now)
-        link_as_submitted(tx, item, now)
-        tx.jobs.add(Stage.DESCRIBE, item.id, item.unit, now, again=True)
-        for job in tx.jobs.of_subjects([upload.id]):
-            tx.jobs.finish(job.id, job.fence, now)
         if not tx.uploads.receipts(upload.id):
             current = tx.items.get(item.id)
             assert current is not None
-            acknowledge(tx, self._signer, self._clock, upload, current, event_id, data)
-        refresh(tx, item.id)
+            acknowledge(tx, self._signer, self._clock, upload, current, event_id, event)
 
 
 def _agrees(item: Item, manifest: Mapping[str, Json]) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from custody.bodies import encode_bodies
+from custody.journal_chunks import noted
 from custody.notes import ED25519, Note, VerifierKey, sign
 from evidence.canonical import canonical
 from evidence.certificates import encode_certificate
@@ -27,6 +31,7 @@ from evidence.events import EventDraft, EventType, Subject, event_digest, seal
 from evidence.exports import Export, Matter, Plan, PlannedFile, Profile, Wanted, encode_seal
 from evidence.ids import derived_id
 from evidence.items import Category, Intent, Item, Submission
+from evidence.journal import Entry, Header, Scan, encode_entries
 from evidence.key_statements import (
     BY_KEY,
     KEYS_VERSION,
@@ -35,13 +40,13 @@ from evidence.key_statements import (
     digest_of,
     reason_digest,
 )
-from evidence.keys import certificate_key, export_key, manifest_key, original_key
+from evidence.keys import certificate_key, export_key, journal_key, manifest_key, original_key
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.manifests import encode_manifest
-from evidence.ports.log import LogHead
+from evidence.ports.log import Body, LogHead
 from evidence.proofs import ItemProof
 from evidence.receipts import encode_receipt
-from evidence.timekeeping import TimeStatement
+from evidence.timekeeping import TimeStatement, to_text
 from evidence.zips import ZipEntry, lay_out
 from retrieval.export_documents import ItemFile, Sent, export_document, original_path
 
@@ -158,6 +163,8 @@ def vectors() -> dict[str, Any]:
     )
     return {
         "log_keys": _log_keys(),
+        "journal": _journal(),
+        "bodies": encode_bodies([Body(SALT, b'{"of":"test"}'), None]).hex(),
         "export": _export(item),
         "disposal_certificate": {
             "payload": certificate.decode(),
@@ -227,6 +234,30 @@ def _log_keys() -> dict[str, Any]:
             str(Note(said.text, tuple(sign(said.text, log, one) for one in signers)))
             for said, signers in ((named, (first,)), (rotation, (first, second)))
         ],
+    }
+
+
+def _journal() -> dict[str, Any]:
+    """A chunk; its entries are compressed by storing them, so that no library's version changes a byte."""
+    log = "evidence.example.gov.cn/log"
+    entries = [
+        Entry(
+            "agents", (AGENT,), {"id": AGENT, "name": "李明", "disabled": False, "created_at": 1, "x": b"y"}
+        ),
+        Entry("jobs", (OTHER,), None),
+    ]
+    body = zlib.compress(encode_entries(entries), 0)
+    scan = Scan(3, to_text(AT), ("agents", (AGENT,)))
+    digest = hashlib.sha256(body).hexdigest()
+    header = Header(log, 7, "0022", 2, to_text(AT), scan, 41, False, SHA256, digest)
+    private = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
+    text = header.text()
+    chunk = noted(header, Note(text, (sign(text, log, private),)), body)
+    return {
+        "entries": encode_entries(entries).decode(),
+        "header": text,
+        "chunk": base64.b64encode(chunk.encoded()).decode(),
+        "key": journal_key(1_234_567),
     }
 
 

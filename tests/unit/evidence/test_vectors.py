@@ -7,9 +7,12 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 
 from clients.verifier.keys import verified_chain
+from custody.journal_chunks import parse_chunk
 from evidence.events import parse_event
+from evidence.journal import decode_entries, unpacked
 from evidence.manifests import parse_manifest
 from tests.vectors.make import PATH, vectors
 
@@ -32,6 +35,17 @@ def test_the_vectors_hold_by_the_words_of_the_formats_alone() -> None:
     )
     chain = verified_chain(kept["log_keys"], kept["log_keys"]["recovery"])
     assert (len(chain.keys), chain.keys[-1]) == (2, kept["log_keys"]["key"])
+    journal = kept["journal"]
+    chunk = base64.b64decode(journal["chunk"])
+    length = int.from_bytes(chunk[:4], "big")
+    assert chunk[4 : 4 + length].decode().partition("\n\n")[0] + "\n" == journal["header"]
+    body = chunk[4 + length :]
+    assert hashlib.sha256(body).hexdigest() == json.loads(journal["header"].splitlines()[1])["body"]
+    assert zlib.decompress(body).decode() == journal["entries"]
+    assert list(decode_entries(unpacked(body)))[1].row is None
+    assert parse_chunk(chunk).encoded() == chunk
+    salted = bytes.fromhex(kept["bodies"])
+    assert salted == (45).to_bytes(4, "big") + bytes(range(32)) + b'{"of":"test"}' + bytes(4)
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(kept["export"]["archive"]))) as archive:
         (entry,) = archive.infolist()
         assert archive.read(entry) == b"hello"
