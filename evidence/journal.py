@@ -110,7 +110,10 @@ def parse_header(text: str) -> Header:
 
 
 def encode_entries(entries: Iterable[Entry]) -> bytes:
-    """A line of canonical JSON each: table, key, and the row or null. Bytes are `{"b64": …}`, numbers beyond JSON's `{"int": …}`."""
+    """A line of canonical JSON each: table, key, and the row or null.
+
+    Bytes are `{"b64": …}`, numbers that canonical JSON does not hold `{"int": …}`.
+    """
     return b"".join(
         canonical(
             [
