@@ -18,6 +18,9 @@ from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.place import Place
 
+#: What things are called once `custos migrate` has moved them elsewhere.
+MOVED = "-before-migration"
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
@@ -65,10 +68,19 @@ def open_stores(settings: Settings) -> Stores:
 async def require_not_lost(settings: Settings, stores: Stores) -> None:
     """Refuse to begin a new catalogue beside a store that has one's log.
 
-    Raises Unavailable("catalogue-lost"), and what asking catalogue and store raise.
+    Raises Unavailable("catalogue-lost"), Unavailable("was-moved"), and what asking catalogue and store raise.
     """
     if await asyncio.to_thread(is_begun, catalogue_of(settings)):
         return
+    was_moved = (settings.catalogue_file.parent, settings.store)
+    if settings.catalogue.url is None and any(
+        path.with_name(path.name + MOVED).exists() and not path.exists() for path in was_moved
+    ):
+        raise Unavailable(
+            "was-moved",
+            "This installation was moved by `custos migrate`. Start Custos with the settings that it was "
+            "moved to.",
+        )
     if await stores.log.read("checkpoint") is not None:
         raise Unavailable(
             "catalogue-lost",

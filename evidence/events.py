@@ -121,6 +121,7 @@ class EventType(StrEnum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     LOG_REPLAYED = "log.replayed"
     CATALOGUE_REBUILT = "catalogue.rebuilt"
+    INSTALLATION_MOVED = "installation.moved"
     ALARM_RAISED = "alarm.raised"
     KEY_RECOVERY_NAMED = "key.recovery-named"
     KEY_ROTATED = "key.rotated"
@@ -221,6 +222,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.TOKEN_ISSUED: None,
     EventType.LOG_REPLAYED: None,
     EventType.CATALOGUE_REBUILT: None,
+    EventType.INSTALLATION_MOVED: None,
     EventType.ALARM_RAISED: None,
     EventType.KEY_RECOVERY_NAMED: None,
     EventType.KEY_ROTATED: None,

@@ -30,9 +30,10 @@ Told = Callable[[str, int], None]
 def transfer(source: Path, url: str, told: Told = lambda table, rows: None) -> Mapping[str, str]:
     """Copy the SQLite catalogue at `source`, which nobody may write meanwhile, into the database at `url`.
 
-    The database has to be prepared and empty. Durable on return; what raises has changed nothing. Returns
-    the digest of each table. `told` hears of each table that was copied, with its rows. Blocking. Raises
-    Conflict("catalogue-there"), Conflict("catalogue-differs") if it is not the same there, Unavailable.
+    The database has to be prepared and empty, or to have been copied from there before. Durable on
+    return, repeatable; what raises has changed nothing. Returns the digest of each table. `told` hears of
+    each table that was copied, with its rows. Blocking. Raises Conflict("catalogue-there"),
+    Conflict("catalogue-older"), Conflict("catalogue-differs") if it is not the same there, Unavailable.
     """
     reading, writing = open_engine(source, readers=True), open_engine(url, readers=False)
     try:
@@ -62,11 +63,8 @@ def transfer(source: Path, url: str, told: Told = lambda table, rows: None) -> M
 
 def _copied(old: Connection, new: Connection, told: Told) -> Mapping[str, str]:
     moved = [table for table in metadata.sorted_tables if table is not journal_changes]
-    for table in moved:
-        if new.execute(select(table).limit(1)).first() is not None:
-            raise Conflict(
-                "catalogue-there", "There is a catalogue in this database. Give Custos an empty one."
-            )
+    if any(new.execute(select(table).limit(1)).first() is not None for table in moved):
+        return _equal(old, new, moved)
     digests = {}
     for table in moved:
         digest = hashlib.sha256()
@@ -75,10 +73,7 @@ def _copied(old: Connection, new: Connection, told: Told) -> Mapping[str, str]:
         _advance(new, table)
         told(table.name, count)
     for table in moved:
-        digest = hashlib.sha256()
-        for _ in _counted(_rows(new, table), table, digest):
-            pass
-        if digest.hexdigest() != digests[table.name]:
+        if _digest_of(new, table) != digests[table.name]:
             raise Conflict(
                 "catalogue-differs",
                 f"The table {table.name} is not the same in the database as in the file: nothing was kept.",
@@ -88,6 +83,25 @@ def _copied(old: Connection, new: Connection, told: Told) -> Mapping[str, str]:
     for row in _rows(old, journal_changes):
         new.execute(insert(journal_changes).values(name=row.name, key=row.key))
     return digests
+
+
+def _equal(old: Connection, new: Connection, moved: Sequence[Table]) -> Mapping[str, str]:
+    """The digests, if an earlier run has copied it; raises Conflict("catalogue-there") if it is another."""
+    digests = {}
+    for table in moved:
+        digests[table.name] = _digest_of(old, table)
+        if _digest_of(new, table) != digests[table.name]:
+            raise Conflict(
+                "catalogue-there", "There is another catalogue in this database: give an empty one."
+            )
+    return digests
+
+
+def _digest_of(connection: Connection, table: Table) -> str:
+    digest = hashlib.sha256()
+    for _ in _counted(_rows(connection, table), table, digest):
+        pass
+    return digest.hexdigest()
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[Any]:

@@ -106,11 +106,11 @@ class S3Store:
 
     async def extend_lock(self, key: str, until: datetime, *, version: str = "") -> ObjectStat:
         """See the port."""
-        return await asyncio.to_thread(self._extend_lock, _checked(key), until, version)
+        return await asyncio.to_thread(self.lock, _checked(key), until, version)
 
     async def set_hold(self, key: str, held: bool, *, version: str = "") -> None:
         """See the port."""
-        await asyncio.to_thread(self._set_hold, _checked(key), held, version)
+        await asyncio.to_thread(self.hold, _checked(key), held, version)
 
     async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """See the port. "cached": whether the server read its medium, it does not say."""
@@ -143,13 +143,13 @@ class S3Store:
         version = self._earlier(key, size, sha256)
         try:
             if version is None:
-                arguments = {"IfNoneMatch": "*", **lock_arguments(_lock(locked_until))}
+                arguments = {"IfNoneMatch": "*", **lock_arguments(lock_of(locked_until))}
                 with staged_file(staged, size) as descriptor:
                     try:
                         version = upload(self.bucket, key, descriptor, size, sha256, arguments)
                     except InTheWay:
                         version = self._in_the_way(key, size, sha256)
-            stat = self._extend_lock(key, locked_until, version)
+            stat = self.lock(key, locked_until, version)
             staged.unlink(missing_ok=True)
             sync_directory(staged.parent)
         except OSError as error:
@@ -162,11 +162,11 @@ class S3Store:
         if version is None:
             try:
                 version = put(
-                    self.bucket, key, data, {"IfNoneMatch": "*", **lock_arguments(_lock(locked_until))}
+                    self.bucket, key, data, {"IfNoneMatch": "*", **lock_arguments(lock_of(locked_until))}
                 )
             except InTheWay:
                 version = self._in_the_way(key, len(data), sha256)
-        return self._extend_lock(key, locked_until, version)
+        return self.lock(key, locked_until, version)
 
     def _earlier(self, key: str, size: int, sha256: str) -> str | None:
         """The version that an earlier attempt made, or nothing; raises AlreadyStored for other bytes."""
@@ -252,19 +252,21 @@ class S3Store:
             found.get("ObjectLockLegalHoldStatus") == "ON",
         )
 
-    def _extend_lock(self, key: str, until: datetime, version: str) -> ObjectStat:
+    def lock(self, key: str, until: datetime, version: str) -> ObjectStat:
+        """`extend_lock`, blocking."""
         found = self._stat(key, version)
         if found.locked_until is None or found.locked_until < until:
             self.bucket.ask(
                 "put_object_retention",
                 Key=key,
                 VersionId=found.version,
-                Retention={"Mode": COMPLIANCE, "RetainUntilDate": _lock(until)},
+                Retention={"Mode": COMPLIANCE, "RetainUntilDate": lock_of(until)},
             )
             found = self._stat(key, found.version)
         return found
 
-    def _set_hold(self, key: str, held: bool, version: str) -> None:
+    def hold(self, key: str, held: bool, version: str) -> None:
+        """`set_hold`, blocking."""
         found = self._stat(key, version)
         if found.held != held:
             self.bucket.ask(
@@ -300,7 +302,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _lock(until: datetime) -> datetime:
+def lock_of(until: datetime) -> datetime:
     """`until` in whole seconds, never earlier, and late enough for the store to take it."""
     until = max(until, datetime.now(UTC) + _SHORTEST_LOCK)
     return datetime.fromtimestamp(math.ceil(until.timestamp()), UTC)

@@ -1,0 +1,209 @@
+"""An installation moved from its disk to a PostgreSQL and a bucket: the same there, nothing removed here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from custos import migrating
+from custos.cli import main
+from custos.migrating import migrate
+from custos.settings import Settings
+from custos.stores import open_stores
+from evidence.agents import Role
+from evidence.errors import Conflict, CustosError, Invalid, Unavailable
+from storage.objects.s3 import moving
+from tests.integration.api.test_rebuild import events, kept, rows
+from tests.media import make_clip
+from tests.postgres import Server
+from tests.seaweed import Seaweed
+from tests.serving.exports import case_of_two
+from tests.serving.inside import Inside, served_inside
+from tests.serving.settings import custos_environment, settings_for
+
+
+@dataclass
+class Move:
+    """An embedded installation with a case in it, and where it is to go."""
+
+    old: Settings
+    new: Settings
+    seaweed: Seaweed
+
+    def run(self) -> migrating.Migrated:
+        return asyncio.run(migrate(self.old, self.new, "the bureau grew"))
+
+
+@pytest.fixture
+def move(seaweed: Seaweed, postgres: Server, tmp_path: Path) -> Iterator[Move]:
+    data = tmp_path / "data"
+    with ExitStack() as stack:
+        url = stack.enter_context(postgres.catalogue())
+        new = settings_for(data, s3=seaweed.settings(seaweed.make_bucket()), catalogue=url)
+        yield Move(settings_for(data), new, seaweed)
+
+
+def filled(server: Inside, clip: bytes) -> tuple[str, list[str]]:
+    case = case_of_two(server, clip)
+    supervisor = server.client(Role.SUPERVISOR)
+    items = [one["id"] for one in supervisor.get("/items").json()["items"]]
+    legal = server.client(Role.LEGAL_REVIEWER)
+    assert legal.post(f"/items/{items[0]}/holds", {"reason": "r", "authority": "a"}).status == 201
+    server.do(server.services.sweep.run())
+    return case, items
+
+
+def test_it_is_the_same_there_and_goes_on(
+    move: Move, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4").read_bytes()
+    with served_inside(move.old.data) as server:
+        case, items = filled(server, clip)
+        supervisor = server.client(Role.SUPERVISOR)
+        shown = supervisor.get(f"/cases/{case}").json()
+        locks = {
+            item: server.do(server.services.store.stat(found.key)).locked_until
+            for item in items
+            if (found := server.do(server.services.catalogue.read(lambda tx, one=item: tx.items.get(one))))  # type: ignore[misc]
+        }
+    kept(move.old)
+    with served_inside(move.old.data) as server:
+        before, told = rows(server), events(server)
+    file = tmp_path / "new.toml"
+    s3 = move.new.s3
+    file.write_text(
+        f'data = "{move.old.data}"\n[catalogue]\nurl = "{move.new.catalogue.url}"\n'
+        f'[s3]\nbucket = "{s3.bucket}"\nendpoint = "{s3.endpoint}"\ncredentials = "{s3.credentials}"\n'
+    )
+    environment = custos_environment(move.old.data)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["migrate", "--to", str(file), "--reason", "the bureau grew"]) == 0
+    said = capsys.readouterr().out
+    assert "in the bucket, each read back" in said
+    assert "tables in the database, each compared" in said
+    left = {path.name for path in move.old.data.iterdir()}
+    assert {"store-before-migration", "catalogue-before-migration", "keys"} <= left
+    assert not {"store", "catalogue"} & left
+    # Nobody begins a second installation beside it by starting with the settings of before.
+    with pytest.raises(Unavailable) as moved, served_inside(move.old.data):
+        pass
+    assert moved.value.code == "was-moved"
+    with served_inside(move.new.data, s3=s3, catalogue=move.new.catalogue.url) as server:
+        now = rows(server)
+        assert {key: now[key] for key in before} == before
+        assert events(server)[: len(told)] == told
+        (event,) = server.events("installation.moved")
+        assert event["detail"]["reason"] == "the bureau grew"
+        assert set(event["detail"]["tables"]) >= {"events", "items", "cases"}
+        client = type(supervisor)(server.url, supervisor.token)
+        assert client.get(f"/cases/{case}").json() == shown
+        for item, lock in locks.items():
+            found = server.do(server.services.catalogue.read(lambda tx, one=item: tx.items.get(one)))  # type: ignore[misc]
+            assert found is not None
+            stat = server.do(server.services.store.stat(found.key, version=found.version))
+            assert lock is not None
+            assert stat.locked_until is not None
+            assert stat.locked_until >= lock
+            assert stat.held == (item == items[0])
+            assert client.get(f"/items/{item}/original").status == 200
+            assert client.get(f"/items/{item}/playlist.m3u8").status == 200
+        assert server.client(Role.OFFICER).kept(b"new", "new.bin")
+    # The log, the bodies and the journal go on where they were.
+    kept(move.new)
+    with served_inside(move.new.data, s3=s3, catalogue=move.new.catalogue.url) as server:
+        assert not server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
+
+
+def test_one_that_breaks_off_goes_on(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served_inside(move.old.data) as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+        server.client(Role.OFFICER).kept(b"two", "2.bin")
+    uploaded: list[str] = []
+    upload, transfer = moving.upload, migrating.transfer
+
+    def counted(bucket: object, key: str, *rest: object) -> str:
+        uploaded.append(key)
+        if len(uploaded) == 4:
+            raise ConnectionError
+        return upload(bucket, key, *rest)  # type: ignore[arg-type]
+
+    def died(*told: object) -> object:
+        transfer(*told)  # type: ignore[arg-type]
+        raise ConnectionError
+
+    monkeypatch.setattr(moving, "upload", counted)
+    monkeypatch.setattr(migrating, "transfer", died)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            move.run()
+    assert (move.old.store / "objects").exists()
+    # Nothing that was moved and cannot have changed was sent again.
+    assert len(set(uploaded[:3])) == 3
+    assert not set(uploaded[:3]) & set(uploaded[4:])
+    monkeypatch.undo()
+    found = move.run()
+    assert found.store is not None
+    assert found.tables
+    assert not move.old.store.exists()
+    # Once more, it finds that all was done.
+    assert move.run() == found
+    with served_inside(move.new.data, s3=move.new.s3, catalogue=move.new.catalogue.url) as server:
+        assert len(server.client(Role.SUPERVISOR).get("/items").json()["items"]) == 2
+
+
+@pytest.mark.parametrize("only", ["database", "bucket"])
+def test_to_one_of_both(move: Move, only: str) -> None:
+    with served_inside(move.old.data) as server:
+        item = server.client(Role.OFFICER).kept(b"one", "1.bin")
+    away = {"s3": move.old.s3} if only == "database" else {"catalogue": move.old.catalogue}
+    move.new = move.new.model_copy(update=away)
+    found = move.run()
+    assert (found.store is None, bool(found.tables)) == (only == "database", only == "database")
+    new = move.new
+    with served_inside(new.data, s3=new.s3, catalogue=new.catalogue.url) as server:
+        assert server.client(Role.SUPERVISOR).get(f"/items/{item}/original").body == b"one"
+    kept(new)
+
+
+def test_where_something_else_lies_nothing_is_moved(move: Move) -> None:
+    with served_inside(move.old.data) as server:
+        item = server.client(Role.OFFICER).kept(b"one", "1.bin")
+        found = server.do(server.services.catalogue.read(lambda tx: tx.items.get(item)))
+        assert found is not None
+    move.seaweed.administrator().put_object(Bucket=move.new.s3.bucket, Key=found.key, Body=b"eno")
+    with pytest.raises(Conflict) as refusal:
+        move.run()
+    assert refusal.value.code == "other-in-bucket"
+    with served_inside(move.old.data) as server:
+        assert server.client(Role.SUPERVISOR).get(f"/items/{item}/original").body == b"one"
+
+
+def test_another_catalogue_there_is_left_alone(move: Move, tmp_path: Path) -> None:
+    url = move.new.catalogue.url
+    with served_inside(tmp_path / "other", catalogue=url) as server:
+        server.client(Role.OFFICER)
+    with served_inside(move.old.data) as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    with pytest.raises(Conflict) as refusal:
+        move.run()
+    assert refusal.value.code == "catalogue-there"
+    assert open_stores(move.old).objects
+
+
+def test_what_is_no_move_is_said(move: Move, tmp_path: Path) -> None:
+    for old, new, code in (
+        (move.new, move.new, "not-embedded"),
+        (move.old, settings_for(tmp_path / "elsewhere", catalogue=move.new.catalogue.url), "other-data"),
+        (move.old, move.old, "nothing-to-move"),
+        (move.old, move.new, "nothing-to-move"),
+    ):
+        with pytest.raises(Invalid) as refusal:
+            asyncio.run(migrate(old, new, "r"))
+        assert isinstance(refusal.value, CustosError)
+        assert refusal.value.code == code
