@@ -18,6 +18,12 @@ def original_key(item_id: str, sha256: str, at: datetime) -> str:
     return f"originals/{at:%Y}/{at:%m}/{item_id}/{sha256}"
 
 
+def original_digest(key: str) -> str | None:
+    """The SHA-256 that an original's key names; None for what is no original."""
+    prefix, _, name = key.rpartition("/")
+    return name if prefix.startswith("originals/") and _SHA256.fullmatch(name) else None
+
+
 def manifest_key(original: str) -> str:
     """`manifest.json` beside the original."""
     return original.rpartition("/")[0] + "/manifest.json"

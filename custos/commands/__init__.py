@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from custos.commands import (
     alarms,
+    backup,
     catalogue,
     demo,
     dispose,
@@ -50,6 +51,7 @@ COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
     alarms.register,
     keys.register,
     catalogue.register,
+    backup.register,
     rebuild.register,
     migrate.register,
     figures.register,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import os
-import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from custos.catalogue_place import catalogue_of
 from custos.configuration import load_settings
 from custos.instance import changing_keys, only_instance, using_keys
+from custos.passphrases import passphrase_of, read_file, require_outside
 from custos.settings import Settings
 from evidence.errors import Conflict, Invalid
 from evidence.key_statements import Rotation
@@ -83,8 +82,8 @@ def back_up(arguments: argparse.Namespace) -> int:
     from custody.key_backup import back_up as encrypted
 
     settings = load_settings(arguments.config)
-    _outside(arguments.to, settings)
-    passphrase = _passphrase(arguments, twice=True)
+    require_outside(arguments.to, settings)
+    passphrase = passphrase_of(arguments.passphrase_file, twice=True)
     settings.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     with using_keys(settings.run):
         data = encrypted(settings.keys, passphrase)
@@ -98,9 +97,9 @@ def put_back(arguments: argparse.Namespace) -> int:
     from custody.key_backup import restore
 
     settings = load_settings(arguments.config)
-    data = _read(arguments.file)
+    data = read_file(arguments.file)
     with only_instance(settings.data, settings.run), changing_keys(settings.run):
-        names = restore(data, _passphrase(arguments, twice=False), settings.keys)
+        names = restore(data, passphrase_of(arguments.passphrase_file, twice=False), settings.keys)
     print(f"{len(names)} files are back: {', '.join(names)}.")
     return 0
 
@@ -114,8 +113,8 @@ def name_recovery(arguments: argparse.Namespace) -> int:
     from storage.catalogue.engine import is_begun
 
     settings = load_settings(arguments.config)
-    _outside(arguments.to, settings)
-    passphrase = _passphrase(arguments, twice=True)
+    require_outside(arguments.to, settings)
+    passphrase = passphrase_of(arguments.passphrase_file, twice=True)
     with only_instance(settings.data, settings.run), changing_keys(settings.run):
         open_signer(settings.keys, is_first=not is_begun(catalogue_of(settings)))
         if asyncio.run(_with_keys(settings, _standing)).recovery is not None:
@@ -141,8 +140,8 @@ def replace_key(arguments: argparse.Namespace) -> int:
         from custody.key_files import private_of
         from custody.passphrase import open_again
 
-        passphrase = _passphrase(arguments, twice=False)
-        recovery = private_of(open_again(_read(arguments.recovery), passphrase, RECOVERY_FILE))
+        passphrase = passphrase_of(arguments.passphrase_file, twice=False)
+        recovery = private_of(open_again(read_file(arguments.recovery), passphrase, RECOVERY_FILE))
 
     def work(keys: Keys) -> Awaitable[Finished]:
         return keys.finish() if arguments.finish else keys.rotate(arguments.reason, recovery)
@@ -191,32 +190,6 @@ def _own_pin(settings: Settings, log: str) -> str:
     public = load_pem_public_key(path.read_bytes())
     assert isinstance(public, Ed25519PublicKey)
     return str(VerifierKey(log, ED25519, public.public_bytes_raw()))
-
-
-def _passphrase(arguments: argparse.Namespace, *, twice: bool) -> str:
-    """Typed, or from a file that nobody else can read. Raises Invalid."""
-    if arguments.passphrase_file is not None:
-        data = _read(arguments.passphrase_file)
-        if stat.S_IMODE(arguments.passphrase_file.stat().st_mode) & 0o077:
-            raise Invalid("open-passphrase", "Others can read the passphrase file: chmod 600 it first.")
-        return data.decode("utf-8", "replace").partition("\n")[0]
-    typed = getpass.getpass("Passphrase: ")
-    if twice and getpass.getpass("The same again: ") != typed:
-        raise Invalid("passphrases-differ", "The two passphrases differ.")
-    return typed
-
-
-def _outside(path: Path, settings: Settings) -> None:
-    """A key beside what it protects is lost or stolen with it."""
-    if path.absolute().resolve().is_relative_to(settings.data.resolve()):
-        raise Invalid("inside-data", "Choose a place outside the data directory, best on another medium.")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Invalid("no-such-file", f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _write_new(path: Path, data: bytes) -> None:

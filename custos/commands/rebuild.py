@@ -48,10 +48,11 @@ def rebuild_catalogue(arguments: argparse.Namespace) -> int:
     with only_instance(settings.data, settings.run):
         found = asyncio.run(rebuild(settings, reason, with_journal=not arguments.without_journal, say=say))
     say("")
-    return _tell(found)
+    return tell(found)
 
 
-def _tell(found: Rebuilt) -> int:
+def tell(found: Rebuilt) -> int:
+    """Print what was found again, and what was not; status 1 where something was not."""
     items = found.items
     print(
         f"The catalogue was rebuilt: {found.entries:,} entries of the journal, {found.log.after:,} leaves of "

@@ -1,0 +1,184 @@
+"""A store copied into a directory that is a store itself: what is new since last time, nothing removed.
+
+Heads are read first and written last: whoever finds one in the copy finds what it speaks of, also where
+Custos goes on writing meanwhile. A file is made beside, synced and renamed, so that a crash leaves none half;
+an original whose bytes are not those that its key names is not copied, and an earlier copy of it stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from evidence.keys import original_digest
+from evidence.ports.objects import NotStored, ObjectStat, ObjectStore
+from storage.objects.disk import (
+    CHUNK,
+    make_directories,
+    set_immutable,
+    storage_error,
+    sync_directory,
+)
+from storage.objects.sidecars import Sidecars
+
+_HEADS = ("log/witnessed", "log/checkpoint", "catalogue/tail")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Objects that the store has; those that were copied, and their bytes; originals that were damaged."""
+
+    objects: int = 0
+    copied: int = 0
+    bytes: int = 0
+    damaged: tuple[str, ...] = ()
+
+
+async def copy_store(
+    source: ObjectStore,
+    target: Path,
+    told: Callable[[Copied], None] = lambda so_far: None,
+    *,
+    immutable: bool = False,
+) -> Copied:
+    """Copy what `target`, the root of a store, does not have yet; durable on return, repeatable.
+
+    Locks and holds come along. `told` hears how far it is. Raises NoSpace, Unavailable.
+    """
+    copy = _Copy(target, immutable)
+    await asyncio.to_thread(copy.begin)
+    heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
+    found = Copied()
+    async for key in source.keys(""):
+        if key in heads:
+            continue
+        found = replace(found, objects=found.objects + 1)
+        try:
+            stat = await source.stat(key)
+            if not await asyncio.to_thread(copy.has, stat):
+                async with source.open(key) as file:
+                    is_whole = await asyncio.to_thread(copy.take, key, file)
+                if not is_whole:
+                    found = replace(found, damaged=(*found.damaged, key))
+                    continue
+                found = replace(found, copied=found.copied + 1, bytes=found.bytes + stat.size)
+            await asyncio.to_thread(copy.keep, stat)
+        except NotStored:
+            # It was replaced, or made anew elsewhere, since it was listed.
+            continue
+        told(found)
+    for key, data in heads.items():
+        await asyncio.to_thread(copy.put_head, key, data)
+    return replace(found, objects=found.objects + len(heads))
+
+
+async def damaged_in(root: Path, told: Callable[[int], None] = lambda count: None) -> list[str]:
+    """The originals below a copy's root whose bytes are not those that their keys name. Reads all of them."""
+    return await asyncio.to_thread(_damaged, root / "objects", told)
+
+
+async def _read(source: ObjectStore, key: str) -> bytes | None:
+    try:
+        async with source.open(key) as file:
+            return await asyncio.to_thread(file.read)
+    except NotStored:
+        return None
+
+
+class _Copy:
+    """The directory that is written; blocking."""
+
+    def __init__(self, root: Path, immutable: bool) -> None:
+        self._objects = root / "objects"
+        self._incoming = root / "incoming"
+        self._root = root
+        self._sidecars = Sidecars(root / "locks")
+        self._immutable = immutable
+
+    def begin(self) -> None:
+        """Make the directories."""
+        try:
+            for directory in (self._objects, self._root / "locks", self._incoming):
+                make_directories(directory)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def has(self, stat: ObjectStat) -> bool:
+        """Whether it is there: what is locked never changes; what is not is another if its size is."""
+        path = self._objects / stat.key
+        # The log's last bundle of bodies grows under its name.
+        return path.exists() and path.stat().st_size == stat.size and not stat.key.endswith(".part")
+
+    def take(self, key: str, file: BinaryIO) -> bool:
+        """Copy it; False, and nothing is changed, if an original is not what its key names."""
+        target, beside = self._objects / key, self._incoming / secrets.token_hex(16)
+        digest = hashlib.sha256()
+        try:
+            make_directories(target.parent)
+            with beside.open("xb") as copy:
+                while piece := file.read(CHUNK):
+                    digest.update(piece)
+                    copy.write(piece)
+                copy.flush()
+                os.fchmod(copy.fileno(), 0o444)
+                os.fsync(copy.fileno())
+            if original_digest(key) not in (None, digest.hexdigest()):
+                return False
+            beside.replace(target)
+            sync_directory(target.parent)
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return True
+
+    def keep(self, stat: ObjectStat) -> None:
+        """Its lock and its hold."""
+        try:
+            if stat.locked_until is not None:
+                self._sidecars.lock(stat.key, stat.locked_until)
+                if self._immutable:
+                    set_immutable(self._objects / stat.key, on=True)
+            if stat.held != self._sidecars.is_held(stat.key):
+                self._sidecars.set_hold(stat.key, held=stat.held)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    def put_head(self, key: str, data: bytes) -> None:
+        """Put it in the place of the one before."""
+        target, beside = self._objects / key, self._incoming / secrets.token_hex(16)
+        try:
+            make_directories(target.parent)
+            with beside.open("xb") as copy:
+                copy.write(data)
+                copy.flush()
+                os.fsync(copy.fileno())
+            beside.replace(target)
+            sync_directory(target.parent)
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _damaged(objects: Path, told: Callable[[int], None]) -> list[str]:
+    found, count = [], 0
+    for directory, _, names in os.walk(objects / "originals"):
+        for name in names:
+            path = Path(directory) / name
+            key = str(path.relative_to(objects))
+            expected = original_digest(key)
+            if expected is None:
+                continue
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    found.append(key)
+            count += 1
+            told(count)
+    return sorted(found)
