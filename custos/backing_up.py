@@ -83,13 +83,12 @@ async def restore(
     is begun again and goes on. Raises Invalid("not-a-backup"), Conflict("keys-there"),
     Conflict("catalogue-there"), and what `rebuild` raises.
     """
-    if not (source / _ABOUT).exists():
-        raise Invalid("not-a-backup", f"{source} is no backup of Custos.")
+    store = store_of(source)
     if (source / _KEYS).exists():
         data = await asyncio.to_thread((source / _KEYS).read_bytes)
         await asyncio.to_thread(put_back, data, passphrase(), settings.keys)
     if settings.s3.bucket is None:
-        copy = FilesystemStore(source / _STORE, immutable=False)
+        copy = FilesystemStore(store, immutable=False)
         put = await copy_store(
             copy,
             settings.store,
@@ -103,6 +102,13 @@ async def restore(
                 "among them. Take another copy of the backup, or take them out of it and try again.",
             )
     return await rebuild(settings, reason, say=say)
+
+
+def store_of(backup: Path) -> Path:
+    """Where the store lies in a backup; raises Invalid("not-a-backup")."""
+    if not (backup / _ABOUT).exists():
+        raise Invalid("not-a-backup", f"{backup} is no backup of Custos.")
+    return backup / _STORE
 
 
 def _require_backup(target: Path) -> None:

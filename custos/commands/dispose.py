@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from custos.commands.session import with_services
 from custos.configuration import load_settings
@@ -13,7 +15,7 @@ from custos.instance import only_disposer
 from custos.settings import Settings
 from evidence.errors import Conflict
 from evidence.ids import is_id
-from evidence.timekeeping import to_text
+from evidence.timekeeping import from_text, to_text
 
 if TYPE_CHECKING:
     from cases.disposing import Carried, Disposing
@@ -30,6 +32,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     run = commands.add_parser("run", help="carry out what is approved, by trusted time; the server may run")
     run.add_argument("--proposal", metavar="ID", help="only this one")
     run.set_defaults(run=run_waiting)
+    backup = commands.add_parser(
+        "backup",
+        help="remove from a backup what certificates in the store prove to be disposed of",
+        description="Looks at every disposal certificate in the store. What one names that holds against "
+        "this installation's key and its time authorities' roots is removed from the backup, unless that "
+        "has it locked or held still.",
+    )
+    backup.add_argument("directory", type=Path, metavar="DIR")
+    backup.set_defaults(run=reach_backup)
 
 
 def list_waiting(arguments: argparse.Namespace) -> int:
@@ -78,6 +89,61 @@ def run_waiting(arguments: argparse.Namespace) -> int:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_disposer(settings.data, settings.run):
         return 0 if asyncio.run(with_services(settings, carry_out)) else 1
+
+
+def reach_backup(arguments: argparse.Namespace) -> int:
+    """Remove copies of what was disposed of; 1 if a certificate does not hold, or a copy is locked still."""
+    from custody.key_files import PUBLIC, RETIRED
+    from custody.trusted_time import read_roots
+    from custos.backing_up import store_of
+
+    settings = load_settings(arguments.config)
+    root = store_of(arguments.directory.absolute())
+    keys = [settings.keys / PUBLIC, *sorted((settings.keys / RETIRED).glob("*.pem"))]
+    roots = list(read_roots(settings.custody.time_authorities).values())
+    with only_disposer(settings.data, settings.run):
+        return asyncio.run(_reach(settings, root, [path.read_bytes() for path in keys], roots))
+
+
+async def _reach(settings: Settings, root: Path, keys: Sequence[bytes], roots: Sequence[bytes]) -> int:
+    from custos.stores import open_stores
+    from storage.objects.disposer import FilesystemDisposer
+
+    store = (await asyncio.to_thread(open_stores, settings)).objects
+    disposer, status, items, gone = FilesystemDisposer(root), 0, 0, 0
+    async for key in store.keys("disposals/"):
+        async with store.open(key) as file:
+            certificate = (await asyncio.to_thread(file.read)).decode("utf-8", "replace")
+        statement = _proven(certificate, keys, roots)
+        if statement is None:
+            print(f"{key}: this certificate does not hold, so nothing that it names is removed.")
+            status = 1
+            continue
+        for item in statement["items"]:
+            items += 1
+            for one in item["keys"]:
+                if not (root / "objects" / one).exists():
+                    continue
+                try:
+                    await disposer.dispose(one, from_text(item["disposed_at"]))
+                    gone += 1
+                except Conflict as error:
+                    print(f"{one}: {error.message}")
+                    status = 1
+    print(f"Certificates name {items:,} items; {gone:,} copies of theirs were removed from the backup.")
+    return status
+
+
+def _proven(certificate: str, keys: Sequence[bytes], roots: Sequence[bytes]) -> Mapping[str, Any] | None:
+    """What it states, if one of the installation's keys has signed it and its times hold."""
+    from custody.certificates import NotProven, verify_certificate
+
+    for key in keys:
+        try:
+            return verify_certificate(certificate, key, roots).statement
+        except NotProven:
+            continue
+    return None
 
 
 def _disposing(settings: Settings, services: Services) -> Disposing:
