@@ -13,7 +13,7 @@ from evidence.ids import new_pseudonym
 from evidence.ports.catalogue import Transaction
 from evidence.recordings import Clock, Origin, Segment, Start, own_recording
 from identity.policy import RolePolicy
-from retrieval.recordings import MOST, PAGE, Recordings, day_window
+from retrieval.recordings import PAGE, Recordings, day_window
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
 
@@ -37,14 +37,18 @@ def _place(tx: Transaction, count: int, *, together: bool) -> Sequence[str]:
     return items
 
 
-async def test_that_there_are_more_segments_is_said(catalogue: SqlCatalogue) -> None:
+async def test_that_there_are_more_segments_is_said(
+    catalogue: SqlCatalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 150
+    monkeypatch.setattr("retrieval.recordings.MOST", most)
     recordings = Recordings(catalogue, RolePolicy(), FixedClock())
-    first, *_ = await catalogue.write(lambda tx: _place(tx, MOST + 1, together=True))
+    first, *_ = await catalogue.write(lambda tx: _place(tx, most + 1, together=True))
     view = await recordings.recording(REVIEWER, own_recording(first))
-    assert (len(view.items), view.more) == (MOST, True)
+    assert (len(view.items), view.more) == (most, True)
     report = await recordings.gaps(REVIEWER, AGENT.unit, "CAM", date(1970, 1, 1), timedelta(0))
-    assert (len(report.gaps.placed), report.more) == (MOST, True)
-    assert len(report.recording_of) == MOST
+    assert (len(report.gaps.placed), report.more) == (most, True)
+    assert len(report.recording_of) == most
 
 
 async def test_a_page_follows_the_one_before(catalogue: SqlCatalogue) -> None:
