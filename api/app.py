@@ -16,12 +16,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.context import AGENT, CLOSING, METRICS, SERVICES, SETTINGS, services
+from api.entrance import Entrance
 from api.metrics import Metrics
 from api.openapi import document
 from api.problems import problem, status_of
 from api.routes import ROUTES
 from api.tus import CREATED, Disconnected
 from custos import __version__
+from custos.listening import inherited
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Agent
@@ -220,21 +222,32 @@ async def run_api(settings: Settings, doorbell: Doorbell, clock: Clock, announce
         app = make_app(settings, opened, clock)
         runner = make_runner(app)
         await runner.setup()
+        entrance: Entrance | None = None
         try:
-            await _listen(runner, settings)
+            entrance = await _listen(runner, settings)
             announce()
             await stop.wait()
             app[CLOSING].set()
         finally:
+            if entrance is not None:
+                await entrance.close()
             await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, settings: Settings) -> Entrance | None:
+    """Where whoever started this process bound, else where the settings say."""
+    given = inherited()
     try:
-        await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+        if not given:
+            await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+            return None
+        assert runner.server is not None
+        entrance = Entrance(given, runner.server)
+        entrance.open()
     except OSError as error:
         raise Unavailable(
             "port-taken",
             f"Port {settings.api.port} on {settings.api.host} cannot be used: {error.strerror}. "
             "Choose another with the setting api.port.",
         ) from error
+    return entrance
