@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import itertools
 import json
 import logging
 import signal
@@ -35,6 +36,8 @@ from evidence.ports.doorbell import Doorbell
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 2.0
+#: A sweep sees to uploads too; where there are several hosts, now on one and now on another.
+_ROUNDS_TO_UPLOADS = 5
 _STOP_SECONDS = 8.0
 #: `Upload-Metadata` may have 32 KiB; whoever sends more is told so by us and not by the parser.
 _LONGEST_FIELD = 40 * 1024
@@ -172,7 +175,8 @@ def _docs_page() -> str:
 
 
 async def _upkeep(app: web.Application) -> AsyncIterator[None]:
-    """Close viewings that have ended, and write down the noise of strangers, every few seconds."""
+    """Close viewings that have ended, write down the noise of strangers, see to this host's uploads."""
+    rounds = itertools.count(1)
 
     async def tend() -> None:
         while True:
@@ -180,6 +184,8 @@ async def _upkeep(app: web.Application) -> AsyncIterator[None]:
             try:
                 await app[SERVICES].desk.close_ended()
                 await _write_noise(app)
+                if next(rounds) % _ROUNDS_TO_UPLOADS == 0:
+                    await app[SERVICES].uploads.tend()
             except CustosError as error:
                 _log.warning("upkeep failed and will be tried again: %s", error)
 

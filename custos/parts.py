@@ -107,10 +107,14 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
 def _own_parts(environment: Mapping[str, str], settings: Settings) -> list[Part]:
     door = Door(settings.api.host, settings.api.port)
     servers = ["api", *(f"api-{number}" for number in range(2, settings.api.processes + 1))]
-    commands: dict[str, tuple[str, ...]] = dict.fromkeys(servers, ("api",))
-    for name, costs in _workers(settings.work.queues).items():
-        commands[name] = ("worker", "--queues", ",".join(costs))
-    commands |= {name: (name,) for name in ("beat", "sequencer")}
+    wanted = settings.host.parts
+    commands: dict[str, tuple[str, ...]] = {}
+    if "api" in wanted:
+        commands |= dict.fromkeys(servers, ("api",))
+    if "worker" in wanted:
+        for name, costs in _workers(settings.work.queues).items():
+            commands[name] = ("worker", "--queues", ",".join(costs))
+    commands |= {name: (name,) for name in ("beat", "sequencer") if name in wanted}
     shared = {}
     if settings.api.processes > 1:
         # Counters of an earlier start are another's.

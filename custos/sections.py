@@ -128,6 +128,17 @@ class WorkSettings(Section):
         return queues
 
 
+class HostSettings(Section):
+    """This host, where Custos runs on several (docs/many.md)."""
+
+    parts: tuple[Literal["api", "worker", "beat", "sequencer"], ...] = setting(
+        ("api", "worker", "beat", "sequencer"),
+        "What `custos serve` runs on this host. The schedule (beat) and the sequencer are needed once among "
+        "all hosts. In the environment a JSON list.",
+        'a list of "api", "worker", "beat" and "sequencer"',
+    )
+
+
 class BrokerSettings(Section):
     """How workers are told that a job waits. Losing the broker loses no work."""
 

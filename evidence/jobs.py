@@ -3,7 +3,7 @@
 The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md).
 A job is claimed by raising its fence; every later write of that attempt names the fence, so that a
 worker that slept through its lease can write nothing. A lease that lies further ahead than one can be
-granted was written under another clock and counts as expired.
+granted, by clocks as far apart as they may be, was written under another clock and counts as expired.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from evidence.timekeeping import is_live
+from evidence.timekeeping import CLOCKS_APART, is_live
 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=5)
@@ -24,7 +24,7 @@ _LONGEST_DELAY = timedelta(minutes=5)
 _TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
-#: How many waiting rows of one cost are rung for at once.
+#: How many waiting rows of one queue are rung for at once.
 RINGS = 200
 #: How many parts of long recordings are made at once: what is short must not stand behind them.
 PARTS_AT_ONCE = 4
@@ -144,6 +144,8 @@ class Job:
     updated_at: datetime
     #: When the attempt that runs, or the last one, began.
     started_at: datetime | None = None
+    #: The staging disk on which its bytes lie: only workers of that host can do it. None: any can.
+    staging: str | None = None
 
 
 def time_left(job: Job) -> timedelta | None:
@@ -166,7 +168,7 @@ def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | 
     if state is JobState.QUEUED:
         return not is_live(not_before, now, _LONGEST_DELAY)
     if state is JobState.RUNNING:
-        return lease_until is None or not is_live(lease_until, now, LEASE)
+        return lease_until is None or not is_live(lease_until, now, LEASE + CLOCKS_APART)
     return False
 
 

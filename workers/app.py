@@ -18,9 +18,9 @@ SWEEPS = "custos.sweep"
 SWEEP_SECONDS = 2.0
 
 
-def queue_of(cost: Cost) -> str:
-    """The name of the queue for work of that cost."""
-    return f"custos.{cost}"
+def queue_of(cost: Cost, staging: str | None = None) -> str:
+    """The name of the queue for work of that cost, or for that which only one host can do."""
+    return f"custos.{cost}" if staging is None else f"custos.{cost}.{staging}"
 
 
 def broker_url(settings: Settings) -> str:

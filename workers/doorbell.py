@@ -34,7 +34,7 @@ class CeleryDoorbell:
     def _ring(self, jobs: Sequence[Job]) -> None:
         queues: dict[str, list[str]] = {}
         for job in jobs:
-            queues.setdefault(queue_of(cost_of(job.stage)), []).append(job.id)
+            queues.setdefault(queue_of(cost_of(job.stage), job.staging), []).append(job.id)
         try:
             with self._app.producer_or_acquire() as producer:
                 for queue, ids in queues.items():

@@ -64,7 +64,16 @@ class SqlJobs:
             )
         )
 
-    def add(self, stage: Stage, subject: str, unit: str, now: datetime, *, again: bool = False) -> str:
+    def add(
+        self,
+        stage: Stage,
+        subject: str,
+        unit: str,
+        now: datetime,
+        *,
+        again: bool = False,
+        staging: str | None = None,
+    ) -> str:
         """The job of this stage and subject, made if there is none."""
         found = self._connection.execute(
             select(jobs.c.id, jobs.c.state).where(jobs.c.subject == subject, jobs.c.stage == stage.value)
@@ -86,6 +95,7 @@ class SqlJobs:
                 not_before=to_micros(now),
                 progress=0,
                 updated_at=to_micros(now),
+                staging=staging,
             )
         )
         self._note(job_id)
@@ -110,10 +120,12 @@ class SqlJobs:
             query = query.where(jobs.c.state == state.value)
         return [codec.job(row) for row in self._connection.execute(query).mappings()]
 
-    def claim(self, job_id: str, now: datetime) -> Job | None:
+    def claim(self, job_id: str, now: datetime, staging: str | None = None) -> Job | None:
         """Take the job: a new fence, a new lease, one more attempt."""
         job = self.get(job_id)
-        if job is None or not is_claimable(job.state, job.not_before, job.lease_until, now):
+        if job is None or job.staging not in (None, staging):
+            return None
+        if not is_claimable(job.state, job.not_before, job.lease_until, now):
             return None
         self._set(
             job_id,
@@ -241,9 +253,10 @@ class SqlJobs:
             and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
         )
         due: list[Job] = []
-        rung: Counter[Cost] = Counter()
+        rung: Counter[tuple[Cost, str | None]] = Counter()
         for job, rung_at in waiting:
-            if rung[cost_of(job.stage)] == limit:
+            queue = (cost_of(job.stage), job.staging)
+            if rung[queue] == limit:
                 continue
             if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
                 continue
@@ -252,7 +265,7 @@ class SqlJobs:
                 if few[job.stage] > _FEW_AT_ONCE[job.stage]:
                     continue
             due.append(job)
-            rung[cost_of(job.stage)] += 1
+            rung[queue] += 1
         self._connection.execute(
             update(jobs).where(jobs.c.id.in_([job.id for job in due])).values(rung_at=to_micros(now))
         )
@@ -261,16 +274,17 @@ class SqlJobs:
     def unanswered(self, now: datetime) -> Sequence[Waiting]:
         """What waits, and nobody has been at any like it."""
         rows = self._connection.execute(select(jobs).where(jobs.c.state.in_(_UNFINISHED))).mappings()
-        return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one.cost, now)]
+        return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one, now)]
 
-    def _was_done(self, cost: Cost, now: datetime) -> bool:
-        """Whether work of that cost has ended of late, however it ended."""
+    def _was_done(self, waiting: Waiting, now: datetime) -> bool:
+        """Whether work of that queue has ended of late, however it ended."""
         found = self._connection.execute(
             select(jobs.c.id)
             .where(
                 jobs.c.state.in_(_ENDED),
-                jobs.c.updated_at > to_micros(now - PATIENCE[cost]),
-                jobs.c.stage.in_([stage.value for stage in Stage if cost_of(stage) is cost]),
+                jobs.c.updated_at > to_micros(now - PATIENCE[waiting.cost]),
+                jobs.c.stage.in_([stage.value for stage in Stage if cost_of(stage) is waiting.cost]),
+                jobs.c.staging.is_not_distinct_from(waiting.staging),
             )
             .limit(1)
         )
