@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
-from custos.stores import place_of
+from custos.stores import place_of, staging_tag
 from evidence.errors import CustosError
+from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
 from storage.objects.s3.place import Place
 
@@ -36,18 +37,23 @@ _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox
 
 
 def examine(
-    settings: Settings, *, catalogue: Callable[[], Keeper], sandbox: tuple[bool, str]
+    settings: Settings,
+    *,
+    catalogue: Callable[[], Keeper],
+    waiting: Callable[[], Sequence[Waiting]],
+    sandbox: tuple[bool, str],
 ) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, and `sandbox`
-    is what `MediaTools.protection` says.
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, `waiting` what work
+    nobody takes up, as `storage.catalogue.queues` does, and `sandbox` is what `MediaTools.protection` says.
     """
     return [
         *examine_disk(settings),
         *(examine_tool(*tool) for tool in _TOOLS),
         *examine_sandbox(settings, sandbox),
         *examine_catalogue(catalogue),
+        *examine_queues(waiting),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
         *examine_keys(settings),
@@ -64,6 +70,7 @@ def examine_disk(settings: Settings) -> list[Finding]:
         first,
         disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
         *(examine_bucket(bucket) if (bucket := place_of(settings)) else _examine_store(settings, place)),
+        *examine_staging(settings),
         disk.examine_free_space(place, settings.ingest.reserve_bytes),
     ]
 
@@ -157,6 +164,32 @@ def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
             "log. Give it one that can only add: `custos catalogue prepare` (docs/postgresql.md).",
         )
     return [Finding("ok", "catalogue", words), role]
+
+
+def examine_queues(ask: Callable[[], Sequence[Waiting]]) -> list[Finding]:
+    """Whether each kind of work has a worker; a catalogue that does not answer is another's finding."""
+    try:
+        return [Finding("problem", f"work-{one.cost}", one.words) for one in ask()]
+    except CustosError:
+        return []
+
+
+def examine_staging(settings: Settings) -> list[Finding]:
+    """What the uploads that lie here end in, for a proxy; nothing before a first start."""
+    if not settings.staging.is_dir():
+        return []
+    try:
+        tag = staging_tag(settings)
+    except CustosError as error:
+        return [Finding("problem", "staging", error.message)]
+    return [
+        Finding(
+            "ok",
+            "staging",
+            f"Uploads that lie on this host end in {tag}. A proxy before several hosts goes by that "
+            "(docs/many.md).",
+        )
+    ]
 
 
 def examine_sqlite(version: str) -> Finding:

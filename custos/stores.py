@@ -17,6 +17,7 @@ from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.place import Place
+from storage.objects.staging import StagingDirectory
 
 #: What things are called once `custos migrate` has moved them elsewhere.
 MOVED = "-before-migration"
@@ -87,6 +88,11 @@ async def require_not_lost(settings: Settings, stores: Stores) -> None:
             "There is no catalogue, and the store has the log of one. Look whether `data` and "
             "`catalogue.url` are the right places. If it is lost, restore it with `custos rebuild`.",
         )
+
+
+def staging_tag(settings: Settings) -> str:
+    """What tells this host's staging disk from others'. Raises NoSpace, Unavailable."""
+    return StagingDirectory(settings.staging).tag
 
 
 def place_of(settings: Settings) -> Place | None:

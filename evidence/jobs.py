@@ -3,16 +3,17 @@
 The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md).
 A job is claimed by raising its fence; every later write of that attempt names the fence, so that a
 worker that slept through its lease can write nothing. A lease that lies further ahead than one can be
-granted was written under another clock and counts as expired.
+granted, by clocks as far apart as they may be, was written under another clock and counts as expired.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from evidence.timekeeping import is_live
+from evidence.timekeeping import CLOCKS_APART, is_live
 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=5)
@@ -23,7 +24,7 @@ _LONGEST_DELAY = timedelta(minutes=5)
 _TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
-#: How many waiting rows are rung for at once.
+#: How many waiting rows of one queue are rung for at once.
 RINGS = 200
 #: How many parts of long recordings are made at once: what is short must not stand behind them.
 PARTS_AT_ONCE = 4
@@ -67,6 +68,42 @@ URGENCY = (
     Stage.FINGERPRINT,
     Stage.FIXITY,
 )
+
+
+class Cost(StrEnum):
+    """What work takes, and who waits for it. Each has workers of its own where there are enough."""
+
+    #: Seconds, and a person stands before the docking station or sits at a desk.
+    LIGHT = "light"
+    #: Minutes of encoding, until something can be watched.
+    TRANSCODE = "transcode"
+    #: Hours perhaps, and nobody watches.
+    BULK = "bulk"
+
+
+_COSTS: Mapping[Stage, Cost] = {
+    Stage.COMMIT: Cost.LIGHT,
+    Stage.READ_BACK: Cost.LIGHT,
+    Stage.DESCRIBE: Cost.LIGHT,
+    Stage.STILL: Cost.LIGHT,
+    Stage.PLAYABLE: Cost.TRANSCODE,
+    Stage.PREVIEW: Cost.TRANSCODE,
+    Stage.CLIP: Cost.TRANSCODE,
+    Stage.PART: Cost.TRANSCODE,
+    Stage.TRACKS: Cost.TRANSCODE,
+    Stage.RECOVER: Cost.TRANSCODE,
+    Stage.PROVE: Cost.TRANSCODE,
+    Stage.EXPORT: Cost.BULK,
+    Stage.FINGERPRINT: Cost.BULK,
+    Stage.FIXITY: Cost.BULK,
+}
+
+
+def cost_of(stage: Stage) -> Cost:
+    """What a stage's work takes."""
+    return _COSTS[stage]
+
+
 #: Work that only looks: no item is at work or has failed by it, and no disposal waits for it.
 ASIDE = frozenset({Stage.FIXITY})
 
@@ -107,6 +144,8 @@ class Job:
     updated_at: datetime
     #: When the attempt that runs, or the last one, began.
     started_at: datetime | None = None
+    #: The staging disk on which its bytes lie: only workers of that host can do it. None: any can.
+    staging: str | None = None
 
 
 def time_left(job: Job) -> timedelta | None:
@@ -129,7 +168,7 @@ def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | 
     if state is JobState.QUEUED:
         return not is_live(not_before, now, _LONGEST_DELAY)
     if state is JobState.RUNNING:
-        return lease_until is None or not is_live(lease_until, now, LEASE)
+        return lease_until is None or not is_live(lease_until, now, LEASE + CLOCKS_APART)
     return False
 
 

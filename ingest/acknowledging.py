@@ -6,8 +6,9 @@ from evidence.events import event_digest
 from evidence.ids import new_id
 from evidence.items import Item, Upload, UploadState
 from evidence.jobs import Stage
-from evidence.ports.catalogue import StoredReceipt, Transaction
+from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
+from evidence.ports.intake import StoredReceipt
 from evidence.ports.signing import Signer
 from evidence.receipts import encode_receipt
 

@@ -74,8 +74,10 @@ class Catalogues:
         return self._directory / f"{self._count}.db"
 
 
-#: What a catalogue is back to as if the newest migrations, 0020 to 0022, were not known when it was made.
+#: What a catalogue is back to as if the newest migrations, 0020 to 0023, were not known when it was made.
 OLDER = (
+    "ALTER TABLE uploads DROP COLUMN staging",
+    "ALTER TABLE jobs DROP COLUMN staging",
     "DROP TABLE journal_changes",
     "DROP TABLE journal_marks",
     "DROP TABLE log_self_asserted",

@@ -124,10 +124,10 @@ def commit(connection: Connection) -> None:
 
 
 #: The newest migration; a test holds it equal to what Alembic finds.
-NEWEST = "0022"
+NEWEST = "0023"
 
 
-def revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
     """The newest migration that was applied; None before the first."""
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -145,11 +145,11 @@ def migrate(engine: Engine) -> None:
         if is_postgres(connection):
             _migrate_postgres(connection)
             return
-        if revision(connection) == NEWEST:
+        if revision_of(connection) == NEWEST:
             return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with _or_not_at_all(connection):
-            _refuse_newer(revision(connection))
+            _refuse_newer(revision_of(connection))
             uninstall(connection)
             upgrade(connection)
             install(connection)
@@ -159,13 +159,13 @@ def _migrate_postgres(connection: Connection) -> None:
     from storage.catalogue import postgres
 
     postgres.require_sound(connection)
-    if revision(connection) == NEWEST:
+    if revision_of(connection) == NEWEST:
         return
     try:
         connection.exec_driver_sql("BEGIN")
         with _or_not_at_all(connection):
             postgres.lock_for_migration(connection)
-            found = revision(connection)
+            found = revision_of(connection)
             _refuse_newer(found)
             if found is None:
                 postgres.create_newest(connection, NEWEST)
@@ -198,7 +198,7 @@ def is_begun(where: Where) -> bool:
     if isinstance(where, Path):
         return where.exists()
     with connected(where) as connection:
-        if revision(connection) is None:
+        if revision_of(connection) is None:
             return False
         # Its tables may have been made for it; whoever opens it is an emitter.
         return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
@@ -225,7 +225,7 @@ def kept_by(where: Where) -> Keeper:
 
     with connected(where) as connection:
         postgres.require_sound(connection)
-        could = None if revision(connection) is None else what_it_could_change(connection)
+        could = None if revision_of(connection) is None else what_it_could_change(connection)
         return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from evidence.errors import Conflict, Unavailable
 from evidence.journal import encode_entries
-from storage.catalogue.engine import NEWEST, begin_reading, commit, migrate, open_engine, revision
+from storage.catalogue.engine import NEWEST, begin_reading, commit, migrate, open_engine
 from storage.catalogue.journal import entry_of
 from storage.catalogue.journal_tables import journal_changes
 from storage.catalogue.schema import metadata
@@ -40,7 +40,7 @@ def transfer(source: Path, url: str, told: Told = lambda table, rows: None) -> M
         migrate(writing)
         with reading.connect() as old, writing.connect() as new:
             begin_reading(old)
-            if revision(old) != NEWEST:
+            if revision_of(old) != NEWEST:
                 raise Conflict(
                     "catalogue-older",
                     "This catalogue is of another version of Custos: start this one once first.",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from evidence.errors import Unavailable
 from evidence.ids import is_id
 from storage.objects.disk import sha256_of, start_writeback, storage_error, sync_directory
+from storage.objects.turn_files import TurnFile
 
 _IOV_MAX = 1024
+_PART = ".part"
+_TURN = ".turn"
+_TAG = "tag"
 #: Left to itself the kernel waits for gigabytes of unwritten data, and the last PATCH pays for all of it.
 _WRITEBACK_BYTES = 8 << 20
 
@@ -65,14 +71,25 @@ class StagingDirectory:
     """`evidence.ports.objects.Staging` in one directory."""
 
     def __init__(self, root: Path) -> None:
+        """Make the directory, and its tag, if they are not there. Raises NoSpace, Unavailable."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
+        self._tag = _tag_of(root)
+
+    @property
+    def tag(self) -> str:
+        """What tells this disk from those of other hosts."""
+        return self._tag
 
     def path(self, upload_id: str) -> Path:
         """Where the upload's bytes lie."""
         if not is_id(upload_id):
             raise ValueError("not an upload identifier")
-        return self._root / f"{upload_id}.part"
+        return self._root / f"{upload_id}{_PART}"
+
+    def turn(self, upload_id: str, agent_id: str) -> TurnFile:
+        """A claim that nobody has heard of yet."""
+        return TurnFile(self.path(upload_id).with_suffix(_TURN), agent_id)
 
     def create(self, upload_id: str) -> None:
         """An empty file with a durable name."""
@@ -106,23 +123,47 @@ class StagingDirectory:
             raise _missing() from error
 
     def discard(self, upload_id: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it is there, and what a killed process left of a turn."""
         self.path(upload_id).unlink(missing_ok=True)
+        self.path(upload_id).with_suffix(_TURN).unlink(missing_ok=True)
         sync_directory(self._root)
 
     def idle(self, seconds: float) -> Sequence[str]:
         """Uploads whose staged file has been still for that long."""
         before = time.time() - seconds
-        return [
-            path.stem
-            for path in self._root.glob("*.part")
-            if is_id(path.stem) and path.stat().st_mtime < before
-        ]
+        idle = []
+        for path in self._root.iterdir():
+            # A turn that ends meanwhile takes its file away.
+            with suppress(FileNotFoundError):
+                if path.suffix in (_PART, _TURN) and is_id(path.stem) and path.stat().st_mtime < before:
+                    idle.append(path.stem)
+        return sorted(set(idle))
 
     def free_bytes(self) -> int:
         """Space that an unprivileged process may still use."""
         found = os.statvfs(self._root)
         return found.f_bavail * found.f_frsize
+
+
+def _tag_of(root: Path) -> str:
+    """The tag, drawn by whichever process comes first."""
+    path = root / _TAG
+    try:
+        if not path.exists():
+            drawn = root / f"{_TAG}.{secrets.token_hex(8)}"
+            with drawn.open("x") as file:
+                file.write(secrets.token_hex(4) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            # Another process may have been quicker, and have tidied up.
+            with suppress(FileExistsError, FileNotFoundError):
+                os.link(drawn, path)
+            sync_directory(root)
+        for drawn in root.glob(f"{_TAG}.*"):
+            drawn.unlink(missing_ok=True)
+        return path.read_text().strip()
+    except OSError as error:
+        raise storage_error(error) from error
 
 
 def _missing() -> Unavailable:

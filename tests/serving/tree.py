@@ -90,6 +90,12 @@ async def _enrol(settings: Settings) -> dict[tuple[Role, str], str]:
     return tokens
 
 
+def enrolled(settings: Settings) -> dict[tuple[Role, str], str]:
+    """Somebody of each role and unit, with a token, put into a catalogue that nobody serves yet."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, _enrol(settings)).result()
+
+
 @contextmanager
 def serving(environment: Mapping[str, str], log: Path) -> Iterator[int]:
     """`custos serve` from the moment it is ready; the child's process id. Stopped in order at the end."""
@@ -124,8 +130,7 @@ def running_tree(base: Path, catalogue: str | None = None, s3: S3Settings | None
     data, log, port = base / "data", base / "serve.log", free_port()
     where = {} if catalogue is None else {"CUSTOS_CATALOGUE__URL": catalogue}
     environment = custos_environment(data, s3, CUSTOS_API__PORT=str(port), **where)
-    with ThreadPoolExecutor(1) as apart:
-        tokens = apart.submit(asyncio.run, _enrol(settings_for(data, catalogue=catalogue, s3=s3))).result()
+    tokens = enrolled(settings_for(data, catalogue=catalogue, s3=s3))
     # The first two as an administrator does it; each is a process, so the others go in together.
     custos(
         environment, "user", "add", "wang", "--name", "王晓梅", "--role", "supervisor", "--unit", "north",
