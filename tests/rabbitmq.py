@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from kombu import Connection
+from kombu.connection import Connection
 
+from tests.serving.certificates import Certificate
 from tests.serving.tree import free_port
 from tests.serving.waiting import eventually
 
@@ -30,15 +31,24 @@ class RabbitMQ:
 
     name = "rabbitmq"
 
-    def __init__(self, base: Path, configuration: Sequence[str] = (), advanced: str = "[].") -> None:
+    def __init__(self, base: Path, certificate: Certificate, advanced: str = "[].") -> None:
+        """`advanced` is Erlang's terms of a configuration."""
         self.base = base
         self.port, self._distribution, self._names = free_port(), free_port(), free_port()
+        self.tls_port = free_port()
         self._password = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
         self._directory: subprocess.Popen[bytes] | None = None
         base.mkdir(parents=True, exist_ok=True)
-        lines = ["default_user = custos", f"default_pass = {self._password}", *configuration]
+        lines = [
+            "default_user = custos",
+            f"default_pass = {self._password}",
+            f"listeners.ssl.default = 127.0.0.1:{self.tls_port}",
+            f"ssl_options.cacertfile = {certificate.root}",
+            f"ssl_options.certfile = {certificate.certificate}",
+            f"ssl_options.keyfile = {certificate.key}",
+        ]
         (base / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (base / "advanced.config").write_text(advanced)
         (base / "plugins").write_text("[].")
@@ -97,14 +107,13 @@ class RabbitMQ:
     def purge(self, queue: str) -> None:
         """Throw away what waits there."""
         with self.connected() as connection:
+            _declared(connection, queue)
             connection.default_channel.queue_purge(queue)
 
     def waiting(self, queue: str) -> int:
         """How many messages wait there."""
         with self.connected() as connection:
-            return int(
-                connection.default_channel.queue_declare(queue, auto_delete=False, durable=True).message_count
-            )
+            return _declared(connection, queue)
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -156,6 +165,11 @@ class RabbitMQ:
                     is_ready.set_result(True)
         if not is_ready.done():
             is_ready.set_result(False)
+
+
+def _declared(connection: Connection, queue: str) -> int:
+    """Made, if it was not there; how many messages wait in it."""
+    return int(connection.default_channel.queue_declare(queue, durable=True, auto_delete=False).message_count)
 
 
 def _listens(port: int) -> bool:

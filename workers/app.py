@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
-from kombu import Exchange, Queue
 
 from custos.broker_place import broker_of, trusted_of
 from custos.settings import Settings
@@ -39,11 +39,13 @@ def make_app(settings: Settings) -> Celery:
     Raises Invalid: "bad-password-file", "bad-broker-url", "broker-trust-missing".
     """
     url = broker_url(settings)
-    exchange = Exchange(QUEUE, "direct")
     app = Celery("custos", broker=url)
     app.conf.update(
         task_default_queue=QUEUE,
-        task_queues=[Queue(name, exchange, routing_key=name) for name in (QUEUE, SWEEPS)],
+        task_queues={
+            name: {"exchange": QUEUE, "exchange_type": "direct", "routing_key": name}
+            for name in (QUEUE, SWEEPS)
+        },
         task_routes={SWEEP: {"queue": SWEEPS}},
         task_ignore_result=True,
         task_acks_late=False,
@@ -79,8 +81,11 @@ def _tls(settings: Settings, url: str) -> dict[str, Any] | None:
     trusted = trusted_of(settings)
     authorities = None if trusted is None else str(trusted)
     if url.startswith("amqps://"):
-        # None: the name that stands in the address.
-        return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": authorities, "server_hostname": None}
+        return {
+            "cert_reqs": ssl.CERT_REQUIRED,
+            "ca_certs": authorities,
+            "server_hostname": urlsplit(url).hostname,
+        }
     if url.startswith("rediss://"):
         return {
             "ssl_cert_reqs": ssl.CERT_REQUIRED,

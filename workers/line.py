@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Celery
-from kombu import Connection
 
 
 class Line:
@@ -15,7 +14,7 @@ class Line:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._connection: Connection | None = None
+        self._connection: Any = None
 
     def ring(
         self, task: str, queue: str, calls: Sequence[Sequence[str]], *, most: int, worth_seconds: float
