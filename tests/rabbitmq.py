@@ -44,6 +44,11 @@ class RabbitMQ:
         lines = [
             "default_user = custos",
             f"default_pass = {self._password}",
+            # What docs/brokers.md has an account given; 3.10 confuses the last two.
+            "default_vhost = custos",
+            "default_permissions.configure = ^custos",
+            "default_permissions.write = ^(custos|amq[.]default)",
+            "default_permissions.read = ^(custos|amq[.]default)",
             f"listeners.ssl.default = 127.0.0.1:{self.tls_port}",
             f"ssl_options.cacertfile = {certificate.root}",
             f"ssl_options.certfile = {certificate.certificate}",
@@ -59,7 +64,7 @@ class RabbitMQ:
     @property
     def url(self) -> str:
         """As `broker.url` takes it."""
-        return f"amqp://custos:{self._password}@127.0.0.1:{self.port}//"
+        return f"amqp://custos:{self._password}@127.0.0.1:{self.port}/custos"
 
     @property
     def password(self) -> str:
