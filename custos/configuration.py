@@ -97,7 +97,9 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[
     ]
     source = EnvSettingsSource(Settings)
     tables = {
-        variable_of(path): path for path, field in each_setting() if get_origin(field.annotation) is dict
+        variable_of(path): path
+        for path, field in each_setting()
+        if get_origin(field.annotation) in (dict, tuple)
     }
     given = {name: environ[name] for name in known if environ.get(name)}
     source.env_vars = {name.lower(): value for name, value in given.items() if name not in tables}

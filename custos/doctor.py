@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from custos.findings import Finding
 from custos.settings import Settings
 from custos.stores import place_of
 from evidence.errors import CustosError
+from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
 from storage.objects.s3.place import Place
 
@@ -36,18 +37,23 @@ _BWRAP = ("bwrap", ("--version",), "bubblewrap", "media programs have no sandbox
 
 
 def examine(
-    settings: Settings, *, catalogue: Callable[[], Keeper], sandbox: tuple[bool, str]
+    settings: Settings,
+    *,
+    catalogue: Callable[[], Keeper],
+    waiting: Callable[[], Sequence[Waiting]],
+    sandbox: tuple[bool, str],
 ) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, and `sandbox`
-    is what `MediaTools.protection` says.
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, `waiting` what work
+    nobody takes up, as `storage.catalogue.queues` does, and `sandbox` is what `MediaTools.protection` says.
     """
     return [
         *examine_disk(settings),
         *(examine_tool(*tool) for tool in _TOOLS),
         *examine_sandbox(settings, sandbox),
         *examine_catalogue(catalogue),
+        *examine_queues(waiting),
         examine_clock(synchronisation()),
         examine_trusted_time(settings),
         *examine_keys(settings),
@@ -157,6 +163,14 @@ def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
             "log. Give it one that can only add: `custos catalogue prepare` (docs/postgresql.md).",
         )
     return [Finding("ok", "catalogue", words), role]
+
+
+def examine_queues(ask: Callable[[], Sequence[Waiting]]) -> list[Finding]:
+    """Whether each kind of work has a worker; a catalogue that does not answer is another's finding."""
+    try:
+        return [Finding("problem", f"work-{one.cost}", one.words) for one in ask()]
+    except CustosError:
+        return []
 
 
 def examine_sqlite(version: str) -> Finding:

@@ -1,11 +1,11 @@
-"""What one Custos is made of: the broker, the server, a worker, the schedule and the sequencer."""
+"""What one Custos is made of: the broker, the server, the workers, the schedule and the sequencer."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from custos.configuration import CONFIG_VARIABLE
 from custos.settings import Settings, variable_of
 from custos.supervisor import Part
 from evidence.errors import Invalid
+from evidence.jobs import Cost
 
 SOCKET_FILE = "valkey.sock"
 #: `sun_path` holds 108 bytes; clients may add a suffix of their own.
@@ -94,15 +95,25 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config)
     if settings.broker.url is not None:
-        yield _own_parts(environment)
+        yield _own_parts(environment, settings.work.queues)
         return
     with socket_path(settings.run) as socket:
         environment[variable_of(("broker", "url"))] = f"unix://{socket}"
-        yield [valkey(settings.run, socket), *_own_parts(environment)]
+        yield [valkey(settings.run, socket), *_own_parts(environment, settings.work.queues)]
 
 
-def _own_parts(environment: Mapping[str, str]) -> list[Part]:
+def _own_parts(environment: Mapping[str, str], queues: Sequence[Cost]) -> list[Part]:
+    workers: dict[str, Sequence[Cost]] = {"worker": queues}
+    if Cost.LIGHT in queues and len(queues) > 1:
+        # Nobody at a docking station waits for a recording that is being encoded.
+        workers = {
+            "worker-light": [Cost.LIGHT],
+            "worker": [cost for cost in queues if cost is not Cost.LIGHT],
+        }
+    commands: dict[str, tuple[str, ...]] = {"api": ("api",)}
+    commands |= {name: ("worker", "--queues", ",".join(costs)) for name, costs in workers.items()}
+    commands |= {name: (name,) for name in ("beat", "sequencer")}
     return [
-        Part(name, (sys.executable, "-m", "custos", name), environment=environment, is_needed=False)
-        for name in ("api", "worker", "beat", "sequencer")
+        Part(name, (sys.executable, "-m", "custos", *command), environment=environment, is_needed=False)
+        for name, command in commands.items()
     ]

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from evidence.jobs import Cost
+
 _GIB = 1024**3
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "amqp", "amqps")
 
@@ -90,8 +92,33 @@ class WorkSettings(Section):
     """Background work."""
 
     concurrency: int = setting(
-        2, "Jobs that one worker does at the same time.", "a whole number from 1 to 256", ge=1, le=256
+        2,
+        "Jobs that one worker does at the same time, each in a process of its own.",
+        "a whole number from 1 to 256",
+        ge=1,
+        le=256,
     )
+    light_concurrency: int = setting(
+        4,
+        "The same for a worker that takes light work alone, which all is done in one process.",
+        "a whole number from 1 to 256",
+        ge=1,
+        le=256,
+    )
+    queues: tuple[Cost, ...] = setting(
+        tuple(Cost),
+        "Which work the workers of this host take, by what it costs: light is what somebody waits for, "
+        "transcode makes recordings playable, bulk may take hours. Beside other work, `custos serve` gives "
+        "light work a worker of its own. In the environment a JSON list.",
+        'a list of "light", "transcode" and "bulk", each at most once',
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _some(cls, queues: tuple[Cost, ...]) -> tuple[Cost, ...]:
+        if not queues or len(set(queues)) < len(queues):
+            raise ValueError("none, or one twice")
+        return queues
 
 
 class BrokerSettings(Section):

@@ -19,6 +19,7 @@ from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
 from evidence.events import EventDraft, EventType, Subject
 from evidence.items import Item, Rendition
+from evidence.jobs import Cost
 from evidence.keys import manifest_key
 from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
@@ -28,6 +29,7 @@ from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
 from evidence.timekeeping import is_live, to_text
+from evidence.waiting import WORK_WAITS
 from ingest.uploads import Uploads
 from retrieval.exports import Exports
 from retrieval.playbacks import Playbacks
@@ -43,6 +45,7 @@ _ENTRIES = 20
 _ENTRY_BATCHES = 20
 _DISPOSAL_EVERY = timedelta(hours=1)
 _DROPPED_EVERY = timedelta(hours=1)
+_WATCHED_EVERY = timedelta(minutes=1)
 #: No write takes longer.
 _UNFINISHED = timedelta(days=1)
 
@@ -77,6 +80,8 @@ class Sweep:
         self._audits = audits
         self._looked_at: datetime | None = None
         self._dropped_at: datetime | None = None
+        self._watched_at: datetime | None = None
+        self._unanswered: set[Cost] = set()
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -98,6 +103,7 @@ class Sweep:
             self._exports.discard_outdated,
             self._drop_unfinished,
             self._audits.plan,
+            self._watch_queues,
         ):
             try:
                 await step()
@@ -124,6 +130,31 @@ class Sweep:
                 )
 
         await self._catalogue.write(note)
+
+    async def _watch_queues(self) -> None:
+        """Work that no worker takes up is an alarm for as long as that is so."""
+        now = self._clock.now()
+        if self._watched_at is not None and is_live(self._watched_at + _WATCHED_EVERY, now, _WATCHED_EVERY):
+            return
+        unanswered = await self._catalogue.read(lambda tx: tx.jobs.unanswered(now))
+        # Once is no sign: after a night that the machine was off everything has waited for long.
+        waiting = [one for one in unanswered if one.cost in self._unanswered]
+        self._unanswered = {one.cost for one in unanswered}
+        standing = {
+            alarm.subject
+            for alarm in await self._catalogue.read(lambda tx: tx.oversight.alarms())
+            if alarm.kind == WORK_WAITS
+        }
+
+        def note(tx: Transaction) -> None:
+            for one in waiting:
+                raise_alarm(tx, Alarm(WORK_WAITS, one.cost, one.words, now))
+            for subject in standing - {str(one.cost) for one in waiting}:
+                tx.oversight.clear_alarm(WORK_WAITS, subject, now)
+
+        if waiting or standing:
+            await self._catalogue.write(note)
+        self._watched_at = now
 
     async def _renew_locks(self) -> None:
         """Locks that end before what they lock may go are extended, once a month for what is kept long."""

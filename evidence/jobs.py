@@ -8,6 +8,7 @@ granted was written under another clock and counts as expired.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +24,7 @@ _LONGEST_DELAY = timedelta(minutes=5)
 _TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
-#: How many waiting rows are rung for at once.
+#: How many waiting rows of one cost are rung for at once.
 RINGS = 200
 #: How many parts of long recordings are made at once: what is short must not stand behind them.
 PARTS_AT_ONCE = 4
@@ -67,6 +68,42 @@ URGENCY = (
     Stage.FINGERPRINT,
     Stage.FIXITY,
 )
+
+
+class Cost(StrEnum):
+    """What work takes, and who waits for it. Each has workers of its own where there are enough."""
+
+    #: Seconds, and a person stands before the docking station or sits at a desk.
+    LIGHT = "light"
+    #: Minutes of encoding, until something can be watched.
+    TRANSCODE = "transcode"
+    #: Hours perhaps, and nobody watches.
+    BULK = "bulk"
+
+
+_COSTS: Mapping[Stage, Cost] = {
+    Stage.COMMIT: Cost.LIGHT,
+    Stage.READ_BACK: Cost.LIGHT,
+    Stage.DESCRIBE: Cost.LIGHT,
+    Stage.STILL: Cost.LIGHT,
+    Stage.PLAYABLE: Cost.TRANSCODE,
+    Stage.PREVIEW: Cost.TRANSCODE,
+    Stage.CLIP: Cost.TRANSCODE,
+    Stage.PART: Cost.TRANSCODE,
+    Stage.TRACKS: Cost.TRANSCODE,
+    Stage.RECOVER: Cost.TRANSCODE,
+    Stage.PROVE: Cost.TRANSCODE,
+    Stage.EXPORT: Cost.BULK,
+    Stage.FINGERPRINT: Cost.BULK,
+    Stage.FIXITY: Cost.BULK,
+}
+
+
+def cost_of(stage: Stage) -> Cost:
+    """What a stage's work takes."""
+    return _COSTS[stage]
+
+
 #: Work that only looks: no item is at work or has failed by it, and no disposal waits for it.
 ASIDE = frozenset({Stage.FIXITY})
 

@@ -67,7 +67,7 @@ class Uploads:
         self._clock = clock
         self._doorbell = doorbell
         self.limits = limits
-        self._turns = Turns()
+        self._turns = Turns(staging)
         self._receiver = Receiver(catalogue, staging, clock)
 
     async def open(self, agent: Agent, length: int, metadata: str) -> Upload:

@@ -16,15 +16,20 @@ from celery import Celery
 
 from custos.broker_place import broker_of, trusted_of
 from custos.settings import Settings
+from evidence.jobs import Cost
 
 RUN_JOB = "custos.run-job"
 SWEEP = "custos.sweep"
-QUEUE = "custos"
-#: Of its own: a sweep does not stand behind two hundred rings.
-SWEEPS = "custos.sweeps"
+#: Every worker takes sweeps, whatever else it takes.
+SWEEPS = "custos.sweep"
 SWEEP_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0
+
+
+def queue_of(cost: Cost) -> str:
+    """The name of the queue for work of that cost."""
+    return f"custos.{cost}"
 
 
 def broker_url(settings: Settings) -> str:
@@ -41,12 +46,11 @@ def make_app(settings: Settings) -> Celery:
     url = broker_url(settings)
     app = Celery("custos", broker=url)
     app.conf.update(
-        task_default_queue=QUEUE,
+        task_default_queue=queue_of(Cost.LIGHT),
         task_queues={
-            name: {"exchange": QUEUE, "exchange_type": "direct", "routing_key": name}
-            for name in (QUEUE, SWEEPS)
+            name: {"exchange": "custos", "exchange_type": "direct", "routing_key": name}
+            for name in (SWEEPS, *map(queue_of, Cost))
         },
-        task_routes={SWEEP: {"queue": SWEEPS}},
         task_ignore_result=True,
         task_acks_late=False,
         task_serializer="json",
@@ -73,7 +77,12 @@ def _transport_options(url: str) -> dict[str, Any]:
     """How long to wait for a broker that does not answer, in the words of its transport."""
     if url.startswith("amqp"):
         return {"write_timeout": _ANSWER_SECONDS}
-    return {"socket_timeout": _ANSWER_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}
+    return {
+        "socket_timeout": _ANSWER_SECONDS,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        # On Valkey a worker looks into its queues in their order: first what somebody waits for.
+        "queue_order_strategy": "priority",
+    }
 
 
 def _tls(settings: Settings, url: str) -> dict[str, Any] | None:

@@ -18,9 +18,10 @@ class Line:
 
     def ring(
         self, task: str, queue: str, calls: Sequence[Sequence[str]], *, most: int, worth_seconds: float
-    ) -> bool:
-        """Send `task` once for each of `calls`, its arguments; False, and nothing sent, where `most` messages
-        or more wait in `queue` already. RabbitMQ throws away what waited longer than `worth_seconds`.
+    ) -> int:
+        """Send `task` for each of `calls`, its arguments, until `most` messages wait in `queue`.
+
+        How many were sent. RabbitMQ throws away what waited longer than `worth_seconds`.
 
         Raises whatever the transport does: each has errors of its own. Some may have been sent then.
         """
@@ -44,17 +45,21 @@ class Line:
 
     def _ring(
         self, task: str, queue: str, calls: Sequence[Sequence[str]], most: int, worth_seconds: float
-    ) -> bool:
+    ) -> int:
         channel = self._channel()
         declared = channel.queue_declare(queue=queue, durable=True, exclusive=False, auto_delete=False)
-        if declared.message_count >= most:
-            return False
+        room = max(most - int(declared.message_count), 0)
         with self._app.amqp.Producer(channel) as producer:
-            for arguments in calls:
+            for arguments in calls[:room]:
                 self._app.send_task(
-                    task, args=list(arguments), producer=producer, retry=False, expiration=worth_seconds
+                    task,
+                    args=list(arguments),
+                    queue=queue,
+                    producer=producer,
+                    retry=False,
+                    expiration=worth_seconds,
                 )
-        return True
+        return min(room, len(calls))
 
     def _channel(self) -> Any:
         if self._connection is None:

@@ -1,13 +1,14 @@
-"""The worker: each child opens its own services after the fork and runs them on its own loop."""
+"""The worker: each process that does jobs opens its own services, after the fork, on its own loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery, signals
 
@@ -15,66 +16,105 @@ from custos.child import die_with_parent
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.errors import CustosError
-from workers.app import RUN_JOB, SWEEP, make_app
+from evidence.jobs import Cost
+from workers.app import RUN_JOB, SWEEP, SWEEPS, make_app, queue_of
 from workers.doorbell import CeleryDoorbell
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Child:
-    """What one forked process holds: a loop and the services on it."""
+    """What one process that does jobs holds: a loop on a thread of its own, and the services on it.
+
+    Jobs may be asked for from several threads at once: each is a task of that loop.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
         self._services: Services | None = None
         self._doorbell: CeleryDoorbell | None = None
 
     def open(self, app: Celery) -> None:
         """After the fork. What cannot be opened then is opened at a later ring."""
         self._loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self._loop)
         self._doorbell = CeleryDoorbell(app)
-        self._opened()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="work", daemon=True)
+        self._thread.start()
+        self._do(self._opened())
 
-    def _opened(self) -> Services | None:
-        """The services; None while they cannot be had: jobs stay rows, and somebody rings for them again."""
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _opened(self) -> Services | None:
+        """The services; None while they cannot be had: jobs stay rows, and somebody rings for them again."""
         assert self._doorbell is not None
-        if self._services is None:
-            # Celery keeps a child whose start failed, and gives it work: it must not stay like that for ever.
-            opening = self._stack.enter_async_context(open_services(self._settings, self._doorbell, "worker"))
-            try:
-                self._services = self._loop.run_until_complete(opening)
-            except CustosError as error:
-                _log.error("the worker cannot begin, and tries again at the next ring: %s", error)
-        return self._services
+        async with self._opening:
+            if self._services is None:
+                # Celery keeps a child whose start failed, and gives it work: it must not stay like that.
+                opening = open_services(self._settings, self._doorbell, "worker")
+                try:
+                    self._services = await self._stack.enter_async_context(opening)
+                except CustosError as error:
+                    _log.error("the worker cannot begin, and tries again at the next ring: %s", error)
+            return self._services
 
     def close(self) -> None:
         """Before the process ends."""
-        if self._loop is not None:
-            self._loop.run_until_complete(self._stack.aclose())
+        if self._loop is not None and self._thread is not None:
+            self._do(self._stack.aclose())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
         if self._doorbell is not None:
             self._doorbell.close()
 
     def run_job(self, job_id: str) -> None:
         """Answer one ring."""
-        assert self._loop is not None
-        if (services := self._opened()) is not None:
-            self._loop.run_until_complete(services.work.run(job_id))
+        self._do(self._job(job_id))
+
+    async def _job(self, job_id: str) -> None:
+        if (services := await self._opened()) is not None:
+            await services.work.run(job_id)
 
     def sweep(self) -> None:
         """One sweep."""
-        assert self._loop is not None
-        if (services := self._opened()) is not None:
-            self._loop.run_until_complete(services.sweep.run())
+        self._do(self._sweep())
+
+    async def _sweep(self) -> None:
+        if (services := await self._opened()) is not None:
+            await services.sweep.run()
 
 
-def make_worker(settings: Settings) -> Celery:
-    """The app with its tasks; children open their services when they start."""
+def queues_of(costs: Collection[Cost]) -> list[str]:
+    """The queues of a worker that does work of these costs, what is looked for first first."""
+    return [SWEEPS, *(queue_of(cost) for cost in Cost if cost in costs)]
+
+
+def _with_tasks(settings: Settings) -> tuple[Celery, Child]:
     app = make_app(settings)
     child = Child(settings)
+    app.task(child.run_job, name=RUN_JOB)
+    app.task(child.sweep, name=SWEEP)
+    return app, child
+
+
+def run_worker(settings: Settings, costs: Collection[Cost], announce: Callable[[], None]) -> None:
+    """Do work of these costs until told to stop; a warm stop finishes what is running.
+
+    `announce`: the worker listens. Light work alone is done by one process, some of it at a time: it waits
+    for disks and programs. All other work has processes of its own, so many as `work.concurrency`.
+    """
+    app, child = _with_tasks(settings)
+    alone = set(costs) == {Cost.LIGHT}
+    concurrency = settings.work.light_concurrency if alone else settings.work.concurrency
+
+    def ready(**_: Any) -> None:
+        announce()
 
     def opened(**_: Any) -> None:
         # billiard's children are the worker's, and must not outlive it when it is killed.
@@ -84,32 +124,28 @@ def make_worker(settings: Settings) -> Celery:
     def closed(**_: Any) -> None:
         child.close()
 
-    signals.worker_process_init.connect(opened, weak=False)
-    signals.worker_process_shutdown.connect(closed, weak=False)
-    app.task(child.run_job, name=RUN_JOB)
-    app.task(child.sweep, name=SWEEP)
-    return app
-
-
-def run_worker(settings: Settings, announce: Callable[[], None]) -> None:
-    """Work until told to stop; a warm stop finishes what is running. `announce`: the worker listens."""
-    app = make_worker(settings)
-
-    def ready(**_: Any) -> None:
-        announce()
-
     signals.worker_ready.connect(ready, weak=False)
+    if not alone:
+        signals.worker_process_init.connect(opened, weak=False)
+        signals.worker_process_shutdown.connect(closed, weak=False)
     # billiard kills a child that is not up in four seconds; a busy catalogue may take longer.
     app.conf.worker_proc_alive_timeout = 60.0
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=prefork",
-            f"--concurrency={settings.work.concurrency}",
-            "--loglevel=WARNING",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ]
-    )
+    if alone:
+        child.open(app)
+    try:
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                f"--pool={'threads' if alone else 'prefork'}",
+                f"--concurrency={concurrency}",
+                f"--queues={','.join(queues_of(costs))}",
+                "--loglevel=WARNING",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ]
+        )
+    finally:
+        if alone:
+            child.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from custos.catalogue_place import catalogue_of
 from custos.configuration import load_settings
@@ -22,12 +23,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit status 1 if one of them is a problem."""
     from storage.catalogue.engine import kept_by
+    from storage.catalogue.queues import unanswered_in
     from transcode.sandbox import Sandbox
 
     settings = load_settings(arguments.config)
     findings = examine(
         settings,
         catalogue=lambda: kept_by(catalogue_of(settings)),
+        waiting=lambda: unanswered_in(catalogue_of(settings), datetime.now(UTC)),
         sandbox=Sandbox(settings.media.sandbox).protection(),
     )
     if arguments.json:

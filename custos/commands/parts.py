@@ -10,6 +10,7 @@ from custos.configuration import load_settings
 from custos.memory import keep_freed_memory
 from custos.readiness import announce_ready
 from custos.settings import Settings
+from evidence.jobs import Cost
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +21,22 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ("beat", run_beat, "run the schedule alone"),
         ("sequencer", run_sequencer, "keep the custody log alone"),
     ):
-        subparsers.add_parser(name, help=words).set_defaults(run=run)
+        parser = subparsers.add_parser(name, help=words)
+        parser.set_defaults(run=run)
+        if run is run_worker:
+            parser.add_argument(
+                "--queues",
+                type=_costs,
+                metavar="COST,…",
+                help="which work it takes, instead of the setting `work.queues`",
+            )
+
+
+def _costs(text: str) -> tuple[Cost, ...]:
+    try:
+        return tuple(dict.fromkeys(map(Cost, text.split(","))))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"name some of {', '.join(Cost)}, with commas between") from None
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -51,7 +67,8 @@ def run_worker(arguments: argparse.Namespace) -> int:
     """Work until told to stop."""
     from workers.worker import run_worker as work
 
-    work(_settings(arguments), announce_ready)
+    settings = _settings(arguments)
+    work(settings, arguments.queues or settings.work.queues, announce_ready)
     return 0
 
 

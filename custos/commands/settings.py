@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from custos.configuration import CONFIG_FILE, CONFIG_VARIABLE
@@ -55,4 +56,6 @@ def _default(path: tuple[str, ...]) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(value)}`"
     return f"`./{value}`" if isinstance(value, Path) else f"`{value}`"

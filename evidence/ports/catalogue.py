@@ -38,6 +38,7 @@ from evidence.ports.reviews import Reviews
 from evidence.ports.revocation import Revocation
 from evidence.ports.search import Search
 from evidence.ranges import ByteRange
+from evidence.waiting import Waiting
 
 T = TypeVar("T")
 
@@ -253,7 +254,11 @@ class Jobs(Protocol):
         ...
 
     def to_ring(self, now: datetime, limit: int) -> Sequence[Job]:
-        """Jobs that `needs_ringing`, the most urgent first, marked as rung now."""
+        """Jobs that `needs_ringing`, the most urgent first, `limit` of each cost, marked as rung now."""
+        ...
+
+    def unanswered(self, now: datetime) -> Sequence[Waiting]:
+        """Work that waits longer than `evidence.waiting.PATIENCE`, and nobody has been at any like it."""
         ...
 
     def changes(self, after: int, limit: int) -> Sequence[JobChange]: ...

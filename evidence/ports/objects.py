@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
 
@@ -168,8 +169,44 @@ class StagedWriter(Protocol):
         ...
 
 
+class Asked(Enum):
+    """What a claim to a turn is answered."""
+
+    #: Nobody else writes to that upload until it is released.
+    HELD = auto()
+    #: An older request of the same agent has it, and knows by now that it is to end.
+    WAITING = auto()
+    #: Another agent's request has it.
+    FOREIGN = auto()
+    #: A newer request of the same agent has come meanwhile.
+    OVERTAKEN = auto()
+
+
+class StagedTurn(Protocol):
+    """A claim to write to one upload, before every process that uses this staging. Blocking.
+
+    What it holds ends with its process.
+    """
+
+    def ask(self) -> Asked:
+        """Claim, or look whether the claim holds now. Raises NoSpace, Unavailable."""
+        ...
+
+    def is_wanted(self) -> bool:
+        """Whether a newer request of the same agent waits for the holder's end."""
+        ...
+
+    def release(self) -> None:
+        """Let go; repeatable."""
+        ...
+
+
 class Staging(Protocol):
     """The disk on which uploads wait. Blocking: call it off the event loop."""
+
+    def turn(self, upload_id: str, agent_id: str) -> StagedTurn:
+        """A claim that nobody has heard of yet."""
+        ...
 
     def create(self, upload_id: str) -> None:
         """Make an empty staged file whose name is durable; repeatable."""

@@ -126,7 +126,8 @@ def commit(connection: Connection) -> None:
 NEWEST = "0021"
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """The migration that the database is at; None before there is any."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
@@ -143,11 +144,11 @@ def migrate(engine: Engine) -> None:
         if is_postgres(connection):
             _migrate_postgres(connection)
             return
-        if _revision(connection) == NEWEST:
+        if revision_of(connection) == NEWEST:
             return
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with _or_not_at_all(connection):
-            _refuse_newer(_revision(connection))
+            _refuse_newer(revision_of(connection))
             _upgrade(connection)
 
 
@@ -155,13 +156,13 @@ def _migrate_postgres(connection: Connection) -> None:
     from storage.catalogue import postgres
 
     postgres.require_sound(connection)
-    if _revision(connection) == NEWEST:
+    if revision_of(connection) == NEWEST:
         return
     try:
         connection.exec_driver_sql("BEGIN")
         with _or_not_at_all(connection):
             postgres.lock_for_migration(connection)
-            revision = _revision(connection)
+            revision = revision_of(connection)
             _refuse_newer(revision)
             if revision is None:
                 postgres.create_newest(connection, NEWEST)
@@ -192,7 +193,7 @@ def is_begun(where: Where) -> bool:
     if isinstance(where, Path):
         return where.exists()
     with connected(where) as connection:
-        if _revision(connection) is None:
+        if revision_of(connection) is None:
             return False
         # Its tables may have been made for it; whoever opens it is an emitter.
         return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
@@ -219,7 +220,7 @@ def kept_by(where: Where) -> Keeper:
 
     with connected(where) as connection:
         postgres.require_sound(connection)
-        could = None if _revision(connection) is None else what_it_could_change(connection)
+        could = None if revision_of(connection) is None else what_it_could_change(connection)
         return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 

@@ -16,19 +16,23 @@ from evidence.jobs import (
     LEASE,
     PARTS_AT_ONCE,
     URGENCY,
+    Cost,
     Job,
     JobState,
     Stage,
+    cost_of,
     is_answered,
     is_claimable,
     needs_ringing,
 )
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_micros
+from evidence.waiting import PATIENCE, Waiting, long_waiting
 from storage.catalogue import codec
 from storage.catalogue.tables import job_changes, jobs
 
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
+_ENDED = (JobState.DONE.value, JobState.FAILED.value, JobState.WAITING.value)
 _KEEP_CHANGES = timedelta(days=2)
 _FEW_AT_ONCE = {Stage.PART: PARTS_AT_ONCE, Stage.FIXITY: AUDITS_AT_ONCE}
 
@@ -237,7 +241,10 @@ class SqlJobs:
             and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
         )
         due: list[Job] = []
+        rung: Counter[Cost] = Counter()
         for job, rung_at in waiting:
+            if rung[cost_of(job.stage)] == limit:
+                continue
             if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
                 continue
             if job.stage in _FEW_AT_ONCE:
@@ -245,12 +252,29 @@ class SqlJobs:
                 if few[job.stage] > _FEW_AT_ONCE[job.stage]:
                     continue
             due.append(job)
-            if len(due) == limit:
-                break
+            rung[cost_of(job.stage)] += 1
         self._connection.execute(
             update(jobs).where(jobs.c.id.in_([job.id for job in due])).values(rung_at=to_micros(now))
         )
         return sorted(due, key=lambda job: URGENCY.index(job.stage))
+
+    def unanswered(self, now: datetime) -> Sequence[Waiting]:
+        """What waits, and nobody has been at any like it."""
+        rows = self._connection.execute(select(jobs).where(jobs.c.state.in_(_UNFINISHED))).mappings()
+        return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one.cost, now)]
+
+    def _was_done(self, cost: Cost, now: datetime) -> bool:
+        """Whether work of that cost has ended of late, however it ended."""
+        found = self._connection.execute(
+            select(jobs.c.id)
+            .where(
+                jobs.c.state.in_(_ENDED),
+                jobs.c.updated_at > to_micros(now - PATIENCE[cost]),
+                jobs.c.stage.in_([stage.value for stage in Stage if cost_of(stage) is cost]),
+            )
+            .limit(1)
+        )
+        return found.first() is not None
 
     def changes(self, after: int, limit: int) -> Sequence[JobChange]:
         """Changes later than `after`, oldest first."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from evidence.errors import Unavailable
 from evidence.ids import is_id
 from storage.objects.disk import sha256_of, start_writeback, storage_error, sync_directory
+from storage.objects.turn_files import TurnFile
 
 _IOV_MAX = 1024
+_PART = ".part"
+_TURN = ".turn"
 #: Left to itself the kernel waits for gigabytes of unwritten data, and the last PATCH pays for all of it.
 _WRITEBACK_BYTES = 8 << 20
 
@@ -72,7 +76,11 @@ class StagingDirectory:
         """Where the upload's bytes lie."""
         if not is_id(upload_id):
             raise ValueError("not an upload identifier")
-        return self._root / f"{upload_id}.part"
+        return self._root / f"{upload_id}{_PART}"
+
+    def turn(self, upload_id: str, agent_id: str) -> TurnFile:
+        """A claim that nobody has heard of yet."""
+        return TurnFile(self.path(upload_id).with_suffix(_TURN), agent_id)
 
     def create(self, upload_id: str) -> None:
         """An empty file with a durable name."""
@@ -106,18 +114,21 @@ class StagingDirectory:
             raise _missing() from error
 
     def discard(self, upload_id: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it is there, and what a killed process left of a turn."""
         self.path(upload_id).unlink(missing_ok=True)
+        self.path(upload_id).with_suffix(_TURN).unlink(missing_ok=True)
         sync_directory(self._root)
 
     def idle(self, seconds: float) -> Sequence[str]:
         """Uploads whose staged file has been still for that long."""
         before = time.time() - seconds
-        return [
-            path.stem
-            for path in self._root.glob("*.part")
-            if is_id(path.stem) and path.stat().st_mtime < before
-        ]
+        idle = []
+        for path in self._root.iterdir():
+            # A turn that ends meanwhile takes its file away.
+            with suppress(FileNotFoundError):
+                if path.suffix in (_PART, _TURN) and is_id(path.stem) and path.stat().st_mtime < before:
+                    idle.append(path.stem)
+        return sorted(set(idle))
 
     def free_bytes(self) -> int:
         """Space that an unprivileged process may still use."""

@@ -19,10 +19,11 @@ from evidence.errors import Conflict, LeaseLost, Unavailable
 from evidence.events import EventDraft, EventType, Subject, parse_event
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Item, Rendition, Still, Submission, Upload, UploadState
-from evidence.jobs import LEASE, PARTS_AT_ONCE, URGENCY, Job, JobState, Stage
+from evidence.jobs import LEASE, PARTS_AT_ONCE, URGENCY, Cost, Job, JobState, Stage
 from evidence.keys import original_key
 from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
+from evidence.waiting import PATIENCE
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from tests.catalogues import ask
@@ -240,6 +241,31 @@ async def test_the_most_urgent_is_rung_for_first(catalogue: SqlCatalogue) -> Non
         await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
     rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, len(URGENCY)))
     assert tuple(job.stage for job in rung) == URGENCY
+
+
+async def test_each_cost_is_rung_for_by_itself(catalogue: SqlCatalogue) -> None:
+    for stage in (Stage.PREVIEW, Stage.PREVIEW, Stage.PREVIEW, Stage.COMMIT):
+        await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
+    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 2))
+    assert [job.stage for job in rung] == [Stage.COMMIT, Stage.PREVIEW, Stage.PREVIEW]
+
+
+async def test_work_is_unanswered_until_somebody_does_any_like_it(catalogue: SqlCatalogue) -> None:
+    for stage in (Stage.PREVIEW, Stage.PROVE):
+        await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
+    later = NOW + PATIENCE[Cost.TRANSCODE] + timedelta(seconds=1)
+    assert await catalogue.read(lambda tx: tx.jobs.unanswered(NOW)) == []
+    (found,) = await catalogue.read(lambda tx: tx.jobs.unanswered(later))
+    assert (found.cost, found.jobs, found.since) == (Cost.TRANSCODE, 2, NOW)
+    (one, _) = await catalogue.write(lambda tx: tx.jobs.to_ring(later, 9))
+    claimed = await catalogue.write(lambda tx: tx.jobs.claim(one.id, later))
+    assert claimed is not None
+    assert await catalogue.read(lambda tx: tx.jobs.unanswered(later)) == []
+    await catalogue.write(lambda tx: tx.jobs.finish(one.id, claimed.fence, later))
+    assert await catalogue.read(lambda tx: tx.jobs.unanswered(later)) == []
+    for stage in (Stage.EXPORT, Stage.COMMIT):
+        await catalogue.write(lambda tx, stage=stage: tx.jobs.add(stage, new_id(NOW), "u", NOW))
+    assert [one.cost for one in await catalogue.read(lambda tx: tx.jobs.unanswered(later))] == [Cost.LIGHT]
 
 
 async def test_only_so_many_parts_are_rung_for_that_the_rest_is_not_kept_waiting(

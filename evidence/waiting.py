@@ -1,0 +1,65 @@
+"""Work that nobody takes up: which queue has no worker, as a pure rule.
+
+A queue whose workers are busy is none of those: somebody has been at work of its cost. Bulk work stands
+behind everything else on a small machine, so that for it half a day says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evidence.jobs import Cost, Job, JobState, cost_of, is_claimable
+
+#: How long due work of a cost may wait, while nobody is at any of it, before somebody is told.
+PATIENCE: Mapping[Cost, timedelta] = {
+    Cost.LIGHT: timedelta(minutes=5),
+    Cost.TRANSCODE: timedelta(minutes=30),
+    Cost.BULK: timedelta(hours=12),
+}
+#: Of the alarm, whose subject is the work's cost.
+WORK_WAITS = "work-waits"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Work of one cost that is due: how many jobs, and since when the longest of them."""
+
+    cost: Cost
+    jobs: int
+    since: datetime
+
+    @property
+    def words(self) -> str:
+        """What is to be said of it, and what to do."""
+        return (
+            f"{self.jobs} jobs wait that only a worker for {self.cost} work does, and none has been at such "
+            "work for a long time. Start one: `custos serve` with this in `work.queues`, or `custos worker "
+            f"--queues {self.cost}`."
+        )
+
+
+def long_waiting(unfinished: Iterable[Job], now: datetime) -> list[Waiting]:
+    """What waits longer than its cost allows, by what is unfinished: nobody is at it, or was of late."""
+    due: dict[Cost, list[datetime]] = {}
+    tended: set[Cost] = set()
+    for job in unfinished:
+        cost = cost_of(job.stage)
+        if is_claimable(job.state, job.not_before, job.lease_until, now):
+            due.setdefault(cost, []).append(_due_since(job))
+        elif job.state is JobState.RUNNING:
+            tended.add(cost)
+        if job.started_at is not None and job.started_at > now - PATIENCE[cost]:
+            tended.add(cost)
+    return [
+        Waiting(cost, len(times), min(times))
+        for cost, times in due.items()
+        if cost not in tended and now - min(times) > PATIENCE[cost]
+    ]
+
+
+def _due_since(job: Job) -> datetime:
+    if job.state is JobState.RUNNING and job.lease_until is not None:
+        return job.lease_until
+    return job.not_before
