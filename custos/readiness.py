@@ -2,8 +2,8 @@
 
 The starter leaves the writing end of a pipe open and its number in the environment; the part writes one
 line once it can do its work. A part that nobody waits for says nothing. Unlike a connection test this
-cannot mistake another program on the same port for the part. systemd waits in its own way (sd_notify(3)), which
-is served too, so that what is started after Custos finds it serving.
+cannot mistake another program on the same port for the part. systemd waits in its own way (sd_notify(3)),
+which is served too, so that what is started after Custos finds it serving.
 """
 
 from __future__ import annotations
