@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -33,13 +34,23 @@ def catalogue_of(settings: Settings) -> Path | str:
 def first_line_of(file: Path) -> str:
     """A secret that is kept in a file. Raises Invalid("bad-password-file") where others can read it."""
     try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        found = file.stat()
+        if others_reach(stat.S_IMODE(found.st_mode), found.st_uid, os.geteuid()):
             raise Invalid("bad-password-file", f"Other accounts can reach {file.name}: chmod 600 it first.")
-        found = file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+        secret = file.read_text("utf-8").partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
         raise Invalid("bad-password-file", f"{file.name} is no text in UTF-8.") from None
     except OSError as error:
         raise Invalid("bad-password-file", f"{file.name} cannot be read: {error.strerror}.") from error
-    if not found:
+    if not secret:
         raise Invalid("bad-password-file", f"The first line of {file.name} is empty.")
-    return found
+    return secret
+
+
+def others_reach(mode: int, owner: int, account: int) -> bool:
+    """Whether a file of `owner` is open to more than `account`.
+
+    What root lays down for a group of the account's own (0640, or a secret that Kubernetes mounts) is not.
+    """
+    allowed = 0o040 if owner == 0 != account else 0
+    return bool(mode & 0o077 & ~allowed)

@@ -150,6 +150,24 @@ class BrokerSettings(Section):
         pattern=rf"^({'|'.join(_BROKER_SCHEMES)})://\S+$",
         repr=False,
     )
+    password_file: Path | None = setting(
+        None,
+        "File whose first line is the password for `broker.url`, where that names none; readable for the "
+        "account running Custos alone. A relative one is meant from the current directory.",
+        "a file",
+    )
+    trusted: Path | None = setting(
+        None,
+        "PEM file of the authorities that vouch for the broker's TLS (rediss://, amqps://), if it is a "
+        "private one. A relative one is meant from the current directory.",
+        "a file",
+    )
+
+    @field_validator("password_file", "trusted", mode="after")
+    @classmethod
+    def _absolute(cls, file: Path | None) -> Path | None:
+        """Independent of where a child process is started."""
+        return None if file is None else file.expanduser().absolute()
 
 
 class CatalogueSettings(Section):

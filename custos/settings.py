@@ -120,7 +120,7 @@ class Settings(BaseSettings):
 
     @property
     def run(self) -> Path:
-        """Sockets, locks and the beat schedule: nothing that outlives a restart."""
+        """Sockets and locks: nothing that outlives a restart."""
         return self.data / "run"
 
     @property

@@ -3,7 +3,7 @@
 #
 #   deploy/setup.sh run     what a server needs
 #   deploy/setup.sh demo    and clips, speech and fonts for the demonstration
-#   deploy/setup.sh test    and development tools, Chromium, nginx and openssl
+#   deploy/setup.sh test    and development tools, Chromium, nginx, Caddy, RabbitMQ and openssl
 #   deploy/setup.sh bench   what the benchmarks need
 #
 # May be run again at any time: it does what is missing, and nothing (in well under a second) when nothing is.
@@ -34,7 +34,7 @@ wanted_packages() {
     case "$MODE" in
     demo) echo espeak-ng ;;
     test) echo espeak-ng libheif-examples chromium nginx-light openssl \
-            unzip p7zip-full ;;
+            unzip p7zip-full rabbitmq-server caddy systemd ;;
     bench) echo nginx-light curl ;;
     esac
 }
@@ -66,10 +66,21 @@ install_packages() {
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-    # Debian starts a web server as soon as it is installed; only its program is wanted here.
-    if [[ " ${missing[*]} " == *" nginx-light "* && -d /run/systemd/system ]]; then
-        "${as_root[@]}" systemctl disable --now --quiet nginx
-    fi
+    stop_services
+}
+
+# Debian starts a server as soon as it is installed; only the programs are wanted here.
+stop_services() {
+    local package units=()
+    if [[ ! -d /run/systemd/system ]]; then return; fi
+    for package in "${missing[@]}"; do
+        case "$package" in
+        nginx-light) units+=(nginx) ;;
+        rabbitmq-server) units+=(rabbitmq-server epmd.service epmd.socket) ;;
+        caddy) units+=(caddy) ;;
+        esac
+    done
+    if ((${#units[@]} > 0)); then "${as_root[@]}" systemctl disable --now --quiet "${units[@]}"; fi
 }
 
 require_programs() {

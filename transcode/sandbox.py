@@ -25,6 +25,7 @@ Policy: TypeAlias = Literal["require", "prefer"]
 _PROBE_S = 15.0
 _SCRATCH_BYTES = 16 << 20
 _USR = Path("/usr")
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,17 @@ def sandbox_argv(
     programs: Sequence[Path] = (),
     devices: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
+    hands_down: bool = False,
 ) -> list[str]:
     """The bubblewrap command line that a tool's argv is appended to.
 
     `links` are the host's (target, link) pairs for /bin, /lib and so on. `programs` are bound read-only at
     their own paths, for a tool, and files of its own, that do not live below /usr. `devices` are seen where
-    the host has them.
+    the host has them. `hands_down`: this process hands capabilities down to the programs that it starts.
     """
-    argv = [bwrap, "--unshare-all", "--clearenv", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+    # bubblewrap refuses to start with a capability that was handed down, as systemd hands one to a service.
+    argv = ["setpriv", "--ambient-caps=-all", "--inh-caps=-all", "--"] if hands_down else []
+    argv += [bwrap, "--unshare-all", "--clearenv", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
     argv += ["--ro-bind", "/usr", "/usr"]
     for target, link in links:
         argv += ["--symlink", target, link]
@@ -107,6 +111,15 @@ def sandbox_argv(
     return [*argv, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
 
 
+def _hands_down() -> bool:
+    """Whether what this process starts inherits a capability of it."""
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text("ascii", "replace").splitlines():
+            if line.startswith("CapAmb:"):
+                return int(line.split()[1], 16) != 0
+    return False
+
+
 def _host_links() -> list[tuple[str, str]]:
     links = []
     for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
@@ -122,6 +135,7 @@ class Sandbox:
     def __init__(self, policy: Policy, bwrap: str = "bwrap") -> None:
         self._policy = policy
         self._links = _host_links()
+        self._hands_down = _hands_down()
         self._bwrap = shutil.which(bwrap)
         self._prlimit = shutil.which("prlimit")
         self._fault = self._find_fault()
@@ -177,6 +191,7 @@ class Sandbox:
                 programs=[path for path in (program, *own_files) if not path.is_relative_to(_USR)],
                 devices=devices,
                 links=self._links,
+                hands_down=self._hands_down,
             )
             yield Cage((*outer, *held), INSIDE)
             return
@@ -198,7 +213,7 @@ class Sandbox:
             return "There is no sandbox: the program bwrap (bubblewrap) is not installed."
         if self._prlimit is None:
             return "There is no sandbox: the program prlimit (util-linux) is not installed."
-        argv = sandbox_argv(bwrap=self._bwrap, links=self._links)
+        argv = sandbox_argv(bwrap=self._bwrap, links=self._links, hands_down=self._hands_down)
         argv += [*limits_argv(Limits(cpu_s=5, memory=1 << 30), self._prlimit), "/usr/bin/true"]
         try:
             probe = subprocess.run(  # noqa: S603  # our own fixed argv

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 from collections.abc import Callable
-from typing import Any
-
-from celery import signals
+from threading import Event
 
 from custos.settings import Settings
-from workers.app import make_app
+from workers.app import SWEEP, SWEEP_SECONDS, SWEEPS, make_app
+from workers.line import Line
+
+_log = logging.getLogger(__name__)
+#: By then a sweep is rung for that is due.
+_WORTH_SECONDS = 60.0
 
 
 def run_beat(settings: Settings, announce: Callable[[], None]) -> None:
-    """Ring for the sweep until told to stop."""
+    """Ring for the sweep until told to stop, and not while a ring before it still waits to be answered.
 
-    def ready(**_: Any) -> None:
-        announce()
-
-    signals.beat_init.connect(ready, weak=False)
-    make_app(settings).Beat(loglevel="WARNING", quiet=True).run()
+    No clock is asked: one that is set back holds up nothing.
+    """
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    line = Line(make_app(settings))
+    announce()
+    is_away = False
+    while True:
+        try:
+            line.ring(SWEEP, SWEEPS, [[]], most=1, worth_seconds=_WORTH_SECONDS)
+        except Exception as error:  # noqa: BLE001  each transport has errors of its own
+            if not is_away:
+                _log.warning("the broker cannot be rung, and is rung again in two seconds: %s", error)
+            is_away = True
+        else:
+            is_away = False
+        if stop.wait(SWEEP_SECONDS):
+            break
+    line.hang_up()

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from evidence.errors import Conflict, Unavailable
 from evidence.journal import encode_entries
-from storage.catalogue.engine import NEWEST, begin_reading, commit, migrate, open_engine
+from storage.catalogue.engine import NEWEST, begin_reading, commit, migrate, open_engine, revision_of
 from storage.catalogue.journal import entry_of
 from storage.catalogue.journal_tables import journal_changes
 from storage.catalogue.schema import metadata

@@ -1,4 +1,4 @@
-"""SIGKILL of the parts of a running `custos serve`, and a broker that forgets everything."""
+"""SIGKILL of the parts of a running `custos serve`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import redis
 
 from clients.verifier.heads import pinned
 from clients.verifier.log import verify_log
@@ -31,8 +30,8 @@ PIECE = 300_000
 
 
 @contextmanager
-def a_tree(base: Path, **settings: str) -> Any:
-    """A `custos serve` of one's own, to be killed in parts."""
+def a_tree(base: Path, *, is_whole: bool = True, **settings: str) -> Any:
+    """A `custos serve` of one's own, to be killed in parts; see `serving`."""
     data, log, port = base / "data", base / "serve.log", free_port()
     environment = custos_environment(data, CUSTOS_API__PORT=str(port), CUSTOS_LOG__LEVEL="error", **settings)
     tokens = {}
@@ -41,7 +40,7 @@ def a_tree(base: Path, **settings: str) -> Any:
         typed=PASSWORD + "\n",
     )  # fmt: skip
     tokens[Role.SUPERVISOR, "north"] = custos(environment, "token", "create", "li")
-    with serving(environment, log) as pid:
+    with serving(environment, log, is_whole=is_whole) as pid:
         yield Tree(f"http://127.0.0.1:{port}", data, tokens), pid
 
 
@@ -183,21 +182,3 @@ def wait_for_log(client: Client, items: list[str]) -> None:
 @pytest.mark.timeout(3600)
 def test_parts_are_killed_many_times(tmp_path: Path) -> None:
     kill_parts(tmp_path, recordings=40, strikes=40)
-
-
-def test_a_broker_that_forgets_and_dies_loses_no_work(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4")
-    with a_tree(tmp_path) as (tree, pid):
-        client = tree.client(Role.SUPERVISOR)
-        upload = client.send(clip.read_bytes(), "a.mp4")
-        with (
-            suppress(redis.RedisError),
-            redis.Redis(unix_socket_path=str(tree.data / "run/valkey.sock")) as broker,
-        ):
-            broker.flushall()
-        strike(pid, "valkey-server")
-        later = send_stubbornly(client, clip.read_bytes(), "b.mp4")
-        for sent in (upload, later):
-            verified = verify_receipt(clip, receipt_of(client, sent), tree.public_key)
-            assert verified.read_back
-            assert client.settled(verified.statement["item"])["playable"]

@@ -97,8 +97,11 @@ def enrolled(settings: Settings) -> dict[tuple[Role, str], str]:
 
 
 @contextmanager
-def serving(environment: Mapping[str, str], log: Path) -> Iterator[int]:
-    """`custos serve` from the moment it is ready; the child's process id. Stopped in order at the end."""
+def serving(environment: Mapping[str, str], log: Path, *, is_whole: bool = True) -> Iterator[int]:
+    """`custos serve` from the moment it is ready; the child's process id. Stopped in order at the end.
+
+    Not `is_whole`: from its start, for whom something that it needs is not there yet.
+    """
     reading, writing = os.pipe()
     try:
         with log.open("wb") as errors:
@@ -111,7 +114,7 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[int]:
         os.close(writing)
     try:
         with os.fdopen(reading, "rb") as pipe:
-            assert pipe.readline() == b"ready\n", log.read_text()
+            assert not is_whole or pipe.readline() == b"ready\n", log.read_text()
         yield child.pid
         child.send_signal(signal.SIGTERM)
         assert child.wait(PATIENCE_SECONDS) == 0, log.read_text()

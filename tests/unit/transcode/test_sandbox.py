@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,25 @@ def test_a_bubblewrap_that_fails_is_reported(tmp_path: Path) -> None:
     in_force, words = Sandbox("require", bwrap=str(broken)).protection()
     assert not in_force
     assert "no namespaces here" in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a capability down to another account")
+def test_it_holds_for_a_service_that_is_handed_a_capability() -> None:
+    links = [
+        (str(path.readlink()), str(path))
+        for path in map(Path, ("/bin", "/lib", "/lib64"))
+        if path.is_symlink()
+    ]
+    service = [
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"),
+        *("--inh-caps=-all,+linux_immutable", "--ambient-caps=+linux_immutable", "--"),
+    ]
+
+    def status(*, hands_down: bool) -> int:
+        shut_in = sandbox_argv(links=links, hands_down=hands_down)
+        return subprocess.run(
+            [*service, *shut_in, "/usr/bin/true"], check=False, capture_output=True
+        ).returncode
+
+    assert status(hands_down=True) == 0
+    assert status(hands_down=False) != 0, "bubblewrap has learned it: nothing has to be taken away any more"

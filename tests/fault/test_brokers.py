@@ -1,0 +1,187 @@
+"""A broker is a doorbell: away, forgetful or killed, it costs no work. Each test over Valkey and RabbitMQ."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from clients.verifier.receipt import verify_receipt
+from custos.sections import BrokerSettings
+from custos.settings import Settings
+from evidence.agents import Role
+from evidence.jobs import Cost
+from tests.fault.test_tree import a_tree, receipt_of, send_stubbornly
+from tests.media import make_clip
+from tests.places import ROOT
+from tests.rabbitmq import RabbitMQ
+from tests.serving.certificates import vouched_for
+from tests.serving.settings import custos_environment
+from tests.serving.waiting import eventually
+from tests.valkey import Valkey
+from workers.app import RUN_JOB, SWEEP, SWEEPS, make_app, queue_of
+from workers.line import Line
+
+Broker: TypeAlias = Valkey | RabbitMQ
+
+LIGHT, TRANSCODE = queue_of(Cost.LIGHT), queue_of(Cost.TRANSCODE)
+#: Half an hour in the wild: whoever leaves a message unanswered so long is cut off.
+_IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    base = tmp_path_factory.mktemp("rabbitmq")
+    server = RabbitMQ(base, vouched_for("localhost", base / "tls"), advanced=_IMPATIENT)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["valkey", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """One that may run, or not."""
+    server: Broker = request.getfixturevalue(request.param)
+    return server
+
+
+def a_line(broker: Broker, base: Path) -> Line:
+    return Line(make_app(Settings(data=base / "ringing", broker=BrokerSettings(url=broker.url))))
+
+
+# A Valkey that dies is in every run: tests/fault/test_cluster.py.
+@pytest.mark.parametrize(
+    "broker", [pytest.param("valkey", marks=pytest.mark.long), "rabbitmq"], indirect=True
+)
+def test_it_comes_late_forgets_and_dies_and_no_work_is_lost(broker: Broker, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=1)
+    data = clip.read_bytes()
+    broker.kill()
+    line = a_line(broker, tmp_path)
+    with a_tree(tmp_path, is_whole=False, CUSTOS_BROKER__URL=broker.url) as (tree, _):
+        client = tree.client(Role.SUPERVISOR)
+        sent = [send_stubbornly(client, data, "while it is away")]
+        assert client.get(f"{sent[0]}/receipt").code == "not-yet"
+        with pytest.raises(Exception, match="refused"):
+            line.ring(SWEEP, SWEEPS, [[]], most=9, worth_seconds=60)
+        broker.start()
+        assert line.ring(SWEEP, SWEEPS, [[]], most=9, worth_seconds=60)
+        receipt_of(client, sent[0])
+
+        sent.append(client.send(data, "before it forgets and dies"))
+        broker.purge(LIGHT)
+        broker.kill()
+        sent.append(client.send(data, "while it is dead"))
+        broker.start()
+        # The connection that it had is gone: it makes another.
+        assert line.ring(SWEEP, SWEEPS, [[]], most=9, worth_seconds=60)
+        for upload in sent:
+            verified = verify_receipt(clip, receipt_of(client, upload), tree.public_key)
+            assert verified.read_back
+        assert len(client.get("/items").json()["items"]) == len(sent)
+    line.hang_up()
+    assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+def test_nothing_piles_up_while_no_worker_is_there(broker: Broker, tmp_path: Path) -> None:
+    broker.start()
+    line = a_line(broker, tmp_path)
+    for task, queue in ((SWEEP, SWEEPS), (RUN_JOB, LIGHT)):
+        before = broker.waiting(queue)
+        calls = [[]] if task == SWEEP else [["a"], ["b"]]
+        full = before + len(calls)
+        assert line.ring(task, queue, calls, most=full, worth_seconds=60) == len(calls)
+        eventually(lambda queue=queue, full=full: broker.waiting(queue) == full, "what was rung waits")
+        assert line.ring(task, queue, calls, most=full, worth_seconds=60) == 0
+        assert broker.waiting(queue) == full
+    line.hang_up()
+
+
+#: A worker whose children say which job they have, and have done it when they are told so.
+_SLOW_WORKER = """
+import os, sys
+from pathlib import Path
+from custos.configuration import load_settings
+from evidence.jobs import Cost
+from workers import worker
+
+class Slow(worker.Child):
+    def open(self, app): pass
+    def close(self): pass
+    def run_job(self, job_id):
+        Path(sys.argv[1], f"{job_id}.begun").touch()
+        with Path(sys.argv[1], "told").open(): pass
+        Path(sys.argv[1], f"{job_id}.done").touch()
+
+worker.Child = Slow
+worker.run_worker(load_settings(), [Cost.TRANSCODE], lambda: Path(sys.argv[1], "listens").touch())
+"""
+
+
+def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    rabbitmq.start()
+    rabbitmq.purge(TRANSCODE)
+    os.mkfifo(tmp_path / "told")
+    environment = custos_environment(
+        tmp_path / "data", CUSTOS_BROKER__URL=rabbitmq.url, CUSTOS_WORK__CONCURRENCY="1"
+    )
+    (tmp_path / "data" / "run").mkdir(parents=True)
+    said = len(rabbitmq.log)
+    line = a_line(rabbitmq, tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path)],
+            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        eventually((tmp_path / "listens").exists, "the worker listens")
+        # Two messages more than it has children: one is done, one is taken and waits, one stays behind.
+        assert line.ring(RUN_JOB, TRANSCODE, [["first"], ["second"], ["third"]], most=3, worth_seconds=600)
+        eventually((tmp_path / "first.begun").exists, "the first is begun")
+        eventually(lambda: "has timed out" in rabbitmq.log[said:], "it is cut off")
+        with (tmp_path / "told").open("w"):
+            eventually((tmp_path / "third.done").exists, "all are done")
+        assert (tmp_path / "first.done").exists()
+        assert worker.poll() is None
+    finally:
+        line.hang_up()
+        worker.terminate()
+        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+
+
+def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    rabbitmq.start()
+    (tmp_path / "password").write_text(rabbitmq.password + "\n")
+    (tmp_path / "password").chmod(0o600)
+
+    def ring(host: str, trusted: Path | None) -> bool:
+        broker = BrokerSettings(
+            url=f"amqps://custos@{host}:{rabbitmq.tls_port}/custos",
+            password_file=tmp_path / "password",
+            trusted=trusted,
+        )
+        line = Line(make_app(Settings(data=tmp_path / "ringing", broker=broker)))
+        try:
+            return line.ring(SWEEP, SWEEPS, [[]], most=100, worth_seconds=60)
+        finally:
+            line.hang_up()
+
+    root = rabbitmq.base / "tls" / "root.pem"
+    assert ring("localhost", root)
+    for host, trusted, why in (
+        ("localhost", None, "self-signed certificate"),
+        ("127.0.0.1", root, "mismatch"),
+    ):
+        with pytest.raises(Exception, match=why):
+            ring(host, trusted)
