@@ -38,11 +38,13 @@ from evidence.ids import derived_id
 from evidence.items import Item
 from evidence.jobs import ASIDE, Job, JobState
 from evidence.keys import manifest_key
-from evidence.manifests import encode_manifest
+from evidence.manifests import manifest_of
 from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.objects import NotStored, ObjectStore
+from evidence.ports.replicas import Ensured, ReplicaCopy, Replicator
 from evidence.ports.work import Lease
+from evidence.replicas import note
 
 Sleep = Callable[[float], Awaitable[None]]
 _ENDED = (JobState.DONE, JobState.FAILED)
@@ -52,8 +54,14 @@ class FixityStage:
     """`evidence.ports.work.StageWork` and `GivesUp` for items."""
 
     def __init__(
-        self, store: ObjectStore, clock: Clock, bytes_per_second: int, sleep: Sleep = asyncio.sleep
+        self,
+        store: ObjectStore,
+        clock: Clock,
+        bytes_per_second: int,
+        sleep: Sleep = asyncio.sleep,
+        copies: Replicator | None = None,
     ) -> None:
+        self._copies = copies
         self._store = store
         self._clock = clock
         self._rate = bytes_per_second
@@ -67,9 +75,17 @@ class FixityStage:
         wanted = await lease.read(partial(_wanted, item_id=lease.job.subject))
         pace = SharedPace(lease, self._clock, self._rate, self._sleep, sum(cost(one.size) for one in wanted))
         looked = [await self._look(one, pace) for one in wanted]
+        ensured = None
+        if self._copies is not None and wanted:
+            ensured = await self._mend(self._copies, lease, looked, pace)
+            # What was missing and was put there again from a copy is what it was.
+            again = {one.expected for one in looked if one.finding is Finding.MISSING}
+            looked = [
+                await self._look(one.expected, pace) if one.expected in again else one for one in looked
+            ]
         if lease.job.attempts < TRIES and any(one.finding is Finding.UNREADABLE for one in looked):
             raise Unavailable("disk-failed", "The disk refused to read what is kept; it is asked again.")
-        await lease.finish(partial(self._note, item_id=lease.job.subject, looked=looked))
+        await lease.finish(partial(self._note, item_id=lease.job.subject, looked=looked, ensured=ensured))
 
     def given_up(self, tx: Transaction, job: Job, reason: str) -> None:
         """What could not be audited counts as unreadable, and is looked at again like any finding."""
@@ -96,11 +112,35 @@ class FixityStage:
             return Looked(expected, Finding.UNREADABLE)
         return Looked(expected, judge(expected, found), found, covers)
 
-    def _note(self, tx: Transaction, item_id: str, looked: Sequence[Looked]) -> None:
+    async def _mend(
+        self, copies: Replicator, lease: Lease, looked: Sequence[Looked], pace: SharedPace
+    ) -> Ensured | None:
+        """Have every store read again, and what is missing put there from one that is proven."""
+        original = next((one for one in looked if one.expected.what == ORIGINAL), None)
+        if original is None or original.finding not in (Finding.INTACT, Finding.MISSING):
+            # Nothing is put over other bytes, and what could not be read may be whole.
+            return None
+
+        def known(tx: Transaction) -> tuple[Item, bytes, Mapping[str, ReplicaCopy]] | None:
+            item = tx.items.get(lease.job.subject)
+            if item is None or item.disposed_at is not None:
+                return None
+            return item, manifest_of(tx, item), tx.replicas.of_item(item.id)
+
+        found = await lease.read(known)
+        if found is None:
+            return None
+        item, manifest, proven = found
+        is_there = original.finding is Finding.INTACT
+        return await copies.ensure(item, manifest, proven, self._clock.now(), primary=is_there, pace=pace)
+
+    def _note(self, tx: Transaction, item_id: str, looked: Sequence[Looked], ensured: Ensured | None) -> None:
         was = tx.fixity.get(item_id)
         if was is None:
             return
         now = self._clock.now()
+        if ensured is not None:
+            note(tx, item_id, ensured, now)
         standing = _wanted(tx, item_id)
         judged = [one for one in looked if one.expected in standing]
         bad = [one for one in judged if one.finding is not Finding.INTACT]
@@ -122,6 +162,13 @@ class FixityStage:
             "made_again": list(made_again),
             "cleared": list(cleared),
         }
+        if ensured is not None:
+            detail["copies"] = {
+                "proven": tuple(sorted(one.replica for one in ensured.proven)),
+                "made": tuple(sorted(one.copy.replica for one in ensured.made)),
+                "away": tuple(sorted(ensured.away)),
+                "wrong": tuple(sorted(ensured.wrong)),
+            }
         if covered:
             detail["covered"] = [{"what": one.expected.what, "versions": one.covers} for one in covered]
         outcome = Outcome.FAILURE if bad else Outcome.SUCCESS
@@ -230,11 +277,5 @@ def _wanted(tx: Transaction, item_id: str) -> Sequence[Expected]:
 
 
 def _manifest(tx: Transaction, item: Item) -> Expected:
-    """The manifest is made of rows that never change: its bytes can be said at any time."""
-    intent = tx.uploads.intent(item.upload_id)
-    assert intent is not None
-    event = tx.events.get(intent.event_id)
-    assert event is not None
-    data, salt, detail = event
-    manifest = encode_manifest(item, intent, data=data, salt=salt, detail=detail)
+    manifest = manifest_of(tx, item)
     return Expected(MANIFEST, manifest_key(item.key), len(manifest), hashlib.sha256(manifest).hexdigest())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from evidence.jobs import Cost
 
 _GIB = 1024**3
+_LONGEST_NAME = 64
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "amqp", "amqps")
 
 
@@ -289,6 +290,40 @@ class S3Settings(Section):
         if path is not None and not path.is_absolute():
             raise ValueError("a relative path")
         return path
+
+
+class ReplicaSettings(Section):
+    """Other stores that keep a copy of every original, read again and compared (docs/replicas.md)."""
+
+    directories: dict[str, Path] = setting(
+        {},
+        "Directories on other disks or machines, by a name for each, with a file `custos-replica` in it that "
+        "shows that the disk is mounted; in a file a table, in the environment a JSON object.",
+        "absolute paths by the replica's name",
+    )
+    buckets: dict[str, Path] = setting(
+        {},
+        "Buckets, by a name for each: the file that says of each what the section [s3] says of the store. "
+        "In a file a table, in the environment a JSON object.",
+        "absolute paths of TOML files by the replica's name",
+    )
+    needed: int | None = setting(
+        None,
+        "How many copies have to be proven before a receipt frees a camera, the store's own included. "
+        "Without it all of them.",
+        "a whole number, 1 or more, and not more than there are copies",
+        ge=1,
+    )
+
+    @field_validator("directories", "buckets")
+    @classmethod
+    def _named(cls, replicas: dict[str, Path]) -> dict[str, Path]:
+        for name, path in replicas.items():
+            if not path.is_absolute() or not name.isascii() or not name.replace("-", "").isalnum():
+                raise ValueError("a relative path, or no plain name")
+            if name == "primary" or len(name) > _LONGEST_NAME:
+                raise ValueError("a name that is taken or too long")
+        return replicas
 
 
 class CustodySettings(Section):

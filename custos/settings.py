@@ -28,6 +28,7 @@ from custos.sections import (
     LogSettings,
     MediaSettings,
     ProtectionSettings,
+    ReplicaSettings,
     S3Settings,
     Section,
     WorkSettings,
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     protection: ProtectionSettings = ProtectionSettings()
     s3: S3Settings = S3Settings()
+    replicas: ReplicaSettings = ReplicaSettings()
     custody: CustodySettings = CustodySettings()
     fixity: FixitySettings = FixitySettings()
     log: LogSettings = LogSettings()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from custody.replicating import Replicating
 from custos.catalogue_place import catalogue_of
+from custos.replicas import has_replicas, open_replicas, replicating
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.ports.journal import JournalStore
@@ -16,6 +18,7 @@ from storage.objects.filesystem import FilesystemStore
 from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
+from storage.objects.mirrored import MirroredStore
 from storage.objects.s3.place import Place
 from storage.objects.staging import StagingDirectory
 
@@ -30,9 +33,29 @@ class Stores:
     objects: ObjectStore
     log: LogStore
     journal: JournalStore
+    #: What keeps copies in other stores; None where there are none.
+    copies: Replicating | None = None
+
+    @property
+    def primary(self) -> ObjectStore:
+        """The store alone, for what has no copies yet and must not wait for those that are away."""
+        return self.objects if self.copies is None else self.copies.primary
 
 
 def open_stores(settings: Settings) -> Stores:
+    """The store, and its replicas if there are any. Blocking.
+
+    Raises what `_open_store` raises, Invalid("bad-replica").
+    """
+    stores = _open_store(settings)
+    if not has_replicas(settings):
+        return stores
+    others = open_replicas(settings)
+    mirrored = MirroredStore(stores.objects, [one.store for one in others])
+    return replace(stores, objects=mirrored, copies=replicating(settings, stores.objects, others))
+
+
+def _open_store(settings: Settings) -> Stores:
     """The store, once it was found fit. Blocking.
 
     Raises Unavailable("store-unfit") for a bucket that would not keep what is put into it,

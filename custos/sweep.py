@@ -19,6 +19,7 @@ from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
 from evidence.events import EventDraft, EventType, Subject
 from evidence.items import Item, Rendition
+from evidence.jobs import JobState, Stage
 from evidence.keys import manifest_key
 from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
@@ -44,6 +45,8 @@ _ENTRIES = 20
 _ENTRY_BATCHES = 20
 _DISPOSAL_EVERY = timedelta(hours=1)
 _DROPPED_EVERY = timedelta(hours=1)
+_ASKED_EVERY = timedelta(minutes=1)
+_WAITING_AT_ONCE = 1_000
 _WATCHED_EVERY = timedelta(minutes=1)
 #: No write takes longer.
 _UNFINISHED = timedelta(days=1)
@@ -80,6 +83,7 @@ class Sweep:
         self._looked_at: datetime | None = None
         self._dropped_at: datetime | None = None
         self._watched_at: datetime | None = None
+        self._asked_at: datetime | None = None
         self._unanswered: set[str] = set()
 
     async def run(self) -> None:
@@ -96,6 +100,7 @@ class Sweep:
             self._schedules.catch_up,
             self._renew_locks,
             self._tell_holds,
+            self._read_back_again,
             self._make_entries,
             self._count,
             self._look_at_disposal,
@@ -200,6 +205,16 @@ class Sweep:
                 await self._store.set_hold(manifest_key(item.key), item.held)
             await self._catalogue.write(partial(_told, item_id=item.id, held=item.held))
 
+    async def _read_back_again(self) -> None:
+        """What waits for a copy in a store that did not answer: once a minute it is tried again."""
+        now = self._clock.now()
+        if self._asked_at is not None and is_live(self._asked_at + _ASKED_EVERY, now, _ASKED_EVERY):
+            return
+        self._asked_at = now
+        for job in await self._catalogue.read(lambda tx: tx.jobs.listed(JobState.WAITING, _WAITING_AT_ONCE)):
+            if job.stage is Stage.READ_BACK:
+                await self._catalogue.write(partial(_resume, subject=job.subject, now=now))
+
     async def _make_entries(self) -> None:
         """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""
         for _ in range(_ENTRY_BATCHES):
@@ -260,6 +275,10 @@ def _recount(tx: Transaction, item_ids: Sequence[str]) -> None:
 
 def _told(tx: Transaction, item_id: str, held: bool) -> None:
     tx.retention.told_hold(item_id, held)
+
+
+def _resume(tx: Transaction, subject: str, now: datetime) -> None:
+    tx.jobs.resume(Stage.READ_BACK, subject, now)
 
 
 def _renewed(tx: Transaction, item: Item, until: datetime, now: datetime) -> None:

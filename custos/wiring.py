@@ -167,8 +167,8 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         desk = ViewingDesk(catalogue, clock)
         extracts = LogExtracts(catalogue, signer.note_key, witnessed=bool(settings.custody.witnesses))
         stages: dict[Stage, StageWork] = {
-            Stage.COMMIT: CommitStage(store, staging, signer, clock),
-            Stage.READ_BACK: ReadBackStage(store, signer, clock),
+            Stage.COMMIT: CommitStage(stores.primary, staging, signer, clock),
+            Stage.READ_BACK: ReadBackStage(store, signer, clock, stores.copies),
             Stage.DESCRIBE: DescribeStage(store, tools, clock, zone),
             Stage.PLAYABLE: PlayableStage(store, tools, clock, settings.work_directory),
             Stage.PART: PartStage(store, tools, clock, settings.work_directory),
@@ -198,7 +198,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             ),
             Stage.RECOVER: RecoverStage(store, tools, clock, settings.work_directory),
             Stage.PROVE: ProveStage(store, tools, clock, settings.work_directory),
-            Stage.FIXITY: FixityStage(store, clock, settings.fixity.bytes_per_second),
+            Stage.FIXITY: FixityStage(store, clock, settings.fixity.bytes_per_second, copies=stores.copies),
         }
         playbacks = Playbacks(catalogue, authority, clock)
         schedules = Schedules(catalogue, authority, clock)

@@ -42,6 +42,8 @@ class EventType(StrEnum):
     ITEM_READ_BACK = "item.read-back"
     ITEM_AUDITED = "item.audited"
     AUDIT_ASKED = "audit.asked"
+    COPY_MADE = "copy.made"
+    COPY_MENDED = "copy.mended"
     ITEM_DESCRIBED = "item.described"
     RENDITION_MADE = "rendition.made"
     RENDITION_DISCARDED = "rendition.discarded"
@@ -143,6 +145,8 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.ITEM_READ_BACK: "fixity check",
     EventType.ITEM_AUDITED: "fixity check",
     EventType.AUDIT_ASKED: None,
+    EventType.COPY_MADE: "replication",
+    EventType.COPY_MENDED: "replication",
     EventType.ITEM_DESCRIBED: "metadata extraction",
     EventType.RENDITION_MADE: "creation",
     EventType.RENDITION_DISCARDED: "deletion",

@@ -7,6 +7,7 @@ import base64
 from evidence.canonical import Json, canonical, parse_canonical
 from evidence.events import detail_digest, parse_event
 from evidence.items import Intent, Item
+from evidence.ports.catalogue import Transaction
 from evidence.timekeeping import to_text
 
 MANIFEST_VERSION = "custos/manifest/1"
@@ -39,6 +40,16 @@ def encode_manifest(item: Item, intent: Intent, *, data: bytes, salt: bytes, det
             "event_salt": base64.b64encode(salt).decode(),
         }
     )
+
+
+def manifest_of(tx: Transaction, item: Item) -> bytes:
+    """The manifest of an item that was committed, made again of rows that never change."""
+    intent = tx.uploads.intent(item.upload_id)
+    assert intent is not None
+    event = tx.events.get(intent.event_id)
+    assert event is not None
+    data, salt, detail = event
+    return encode_manifest(item, intent, data=data, salt=salt, detail=detail)
 
 
 def parse_manifest(data: bytes) -> dict[str, Json]:

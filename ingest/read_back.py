@@ -10,26 +10,36 @@ from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Outcome, Subject, event_digest
 from evidence.ids import new_id
 from evidence.items import Item
+from evidence.manifests import manifest_of
 from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.intake import StoredReceipt
 from evidence.ports.objects import Digests, NotStored, ObjectStore
+from evidence.ports.replicas import Ensured, Replicator
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease
 from evidence.receipts import encode_receipt
+from evidence.replicas import note
 from evidence.timekeeping import to_text
 
 
 class ReadBackStage:
     """`evidence.ports.work.StageWork` for items: re-prove SHA-256, add SHA-512 and SM3."""
 
-    def __init__(self, store: ObjectStore, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self, store: ObjectStore, signer: Signer, clock: Clock, copies: Replicator | None = None
+    ) -> None:
         self._store = store
+        self._copies = copies
         self._signer = signer
         self._clock = clock
 
     async def run(self, lease: Lease) -> None:
-        """Prove the item `lease.job.subject` and complete its receipts; a mismatch is an alarm."""
+        """Prove the item `lease.job.subject` and complete its receipts; a mismatch is an alarm.
+
+        Where copies are kept in other stores too, as many as are needed are proven first. While one that is
+        needed does not answer the job waits, and is asked again by the sweep.
+        """
         item = await lease.read(lambda tx: tx.items.get(lease.job.subject))
         if item is None:
             raise StageFailed("no-item", "The item of this read-back is not in the catalogue.", final=True)
@@ -42,7 +52,24 @@ class ReadBackStage:
         else:
             await self._match(lease, item, found)
 
+    async def _replicated(self, lease: Lease, item: Item) -> Ensured | None:
+        """The copies in other stores, on record; None: fewer than needed are proven, and the job waits."""
+        assert self._copies is not None
+        manifest, known = await lease.read(lambda tx: (manifest_of(tx, item), tx.replicas.of_item(item.id)))
+        now = self._clock.now()
+        ensured = await self._copies.ensure(item, manifest, known, now, primary=True)
+        if 1 + len(ensured.proven) < self._copies.needed:
+            await lease.wait(lambda tx: note(tx, item.id, ensured, now))
+            return None
+        return ensured
+
     async def _match(self, lease: Lease, item: Item, found: Digests) -> None:
+        ensured = Ensured()
+        if self._copies is not None:
+            replicated = await self._replicated(lease, item)
+            if replicated is None:
+                return
+            ensured = replicated
         now = self._clock.now()
         result: dict[str, Json] = {
             "at": to_text(now),
@@ -65,6 +92,8 @@ class ReadBackStage:
                     detail={"method": found.method, "size": found.size},
                 )
             )
+            if self._copies is not None:
+                note(tx, item.id, ensured, now)
             self._complete_receipts(tx, item, result)
 
         await lease.finish(complete)

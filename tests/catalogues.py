@@ -74,8 +74,9 @@ class Catalogues:
         return self._directory / f"{self._count}.db"
 
 
-#: What a catalogue is back to as if the newest migrations, 0020 to 0023, were not known when it was made.
+#: What a catalogue is back to as if the newest migrations, 0020 to 0024, were not known when it was made.
 OLDER = (
+    "DROP TABLE replica_copies",
     "ALTER TABLE uploads DROP COLUMN staging",
     "ALTER TABLE jobs DROP COLUMN staging",
     "DROP TABLE journal_changes",

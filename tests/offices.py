@@ -12,6 +12,7 @@ from typing import Any
 from cases.disposing import Carried, Disposing
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
+from custos.sections import ReplicaSettings
 from evidence.agents import Agent, Role
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
@@ -86,13 +87,18 @@ class Office:
 
 
 @contextmanager
-def opened_office(data: Path, authority: TimeAuthority, moving: bytes | None = None) -> Iterator[Office]:
+def opened_office(
+    data: Path,
+    authority: TimeAuthority,
+    moving: bytes | None = None,
+    replicas: ReplicaSettings | None = None,
+) -> Iterator[Office]:
     """One of its own: what it disposes of is gone for everybody.
 
     With `moving`, a clip, three segments of one recording came in, else three pictures.
     """
     authority.spoil = bytes
-    with Shift.installed(), served_inside(data) as server:
+    with Shift.installed(), served_inside(data, replicas=replicas) as server:
         Shift.forward = -LONG_AGO
         in_force(server, HALF_A_YEAR)
         sender = server.another(Role.OFFICER)

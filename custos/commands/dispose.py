@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cases.disposing import Carried, Disposing
     from custos.wiring import Services
     from evidence.ports.disposal import Disposer
+    from storage.objects.s3.place import Place
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -166,15 +167,24 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
 
 def _disposer(settings: Settings) -> Disposer:
     """What destroys, with credentials of its own where the store has such."""
+    from custos.replicas import disposers, has_replicas
     from custos.stores import place_of
-    from storage.objects.disposer import FilesystemDisposer
+    from storage.objects.disposer import FilesystemDisposer, MirroredDisposer
     from storage.objects.s3.client import Bucket
     from storage.objects.s3.disposer import S3Disposer
 
+    def of_bucket(place: Place, credentials: Path | None) -> Disposer:
+        return S3Disposer(Bucket(replace(place, credentials=credentials)))
+
     place = place_of(settings)
-    if place is None:
-        return FilesystemDisposer(settings.store)
-    return S3Disposer(Bucket(replace(place, credentials=settings.s3.disposal_credentials)))
+    own: Disposer = (
+        FilesystemDisposer(settings.store)
+        if place is None
+        else of_bucket(place, settings.s3.disposal_credentials)
+    )
+    if not has_replicas(settings):
+        return own
+    return MirroredDisposer([own, *disposers(settings, FilesystemDisposer, of_bucket)])
 
 
 def _tell(carried: Carried) -> None:

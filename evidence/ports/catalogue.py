@@ -35,6 +35,7 @@ from evidence.ports.marks import Marks
 from evidence.ports.parts import Parts
 from evidence.ports.playbacks import Playbacks
 from evidence.ports.recordings import Recordings
+from evidence.ports.replicas import ReplicaRows
 from evidence.ports.retention import Retention
 from evidence.ports.reviews import Reviews
 from evidence.ports.revocation import Revocation
@@ -300,6 +301,8 @@ class Transaction(Protocol):
     def log(self) -> CustodyLog: ...
     @property
     def journal(self) -> JournalRows: ...
+    @property
+    def replicas(self) -> ReplicaRows: ...
     @property
     def revocation(self) -> Revocation: ...
     @property

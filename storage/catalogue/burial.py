@@ -20,6 +20,7 @@ from storage.catalogue.dossier_tables import coverings, particulars
 from storage.catalogue.export_tables import export_items, exports
 from storage.catalogue.fixity_tables import audits
 from storage.catalogue.marks import SqlMarks
+from storage.catalogue.replica_tables import replica_copies
 from storage.catalogue.review_tables import (
     clip_sources,
     clips,
@@ -52,6 +53,7 @@ def bury(connection: Connection, proposal_id: str, tombstone: Tombstone) -> None
     )
     for table in (
         search_due, audits, descriptions, renditions, parts, stills, recoveries, particulars, purposes,
+        replica_copies,
     ):  # fmt: skip
         connection.execute(delete(table).where(table.c.item_id == item_id))
     _bury_review(connection, item_id)

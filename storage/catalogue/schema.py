@@ -13,6 +13,7 @@ from storage.catalogue import (
     journal_tables,
     log_tables,
     recording_tables,
+    replica_tables,
     retention_tables,
     review_tables,
     revocation_tables,
@@ -37,5 +38,6 @@ MODULES = (
     review_tables,
     disposal_tables,
     journal_tables,
+    replica_tables,
 )
 metadata = tables.metadata

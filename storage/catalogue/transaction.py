@@ -27,6 +27,7 @@ from storage.catalogue.parts import SqlParts
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.playbacks import SqlPlaybacks
 from storage.catalogue.recordings import SqlRecordings
+from storage.catalogue.replicas import SqlReplicas
 from storage.catalogue.retention import SqlRetention
 from storage.catalogue.reviews import SqlReviews
 from storage.catalogue.revocation import SqlRevocation
@@ -65,6 +66,7 @@ class SqlTransaction:
         self.jobs = SqlJobs(connection)
         self.log = SqlCustodyLog(connection)
         self.journal = SqlJournal(connection)
+        self.replicas = SqlReplicas(connection)
         self.revocation = SqlRevocation(connection)
         self.events = SqlEvents(connection, emitter)
         self.viewings = SqlViewings(connection)

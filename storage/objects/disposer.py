@@ -16,11 +16,38 @@ from pathlib import Path
 from evidence.errors import Conflict, Unavailable
 from evidence.items import Item
 from evidence.keys import is_key, places_of
+from evidence.ports.disposal import Disposer
 from storage.objects.disk import set_immutable, storage_error, sync_directory
 from storage.objects.sidecars import Sidecars
 
 #: How many directories of a key are not the item's own: originals/yyyy/mm, renditions, exports.
 _SHARED_DIRECTORIES = {"originals": 3, "renditions": 1, "exports": 1}
+
+
+class MirroredDisposer:
+    """`evidence.ports.disposal.Disposer` over every store that has copies: none of them keeps any."""
+
+    def __init__(self, disposers: Sequence[Disposer]) -> None:
+        self._disposers = disposers
+
+    async def keys_of(self, item: Item) -> Sequence[str]:
+        """See the port."""
+        found = [await one.keys_of(item) for one in self._disposers]
+        return sorted({key for keys in found for key in keys})
+
+    async def locked_until(self, item: Item) -> datetime | None:
+        """See the port."""
+        locks = [await one.locked_until(item) for one in self._disposers]
+        return max((one for one in locks if one is not None), default=None)
+
+    async def is_held(self, item: Item) -> bool:
+        """See the port."""
+        return any([await one.is_held(item) for one in self._disposers])
+
+    async def dispose(self, key: str, now: datetime) -> None:
+        """See the port. A store that refuses keeps the others from being asked: the next run goes on."""
+        for one in self._disposers:
+            await one.dispose(key, now)
 
 
 class FilesystemDisposer:

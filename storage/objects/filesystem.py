@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.errors import Conflict
+from evidence.errors import Conflict, Unavailable
 from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
@@ -43,17 +43,35 @@ from storage.objects.sidecars import Sidecars
 class FilesystemStore:
     """`evidence.ports.objects.ObjectStore` below `root`."""
 
-    def __init__(self, root: Path, *, immutable: bool = True) -> None:
+    def __init__(self, root: Path, *, immutable: bool = True, marker: str | None = None) -> None:
+        """With `marker` it is on a disk of its own: without that file in `root`, that disk is not mounted."""
+        self._root = root
+        self._marker = None if marker is None else root / marker
         self._objects = root / "objects"
         self._sidecars = Sidecars(root / "locks")
         self._incoming = root / "incoming"
         self._immutable = immutable
-        for directory in (self._objects, root / "locks", self._incoming):
+        if self._marker is None:
+            self._make()
+
+    def _make(self) -> None:
+        for directory in (self._objects, self._root / "locks", self._incoming):
             make_directories(directory)
+
+    def _require_mounted(self) -> None:
+        """What is not mounted would be missed, and made again on the disk below."""
+        if self._marker is None:
+            return
+        if not self._marker.exists():
+            raise Unavailable(
+                "not-mounted", f"The disk of {self._root} is not mounted: it has no {self._marker.name}."
+            )
+        self._make()
 
     def _path(self, key: str) -> Path:
         if not is_key(key):
             raise ValueError("not a key")
+        self._require_mounted()
         return self._objects / key
 
     async def commit(
@@ -128,6 +146,7 @@ class FilesystemStore:
 
     async def sweep_unfinished(self, before: datetime) -> int:
         """See the port."""
+        self._require_mounted()
         return await asyncio.to_thread(sweep_files, self._incoming, before)
 
     def _keys(self, prefix: str) -> list[str]:

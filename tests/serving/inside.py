@@ -20,7 +20,7 @@ from aiohttp import web
 
 from api.app import make_app, make_runner
 from custos.clock import SystemClock
-from custos.sections import S3Settings
+from custos.sections import ReplicaSettings, S3Settings
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Role
@@ -141,10 +141,11 @@ def served_inside(
     custody: Mapping[str, Any] | None = None,
     s3: S3Settings | None = None,
     catalogue: str | None = None,
+    replicas: ReplicaSettings | None = None,
     **ingest: Any,
 ) -> Iterator[Inside]:
     """The server alone, with these settings of what is made and these limits on uploads."""
-    settings = settings_for(data, media, custody, s3, catalogue, **ingest)
+    settings = settings_for(data, media, custody, s3, catalogue, replicas, **ingest)
     started: Future[Inside] = Future()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -14,6 +14,7 @@ from custos.sections import (
     IngestSettings,
     MediaSettings,
     ProtectionSettings,
+    ReplicaSettings,
     S3Settings,
 )
 from custos.settings import Settings
@@ -42,6 +43,7 @@ def settings_for(
     custody: Mapping[str, Any] | None = None,
     s3: S3Settings | None = None,
     catalogue: str | None = None,
+    replicas: ReplicaSettings | None = None,
     **ingest: Any,
 ) -> Settings:
     """The same for one inside this process, with these settings of what is made and these upload limits.
@@ -57,4 +59,5 @@ def settings_for(
         protection=ProtectionSettings(immutable=False),
         custody=CustodySettings(**(custody or {})),
         s3=s3 or S3Settings(),
+        replicas=replicas or ReplicaSettings(),
     )
