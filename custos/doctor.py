@@ -9,12 +9,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
+from custos.replicas import MARKER, places
 from custos.settings import Settings
 from custos.stores import place_of, staging_tag
 from evidence.errors import CustosError
@@ -70,9 +72,28 @@ def examine_disk(settings: Settings) -> list[Finding]:
         first,
         disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
         *(examine_bucket(bucket) if (bucket := place_of(settings)) else _examine_store(settings, place)),
+        *examine_replicas(settings),
         *examine_staging(settings),
         disk.examine_free_space(place, settings.ingest.reserve_bytes),
     ]
+
+
+def examine_replicas(settings: Settings) -> list[Finding]:
+    """Whether each store of copies is there."""
+    code, found = "replica", []
+    for name, root in settings.replicas.directories.items():
+        if (root / MARKER).exists():
+            found.append(Finding("ok", code, f"The replica {name} lies in {root}, and its disk is mounted."))
+        else:
+            words = (
+                f"The replica {name} is not mounted: {root} has no file {MARKER}. Until it is there no new "
+            )
+            found.append(Finding("problem", code, words + "copy is made in it."))
+    for name, place in places(settings).items():
+        found += [
+            replace(one, code=code, words=f"The replica {name}: {one.words}") for one in examine_bucket(place)
+        ]
+    return found
 
 
 def _examine_store(settings: Settings, place: Path) -> list[Finding]:

@@ -17,6 +17,7 @@ from evidence.keys import original_key
 from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
 from storage.objects.disk import set_immutable
 from storage.objects.filesystem import FilesystemStore
+from storage.objects.mirrored import MirroredStore
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.store import S3Store
 from tests.seaweed import Seaweed
@@ -29,7 +30,7 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 UNTIL = NOW + timedelta(days=7)
 
 
-@pytest.fixture(params=["filesystem", "filesystem-immutable", "s3"])
+@pytest.fixture(params=["filesystem", "filesystem-immutable", "s3", "mirrored"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param == "s3":
         server: Seaweed = request.getfixturevalue("seaweed")
@@ -37,7 +38,14 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield S3Store(Bucket(place), tmp_path / "scratch")
         return
     immutable = request.param == "filesystem-immutable"
-    yield FilesystemStore(tmp_path / "store", immutable=immutable)
+    own = FilesystemStore(tmp_path / "store", immutable=immutable)
+    if request.param == "mirrored":
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "there").touch()
+        yield MirroredStore(own, [FilesystemStore(other, immutable=False, marker="there")])
+        return
+    yield own
     if immutable:
         for path in (tmp_path / "store" / "objects").rglob("*"):
             if path.is_file():

@@ -250,3 +250,21 @@ def test_what_cannot_be_a_replica_is_refused(tmp_path: Path, vault: Path) -> Non
     for directories in ({"primary": vault}, {"a b": vault}, {"vault": Path("relative")}):
         with pytest.raises(ValueError):
             ReplicaSettings(directories=directories)
+
+
+def test_the_doctor_looks_at_them(
+    tmp_path: Path, both: ReplicaSettings, vault: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    for name, value in custos_environment(
+        tmp_path / "data",
+        CUSTOS_REPLICAS__DIRECTORIES=json.dumps({name: str(path) for name, path in both.directories.items()}),
+        CUSTOS_REPLICAS__BUCKETS=json.dumps({name: str(path) for name, path in both.buckets.items()}),
+    ).items():
+        monkeypatch.setenv(name, value)
+    main(["doctor", "--json"])
+    found = [one for one in json.loads(capsys.readouterr().out) if one["code"] == "replica"]
+    assert [one["level"] for one in found] == ["ok", "ok"]
+    (vault / MARKER).unlink()
+    main(["doctor", "--json"])
+    found = [one for one in json.loads(capsys.readouterr().out) if one["code"] == "replica"]
+    assert [one["level"] for one in found] == ["problem", "ok"]
