@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ from tests.serving.client import TUS, Client, tus_path
 from tests.serving.hosts import Process, process
 from tests.serving.proxied import proxied
 from tests.serving.settings import custos_environment, settings_for
-from tests.serving.tree import enrolled, free_port
+from tests.serving.tree import custos, enrolled, free_port
 from tests.serving.waiting import eventually
 
 Tokens = dict[tuple[Role, str], str]
@@ -188,13 +189,20 @@ def test_another_host_says_that_an_upload_is_not_there(small: Small) -> None:
     assert small.proxy.patch(upload, 5, b"67890").status == 204
 
 
-def test_a_commit_waits_for_its_own_host_and_costs_no_attempt(small: Small, tmp_path: Path) -> None:
-    (here, there), (worker, _) = small.hosts, small.workers
-    # In the middle of a transaction it would hold up everybody, until the database ends that.
+def freeze(small: Small, worker: Process) -> None:
+    """While it has nothing to do.
+
+    In the middle of a transaction it would hold up everybody, until the database ends that.
+    """
     light = [stage.value for stage in Stage if cost_of(stage) is Cost.LIGHT]
     at_work = f"SELECT 1 FROM jobs WHERE state IN ('queued', 'running') AND stage = ANY(ARRAY{light})"
     eventually(lambda: not ask(small.catalogue, at_work), "nothing is left to do")
     worker.freeze()
+
+
+def test_a_commit_waits_for_its_own_host_and_costs_no_attempt(small: Small, tmp_path: Path) -> None:
+    (here, there), (worker, _) = small.hosts, small.workers
+    freeze(small, worker)
     file = tmp_path / "recording.bin"
     file.write_bytes(b"lies on a host whose worker stands still")
     waiting = small.proxy.through(here.url).send(file.read_bytes())
@@ -213,6 +221,31 @@ def test_a_commit_waits_for_its_own_host_and_costs_no_attempt(small: Small, tmp_
     assert verify_receipt(file, receipt_of(small.proxy, waiting), small.public_key).read_back
 
 
+@pytest.mark.long
+def test_a_disk_that_is_lost_is_given_up(small: Small) -> None:
+    (here, there), (_, worker) = small.hosts, small.workers
+    freeze(small, worker)
+    at_other = small.proxy.through(there.url)
+    receiving = at_other.created(10)
+    assert at_other.patch(receiving, 0, b"12345").status == 204
+    accepted = at_other.send(b"accepted, and nowhere but on that disk")
+    said = custos(here.environment, "staging", "list")
+    assert re.search(rf"^{there.tag}  1 receiving, 1 to be committed, 0 refused$", said, re.MULTILINE), said
+    with pytest.raises(AssertionError, match="staging-here"):
+        custos(here.environment, "staging", "lost", here.tag)
+    custos(here.environment, "staging", "lost", there.tag)
+    assert small.proxy.ask("HEAD", receiving, headers=TUS).status == 410
+    # Nobody rings here of himself; whoever has done a job looks what else there is.
+    small.proxy.through(here.url).kept(b"something else to do")
+
+    def is_told() -> bool:
+        failed = small.proxy.get("/jobs?state=failed").json()["jobs"]
+        return [job["subject"] for job in failed] == [accepted[-36:]]
+
+    eventually(is_told, "it is said that this has to be sent again")
+    worker.thaw()
+
+
 def a_recording(base: Path) -> Path:
     """A real one, where the samples are."""
     sample = SAMPLES / "video" / "opencv-cup.mp4"
@@ -222,7 +255,7 @@ def a_recording(base: Path) -> Path:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_host_that_loses_power_holds_up_its_own_uploads_and_nothing_else(tmp_path: Path) -> None:
-    """Two hosts, each two servers, a worker for light work, one for the rest; schedule and sequencer apart."""
+    """Each host has two servers, a worker for light work, one for the rest; schedule and log are apart."""
     file = a_recording(tmp_path)
     with ExitStack() as stack:
         postgres = stack.enter_context(serving_postgres())
