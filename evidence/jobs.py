@@ -26,8 +26,10 @@ _TELLING = 20
 ANSWER_WITHIN = timedelta(seconds=10)
 #: How many waiting rows of one queue are rung for at once.
 RINGS = 200
-#: How many parts of long recordings are made at once: what is short must not stand behind them.
+#: How many parts of long recordings are rung for at once: what is short must not stand behind them. Where
+#: more are being made already there are workers enough, and so many more are rung for.
 PARTS_AT_ONCE = 4
+_PARTS_AHEAD = 2
 #: How many audits are done at once: one is enough for the rate, and leaves the workers to others.
 AUDITS_AT_ONCE = 1
 
@@ -170,6 +172,13 @@ def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | 
     if state is JobState.RUNNING:
         return lease_until is None or not is_live(lease_until, now, LEASE + CLOCKS_APART)
     return False
+
+
+def most_at_once(stage: Stage, running: int) -> int | None:
+    """How many of a stage may be running or rung for, while so many run; None: any number."""
+    if stage is Stage.PART:
+        return max(PARTS_AT_ONCE, running + _PARTS_AHEAD)
+    return AUDITS_AT_ONCE if stage is Stage.FIXITY else None
 
 
 def needs_ringing(

@@ -155,7 +155,9 @@ class SqlUploads:
     def release(self, upload_id: str) -> None:
         """Name no staging any more."""
         self._connection.execute(update(uploads).where(uploads.c.id == upload_id).values(staging=None))
-        self._connection.execute(update(jobs).where(jobs.c.subject == upload_id).values(staging=None))
+        self._connection.execute(
+            update(jobs).where(jobs.c.subject == upload_id).values(staging=None, rung_at=None)
+        )
 
     def add_intent(self, intent: Intent) -> None:
         """Fix what a commit is going to do."""

@@ -12,9 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
 from evidence.jobs import (
-    AUDITS_AT_ONCE,
     LEASE,
-    PARTS_AT_ONCE,
     URGENCY,
     Cost,
     Job,
@@ -23,6 +21,7 @@ from evidence.jobs import (
     cost_of,
     is_answered,
     is_claimable,
+    most_at_once,
     needs_ringing,
 )
 from evidence.ports.catalogue import JobChange
@@ -34,7 +33,6 @@ from storage.catalogue.tables import job_changes, jobs
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 _ENDED = (JobState.DONE.value, JobState.FAILED.value, JobState.WAITING.value)
 _KEEP_CHANGES = timedelta(days=2)
-_FEW_AT_ONCE = {Stage.PART: PARTS_AT_ONCE, Stage.FIXITY: AUDITS_AT_ONCE}
 
 
 class SqlJobs:
@@ -246,12 +244,13 @@ class SqlJobs:
             select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.id)
         ).mappings()
         waiting = [(codec.job(row), codec.maybe_time(row["rung_at"])) for row in rows]
-        few = Counter(
-            job.stage
+        answered = [
+            job
             for job, rung_at in waiting
-            if job.stage in _FEW_AT_ONCE
-            and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
-        )
+            if is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
+        ]
+        few = Counter(job.stage for job in answered)
+        running = Counter(job.stage for job in answered if job.state is JobState.RUNNING)
         due: list[Job] = []
         rung: Counter[tuple[Cost, str | None]] = Counter()
         for job, rung_at in waiting:
@@ -260,10 +259,10 @@ class SqlJobs:
                 continue
             if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
                 continue
-            if job.stage in _FEW_AT_ONCE:
-                few[job.stage] += 1
-                if few[job.stage] > _FEW_AT_ONCE[job.stage]:
-                    continue
+            most = most_at_once(job.stage, running[job.stage])
+            if most is not None and few[job.stage] >= most:
+                continue
+            few[job.stage] += 1
             due.append(job)
             rung[queue] += 1
         self._connection.execute(

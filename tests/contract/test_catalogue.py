@@ -341,6 +341,18 @@ async def test_only_so_many_parts_are_rung_for_that_the_rest_is_not_kept_waiting
     assert next_one.id not in {job.id for job in first}
 
 
+async def test_where_there_are_workers_for_more_parts_more_are_rung_for(catalogue: SqlCatalogue) -> None:
+    for _ in range(3 * PARTS_AT_ONCE):
+        await catalogue.write(lambda tx: tx.jobs.add(Stage.PART, new_id(NOW), "u", NOW))
+    running = 0
+    while rung := await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 99)):
+        assert len(rung) == (2 if running else PARTS_AT_ONCE)
+        for job in rung:
+            await catalogue.write(lambda tx, job=job: tx.jobs.claim(job.id, NOW))
+        running += len(rung)
+    assert running == 3 * PARTS_AT_ONCE
+
+
 async def test_a_job_waits_for_others_and_goes_on(catalogue: SqlCatalogue) -> None:
     subject = new_id(NOW)
     job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.PLAYABLE, subject, "u", NOW))

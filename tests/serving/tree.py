@@ -85,7 +85,8 @@ async def _enrol(settings: Settings) -> dict[tuple[Role, str], str]:
         for unit in UNITS:
             for role in ROLES:
                 name = f"{role.value}-{unit}"
-                await services.accounts.add(name, f"{role.value} of {unit}", role, unit, None)
+                password = PASSWORD if role is Role.SUPERVISOR else None
+                await services.accounts.add(name, f"{role.value} of {unit}", role, unit, password)
                 tokens[role, unit] = await services.accounts.create_token(name, "tests")
     return tokens
 

@@ -27,7 +27,7 @@ from tests.integration.api.test_progress import listening
 from tests.serving.client import OCTETS, TUS, Answer, Client
 from tests.serving.hosts import process
 from tests.serving.settings import custos_environment, settings_for
-from tests.serving.tree import PASSWORD, custos, enrolled, free_port
+from tests.serving.tree import PASSWORD, enrolled, free_port
 from tests.serving.waiting import PATIENCE_SECONDS, eventually
 
 
@@ -55,13 +55,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         for port in ports
     ]
     with (
-        process(environments[0], base / "one.log", "api") as one,
-        process(environments[1], base / "two.log", "api") as two,
+        process(environments[0], base / "one.log", "api"),
+        process(environments[1], base / "two.log", "api"),
     ):
         urls = (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
         yield Pair(urls, base / "data", tokens)
-        for each in (one, two):
-            each.stop()
 
 
 def stalled(client: Client, upload: str, data: bytes, announced: int) -> socket.socket:
@@ -158,12 +156,7 @@ def test_what_one_process_does_the_other_shows_as_progress(pair: Pair) -> None:
 
 def test_a_session_of_one_process_is_one_of_the_other(pair: Pair) -> None:
     one, two = (Client(url) for url in pair.urls)
-    environment = custos_environment(pair.data, CUSTOS_LOG__LEVEL="error")
-    custos(
-        environment, "user", "add", "wang", "--role", "supervisor", "--unit", "north", "--password-stdin",
-        typed=PASSWORD + "\n",
-    )  # fmt: skip
-    entered = one.post("/session", {"username": "wang", "password": PASSWORD})
+    entered = one.post("/session", {"username": "supervisor-north", "password": PASSWORD})
     cookie = entered.headers["Set-Cookie"].partition(";")[0]
     assert two.get("/session", Cookie=cookie).status == 200
     left = two.ask("DELETE", "/session", headers={"Cookie": cookie})
