@@ -1,8 +1,8 @@
-"""Makes the bucket of `s3.bucket` with Object Lock, as the store's administrator; does nothing where it has it.
+"""Makes the bucket of `s3.bucket` with Object Lock, as the store's administrator; does nothing where it is there.
 
 Custos's own settings say which bucket, and where. The administrator's keys are what AWS's tools take:
-AWS_SHARED_CREDENTIALS_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Exit status 1: there is a bucket of
-that name without Object Lock, which no later setting can give it.
+AWS_SHARED_CREDENTIALS_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Exit status 1: there is a bucket
+of that name without Object Lock, which no later setting can give it.
 """
 
 from __future__ import annotations
