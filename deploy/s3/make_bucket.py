@@ -1,4 +1,4 @@
-"""Makes the bucket of `s3.bucket` with Object Lock, as the store's administrator; does nothing where it is there.
+"""Makes the bucket of `s3.bucket` with Object Lock, as the administrator of the store; repeatable.
 
 Custos's own settings say which bucket, and where. The administrator's keys are what AWS's tools take:
 AWS_SHARED_CREDENTIALS_FILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Exit status 1: there is a bucket
