@@ -69,7 +69,7 @@ def test_each_secret_is_given_to_whoever_names_it_and_is_made(tmp_path: Path) ->
     for name, service in told["services"].items():
         named = set(re.findall(r"/run/secrets/([\w.-]+)", yaml.safe_dump(service)))
         if name == "database":
-            named |= set(re.findall(r"/run/secrets/([\w.-]+)", (DEPLOY / "compose/database.sh").read_text()))
+            named |= set(re.findall(r"\$secrets/([\w.-]+)", (DEPLOY / "compose/database.sh").read_text()))
         given = set(service.get("secrets", []))
         assert named - given == set() or name in ("bucket", "dispose", "tables"), (name, named - given)
         assert given <= made, name
