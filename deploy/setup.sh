@@ -26,8 +26,7 @@ run | demo | test | bench) ;;
 esac
 
 wanted_packages() {
-    echo ffmpeg libimage-exiftool-perl poppler-utils poppler-data bubblewrap e2fsprogs ca-certificates \
-        fonts-dejavu-core fonts-droid-fallback
+    grep -v '^#' deploy/packages.txt
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then echo nodejs npm; fi
     if [[ -z "$(find_python)" ]]; then echo python3 python3-venv; fi
     if [[ "$(find_python)" == /usr/bin/python3 ]]; then echo python3-venv; fi

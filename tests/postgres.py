@@ -53,9 +53,9 @@ class Server:
         self._listener: threading.Thread | None = None
         self._free: list[str] = []
         base.chmod(0o755)
-        self._programs = _installed() / "bin"
-        if self._user is not None and not _is_open(self._programs):
-            self._programs = shutil.copytree(_installed(), base / "pginstall") / "bin"
+        self.programs = _installed() / "bin"
+        if self._user is not None and not _is_open(self.programs):
+            self.programs = shutil.copytree(_installed(), base / "pginstall") / "bin"
         for directory in (base / "data", base / "socket"):
             directory.mkdir(mode=0o700)
             if self._user is not None:
@@ -73,7 +73,7 @@ class Server:
             {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []} if self._user else {}
         )
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-            [str(self._programs / program), *arguments],
+            [str(self.programs / program), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/",
             start_new_session=True, **user,
         )  # fmt: skip

@@ -100,10 +100,13 @@ class Seaweed:
         self.process = _begun(self.root, self.ports)
 
 
-def start(root: Path) -> Seaweed:
-    """Start one with its data below `root`; returns when it serves."""
+def start(root: Path, people: str | None = None) -> Seaweed:
+    """Start one with its data below `root`; returns when it serves.
+
+    `people` is the text of its file of identities, by default those of the tests.
+    """
     (root / "data").mkdir(parents=True)
-    (root / "s3.json").write_text(json.dumps(_people()))
+    (root / "s3.json").write_text(json.dumps(_people()) if people is None else people)
     (root / "master.toml").write_text(_GROWTH)
     ports = _free_ports(7)
     return Seaweed(root, ports, _begun(root, ports))
@@ -140,9 +143,9 @@ def _begun(root: Path, ports: list[int]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Seaweed]:
-    """One for as long as the block runs."""
-    server = start(root)
+def running(root: Path, people: str | None = None) -> Iterator[Seaweed]:
+    """One for as long as the block runs; see `start`."""
+    server = start(root, people)
     try:
         yield server
     finally:

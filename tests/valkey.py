@@ -20,11 +20,15 @@ class Valkey:
 
     name = "valkey"
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, configuration: Path | None = None) -> None:
+        """With a configuration of somebody else's, whose last line has the password."""
         base.mkdir(parents=True, exist_ok=True)
         self.base = base
         self.port = free_port()
-        self.password = secrets.token_hex(8)
+        self._configuration = configuration
+        self.password = (
+            secrets.token_hex(8) if configuration is None else configuration.read_text().split()[-1]
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,9 +42,10 @@ class Valkey:
             return
         options = {"port": str(self.port), "bind": "127.0.0.1", "requirepass": self.password, "save": "",
                    "appendonly": "no", "dir": str(self.base), "logfile": str(self.base / "log")}  # fmt: skip
+        given = [] if self._configuration is None else [str(self._configuration)]
         named = [part for name, value in options.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [str(get_binary_path()), *named],
+            [str(get_binary_path()), *given, *named],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         eventually(self._answers, "Valkey answers")
