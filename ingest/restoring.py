@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,7 @@ from ingest.acknowledging import acknowledge
 
 _MANIFEST = "/manifest.json"
 _HISTORY = 100_000
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,21 @@ class Restoring:
             found = await self._look(key, original, found, disposed)
             original = None
             told(found.manifests)
+        await self._untie()
         return found if original is None else replace(found, unmanifested=found.unmanifested + 1)
+
+    async def _untie(self) -> None:
+        """A commit whose bytes are in the store needs no staging disk: the one that it names may be gone."""
+        for state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED):
+            for job in await self._catalogue.read(lambda tx, one=state: tx.jobs.listed(one, _MOST)):  # type: ignore[misc]
+                if job.stage is not Stage.COMMIT or job.staging is None:
+                    continue
+                intent = await self._catalogue.read(lambda tx, one=job: tx.uploads.intent(one.subject))  # type: ignore[misc]
+                if intent is None:
+                    continue
+                with suppress(NotStored):
+                    await self._store.stat(intent.key)
+                    await self._catalogue.write(partial(_untie, job_id=job.id))
 
     async def _look(self, key: str, original: str | None, found: Found, disposed: Collection[str]) -> Found:
         found = replace(found, manifests=found.manifests + 1)
@@ -161,6 +177,10 @@ class Restoring:
             current = tx.items.get(item.id)
             assert current is not None
             acknowledge(tx, self._signer, self._clock, upload, current, event_id, event)
+
+
+def _untie(tx: Transaction, job_id: str) -> None:
+    tx.jobs.untie(job_id)
 
 
 def _agrees(item: Item, manifest: Mapping[str, Json]) -> bool:

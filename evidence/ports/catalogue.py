@@ -189,6 +189,10 @@ class Jobs(Protocol):
         """Note how far a waiting job's others are; nothing happens to one that does not wait."""
         ...
 
+    def untie(self, job_id: str) -> None:
+        """Let any host do it: what lay on a staging disk is not needed any more."""
+        ...
+
     def resume(self, stage: Stage, subject: str, now: datetime) -> None:
         """Queue a waiting job; nothing happens to one that does not wait."""
         ...

@@ -166,6 +166,10 @@ class SqlJobs:
         if job_id is not None:
             self._set(job_id, now, progress=progress)
 
+    def untie(self, job_id: str) -> None:
+        """Let any host do it: what lay on a staging disk is not needed any more."""
+        self._connection.execute(update(jobs).where(jobs.c.id == job_id).values(staging=None, rung_at=None))
+
     def resume(self, stage: Stage, subject: str, now: datetime) -> None:
         """Queue a waiting job, its attempts counted from zero."""
         job_id = self._waiting(stage, subject)

@@ -16,6 +16,7 @@ import pytest
 from clients.verifier.heads import pinned
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import verify_receipt
+from custody.journal_chunks import parse_chunk
 from custos.readiness import READY_FD
 from tests.fault.test_tree import receipt_of, send_stubbornly, wait_for_log
 from tests.media import make_clip
@@ -66,6 +67,8 @@ def lose_it(base: Path, *, rounds: int) -> None:
         if case is None:
             body = {"number": "1", "category": "penalty", "detail": {"title": "无证经营"}}
             case = client.post("/cases", body).json()["id"]
+            # What is younger than the journal would be named, and lost.
+            eventually(lambda: has_case(data / "store" / "objects" / "catalogue" / "tail"), "it is told")
         for one in range(drawn.randrange(1, 4)):
             name = f"camera-{number}-{one}"
             upload = send_stubbornly(client, clip.read_bytes(), name)
@@ -100,6 +103,11 @@ def lose_it(base: Path, *, rounds: int) -> None:
     store = data / "store" / "objects"
     assert len([path for path in (store / "originals").rglob("*") if path.is_file()]) == 2 * len(items)
     assert verify_log(store / "log", key, objects=store).head.size > len(items)
+
+
+def has_case(tail: Path) -> bool:
+    """Whether a case is in the journal's last chunk."""
+    return tail.exists() and any(one.table == "cases" for one in parse_chunk(tail.read_bytes()).entries())
 
 
 def answers(client: Client) -> bool:

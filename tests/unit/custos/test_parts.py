@@ -15,7 +15,7 @@ from custos.settings import Settings
 from evidence.errors import Invalid
 from evidence.jobs import Cost
 
-PARTS = ["api", "worker-light", "worker", "beat", "sequencer"]
+PARTS = ["sequencer", "api", "worker-light", "worker", "beat"]
 
 
 def test_the_broker_comes_first_and_every_part_is_told_where_it_is(tmp_path: Path) -> None:
