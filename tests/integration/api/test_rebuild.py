@@ -59,10 +59,11 @@ class Lost:
         return asyncio.run(rebuild(self.settings, "lost in a fire", **options))
 
 
-@pytest.fixture(params=["embedded", "cluster"])
+@pytest.fixture
 def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lost]:
+    """Over its own disk; where a test says so, over PostgreSQL and a bucket."""
     with ExitStack() as stack:
-        if request.param == "embedded":
+        if getattr(request, "param", "embedded") == "embedded":
             yield Lost(settings_for(tmp_path / "data"), stack)
             return
         seaweed: Seaweed = request.getfixturevalue("seaweed")
@@ -109,6 +110,7 @@ def events(server: Inside) -> list[tuple[bytes, bytes]]:
     return server.do(server.services.catalogue.read(look))
 
 
+@pytest.mark.parametrize("lost", ["embedded", "cluster"], indirect=True)
 def test_it_is_equal_in_every_fact(lost: Lost, camera: bytes) -> None:
     with lost.served() as server:
         case = case_of_two(server, camera)
@@ -156,6 +158,7 @@ def test_it_is_equal_in_every_fact(lost: Lost, camera: bytes) -> None:
     kept(lost.settings)
 
 
+@pytest.mark.parametrize("lost", ["embedded", pytest.param("cluster", marks=pytest.mark.long)], indirect=True)
 def test_what_the_journal_had_not_yet_is_restored_from_manifests_or_named(lost: Lost, camera: bytes) -> None:
     with lost.served() as server:
         server.client(Role.OFFICER).kept(camera, "1.mp4", device="CAM-1")

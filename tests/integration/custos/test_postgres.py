@@ -26,6 +26,7 @@ from tests.serving.tree import running_tree
 from tests.serving.waiting import eventually
 
 
+@pytest.mark.long
 def test_a_recording_goes_its_whole_way(
     postgres: Server, tmp_path: Path, clip: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ async def test_it_sends_checks_and_leaves_with_status_0(tmp_path: Path, clips: t
         assert words in output
 
 
+@pytest.mark.long
 async def test_a_stored_copy_that_is_changed_meanwhile_gives_status_1(
     tmp_path: Path, clips: tuple[Path, Path]
 ) -> None:
