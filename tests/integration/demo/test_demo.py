@@ -11,6 +11,8 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from clients.demo.server import DEFAULT_PORT
 from clients.demo.server import free_port as port_for
 from tests.serving.tree import free_port
