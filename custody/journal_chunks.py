@@ -7,11 +7,11 @@ entries and of the chunk before it, so that who believes the newest chunk can be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from custody.notes import ED25519, Note, VerifierKey, parse_note, require_signed
-from evidence.journal import Entry, Header, decode_entries, encode_entries, packed, parse_header, unpacked
+from evidence.journal import Entry, Header, decode_entries, packed, parse_header, unpacked
 
 _LENGTH_BYTES = 4
 _LONGEST_HEADER = 64 * 1024
@@ -40,9 +40,9 @@ def digest_of(chunk: bytes) -> str:
     return hashlib.sha256(chunk).hexdigest()
 
 
-def pack(entries: Sequence[Entry]) -> tuple[bytes, str]:
-    """The entries packed, and the digest that a header says of them."""
-    body = packed(encode_entries(entries))
+def pack(lines: Iterable[bytes]) -> tuple[bytes, str]:
+    """Encoded entries packed, and the digest that a header says of them."""
+    body = packed(b"".join(lines))
     return body, hashlib.sha256(body).hexdigest()
 
 

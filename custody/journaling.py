@@ -14,7 +14,7 @@ it was put back from) begins a scan: everything that is in it now is written aga
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from custody.journal_chunks import Chunk, digest_of, noted, pack, parse_chunk, r
 from custody.notes import Note, Signature
 from evidence.alarms import raise_alarm
 from evidence.errors import Unavailable
-from evidence.journal import CHUNK_BYTES, JOURNAL_LOCK, SCAN_EVERY, Entry, Header, Scan, latest
+from evidence.journal import CHUNK_BYTES, JOURNAL_LOCK, SCAN_EVERY, Entry, Header, Scan, Value, encode_entry
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.journal import Changed, JournalStore
@@ -32,8 +32,9 @@ from evidence.ports.objects import AlreadyStored
 from evidence.timekeeping import from_text, to_text
 
 MARK = "journal"
-#: Places of the queue, or rows of a scan, that one exchange writes.
-STEP = 500
+#: Places of the queue that one exchange writes, and rows of a scan.
+STEP = 1_000
+SCANNED = 3_000
 _STEPS_IN_ONE = 50
 _STANDS = "journal-stands"
 
@@ -83,6 +84,8 @@ class Journal:
         #: What lies in the store as the last chunk, as far as this process knows.
         self._tail: bytes | None = None
         self._last: Chunk | None = None
+        #: The last chunk's entries as they are written, by table and key: of two about one row the later.
+        self._lines: dict[tuple[str, tuple[Value, ...]], bytes] = {}
         self._is_read = False
 
     async def run(self) -> bool:
@@ -124,6 +127,7 @@ class Journal:
     async def _read(self) -> None:
         """Learn what lies in the store, and see to it that what is closed lies under its number."""
         self._tail = await self._store.tail()
+        self._lines = {}
         data = self._tail
         if data is None and (newest := await self._store.newest()) is not None:
             data = await self._store.read(newest)
@@ -131,6 +135,7 @@ class Journal:
             self._last = None if data is None else parse_chunk(data)
             if self._last is not None:
                 require_ours(self._last, self._signer.note_key)
+                self._lines = await asyncio.to_thread(_lines_of, self._last.entries())
         except ValueError as error:
             raise _stands("damaged, or signed by another key") from error
         await self._close()
@@ -158,14 +163,13 @@ class Journal:
         if last is not None and not is_news and through <= last.header.through:
             return None
         goes_on = last is not None and not last.header.closed
-        entries = latest(
-            [
-                *(last.entries() if last is not None and goes_on else ()),
-                *seen.scanned,
-                *seen.changed.entries,
-            ]
-        )
-        body, digest = pack(entries)
+        if not goes_on:
+            self._lines = {}
+        for key, line in _lines_of([*seen.scanned, *seen.changed.entries]).items():
+            # Behind all others: what was told before of the row does not count any more.
+            self._lines.pop(key, None)
+            self._lines[key] = line
+        body, digest = pack(self._lines.values())
         before = "" if last is None else digest_of(last.encoded())
         scan = seen.scan
         done = scan if seen.is_scanned else None
@@ -209,6 +213,10 @@ class Journal:
         await self._close()
 
 
+def _lines_of(entries: Iterable[Entry]) -> dict[tuple[str, tuple[Value, ...]], bytes]:
+    return {(one.table, one.key): encode_entry(one) for one in entries}
+
+
 def _look(tx: Transaction, last: Chunk | None, now: datetime) -> _Seen | None:
     head = tx.log.head()
     if head is None:
@@ -220,7 +228,7 @@ def _look(tx: Transaction, last: Chunk | None, now: datetime) -> _Seen | None:
     changed = tx.journal.changed(STEP)
     if scan is None:
         return _Seen(head.origin, head.size, schema, changed, None)
-    scanned, end = tx.journal.scan(scan.position, STEP)
+    scanned, end = tx.journal.scan(scan.position, SCANNED)
     return _Seen(
         head.origin, head.size, schema, changed, replace(scan, position=end), scanned, is_scanned=end is None
     )

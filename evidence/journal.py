@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -109,22 +109,23 @@ def parse_header(text: str) -> Header:
     return found
 
 
-def encode_entries(entries: Iterable[Entry]) -> bytes:
-    """A line of canonical JSON each: table, key, and the row or null.
+def encode_entry(entry: Entry) -> bytes:
+    """A line of canonical JSON: table, key, and the row or null.
 
     Bytes are `{"b64": …}`, numbers that canonical JSON does not hold `{"int": …}`.
     """
-    return b"".join(
-        canonical(
-            [
-                one.table,
-                [_encoded(value) for value in one.key],
-                None if one.row is None else {name: _encoded(value) for name, value in one.row.items()},
-            ]
-        )
-        + b"\n"
-        for one in entries
-    )
+    row = entry.row
+    said: Json = [
+        entry.table,
+        [_encoded(value) for value in entry.key],
+        None if row is None else {name: _encoded(value) for name, value in row.items()},
+    ]
+    return canonical(said) + b"\n"
+
+
+def encode_entries(entries: Iterable[Entry]) -> bytes:
+    """A line each."""
+    return b"".join(map(encode_entry, entries))
 
 
 def decode_entries(body: bytes) -> Iterable[Entry]:
@@ -153,15 +154,6 @@ def unpacked(data: bytes) -> bytes:
     if not inflater.eof or inflater.unused_data:
         raise ValueError("the chunk is damaged")
     return body
-
-
-def latest(entries: Sequence[Entry]) -> list[Entry]:
-    """Of several entries about one row the last, in the order in which those stand."""
-    found: dict[tuple[str, tuple[Value, ...]], Entry] = {}
-    for one in entries:
-        found.pop((one.table, one.key), None)
-        found[one.table, one.key] = one
-    return list(found.values())
 
 
 def _encoded(value: Value) -> Json:

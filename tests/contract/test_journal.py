@@ -205,6 +205,7 @@ async def test_large_it_goes_on_in_chunks_and_a_scan_makes_it_begin_anew(
 ) -> None:
     monkeypatch.setattr(journaling, "CHUNK_BYTES", 800)
     monkeypatch.setattr(journaling, "STEP", 10)
+    monkeypatch.setattr(journaling, "SCANNED", 10)
     clock = At(NOW)
     journal = journal_of(place, clock)
     for number in range(90):
@@ -332,6 +333,7 @@ async def test_damage_is_told_and_nothing_of_it_believed(
 ) -> None:
     monkeypatch.setattr(journaling, "CHUNK_BYTES", 800)
     monkeypatch.setattr(journaling, "STEP", 10)
+    monkeypatch.setattr(journaling, "SCANNED", 10)
     async with opened(tmp_path) as place:
         await place.sequencer().run()
         for number in range(40):
@@ -382,6 +384,7 @@ async def test_without_its_tail_the_closed_chunks_are_there(
 ) -> None:
     monkeypatch.setattr(journaling, "CHUNK_BYTES", 800)
     monkeypatch.setattr(journaling, "STEP", 10)
+    monkeypatch.setattr(journaling, "SCANNED", 10)
     async with opened(tmp_path) as place:
         await place.sequencer().run()
         for number in range(40):

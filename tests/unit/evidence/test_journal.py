@@ -15,7 +15,6 @@ from evidence.journal import (
     Scan,
     decode_entries,
     encode_entries,
-    latest,
     packed,
     parse_header,
     unpacked,
@@ -58,13 +57,6 @@ def test_another_text_is_no_header(header: Header, data: st.DataObject) -> None:
         return
     # A letter of a name less is another header, and says so.
     assert found != header
-
-
-@given(st.lists(_ENTRY, max_size=12))
-def test_of_several_about_one_row_the_last_counts(entries: list[Entry]) -> None:
-    expected = {(one.table, one.key): one for one in entries}
-    assert {(one.table, one.key): one for one in latest(entries)} == expected
-    assert len(latest(entries)) == len(expected)
 
 
 @pytest.mark.parametrize(
