@@ -279,7 +279,9 @@ def test_work_without_a_worker_is_a_problem_that_says_which_to_start() -> None:
 def test_what_uploads_end_in_is_said_once_there_is_a_disk_for_them(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     assert doctor.examine_staging(settings) == []
-    assert not settings.staging.exists()
+    settings.staging.mkdir()
+    assert doctor.examine_staging(settings) == []
+    assert list(settings.staging.iterdir()) == []
     tag = StagingDirectory(settings.staging).tag
     (found,) = doctor.examine_staging(settings)
     assert (found.level, found.code) == ("ok", "staging")
