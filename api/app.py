@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import itertools
 import json
 import logging
 import signal
@@ -16,12 +17,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.context import AGENT, CLOSING, METRICS, SERVICES, SETTINGS, services
+from api.entrance import Entrance
 from api.metrics import Metrics
 from api.openapi import document
 from api.problems import problem, status_of
 from api.routes import ROUTES
 from api.tus import CREATED, Disconnected
 from custos import __version__
+from custos.listening import inherited
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Agent
@@ -33,6 +36,8 @@ from evidence.ports.doorbell import Doorbell
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 2.0
+#: A sweep sees to uploads too; where there are several hosts, now on one and now on another.
+_ROUNDS_TO_UPLOADS = 5
 _STOP_SECONDS = 8.0
 #: `Upload-Metadata` may have 32 KiB; whoever sends more is told so by us and not by the parser.
 _LONGEST_FIELD = 40 * 1024
@@ -170,7 +175,8 @@ def _docs_page() -> str:
 
 
 async def _upkeep(app: web.Application) -> AsyncIterator[None]:
-    """Close viewings that have ended, and write down the noise of strangers, every few seconds."""
+    """Close viewings that have ended, write down the noise of strangers, see to this host's uploads."""
+    rounds = itertools.count(1)
 
     async def tend() -> None:
         while True:
@@ -178,6 +184,8 @@ async def _upkeep(app: web.Application) -> AsyncIterator[None]:
             try:
                 await app[SERVICES].desk.close_ended()
                 await _write_noise(app)
+                if next(rounds) % _ROUNDS_TO_UPLOADS == 0:
+                    await app[SERVICES].uploads.tend()
             except CustosError as error:
                 _log.warning("upkeep failed and will be tried again: %s", error)
 
@@ -220,21 +228,32 @@ async def run_api(settings: Settings, doorbell: Doorbell, clock: Clock, announce
         app = make_app(settings, opened, clock)
         runner = make_runner(app)
         await runner.setup()
+        entrance: Entrance | None = None
         try:
-            await _listen(runner, settings)
+            entrance = await _listen(runner, settings)
             announce()
             await stop.wait()
             app[CLOSING].set()
         finally:
+            if entrance is not None:
+                await entrance.close()
             await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, settings: Settings) -> Entrance | None:
+    """Where whoever started this process bound, else where the settings say."""
+    given = inherited()
     try:
-        await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+        if not given:
+            await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+            return None
+        assert runner.server is not None
+        entrance = Entrance(given, runner.server)
+        entrance.open()
     except OSError as error:
         raise Unavailable(
             "port-taken",
             f"Port {settings.api.port} on {settings.api.host} cannot be used: {error.strerror}. "
             "Choose another with the setting api.port.",
         ) from error
+    return entrance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -39,16 +40,10 @@ async def metrics(request: web.Request) -> web.Response:
     """Prometheus text, for this machine or anybody who may see jobs."""
     if not (request.remote and ip_address(request.remote).is_loopback):
         await services(request).reading.begin_progress(await agent_of(request))
-    shown = request.app[METRICS]
     alarms = await services(request).catalogue.read(lambda tx: tx.oversight.alarms())
-    shown.alarms.clear()
-    for alarm in alarms:
-        shown.alarms.labels(alarm.kind).inc()
-    for state, count in zip(("due", "failing"), await services(request).audits.counts(), strict=True):
-        shown.fixity.labels(state).set(count)
-    return web.Response(
-        body=shown.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    )
+    fixity = zip(("due", "failing"), await services(request).audits.counts(), strict=True)
+    shown = request.app[METRICS].render(Counter(alarm.kind for alarm in alarms), dict(fixity))
+    return web.Response(body=shown, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 def _file(name: str) -> web.Response:

@@ -18,6 +18,7 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
+from custos.listening import LISTEN_FDS
 from custos.readiness import READY_FD
 from custos.settings import PREFIX, Settings, each_setting, expected_of, variable_of
 from evidence.errors import Invalid
@@ -25,7 +26,7 @@ from evidence.errors import Invalid
 CONFIG_FILE = "custos.toml"
 CONFIG_VARIABLE = "CUSTOS_CONFIG"
 #: Variables with our prefix that are no settings.
-_RESERVED = frozenset({CONFIG_VARIABLE, READY_FD})
+_RESERVED = frozenset({CONFIG_VARIABLE, READY_FD, LISTEN_FDS})
 
 
 def find_config(config: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:

@@ -16,7 +16,7 @@ from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
-from custos.stores import place_of
+from custos.stores import place_of, staging_tag
 from evidence.errors import CustosError
 from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
@@ -70,6 +70,7 @@ def examine_disk(settings: Settings) -> list[Finding]:
         first,
         disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
         *(examine_bucket(bucket) if (bucket := place_of(settings)) else _examine_store(settings, place)),
+        *examine_staging(settings),
         disk.examine_free_space(place, settings.ingest.reserve_bytes),
     ]
 
@@ -171,6 +172,24 @@ def examine_queues(ask: Callable[[], Sequence[Waiting]]) -> list[Finding]:
         return [Finding("problem", f"work-{one.cost}", one.words) for one in ask()]
     except CustosError:
         return []
+
+
+def examine_staging(settings: Settings) -> list[Finding]:
+    """What the uploads that lie here end in, for a proxy; nothing before a first start."""
+    if not settings.staging.is_dir():
+        return []
+    try:
+        tag = staging_tag(settings)
+    except CustosError as error:
+        return [Finding("problem", "staging", error.message)]
+    return [
+        Finding(
+            "ok",
+            "staging",
+            f"Uploads that lie on this host end in {tag}. A proxy before several hosts goes by that "
+            "(docs/many.md).",
+        )
+    ]
 
 
 def examine_sqlite(version: str) -> Finding:

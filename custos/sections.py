@@ -37,6 +37,13 @@ class ApiSettings(Section):
     port: int = setting(
         8420, "TCP port on which the server listens.", "a whole number from 1 to 65535", ge=1, le=65535
     )
+    processes: int = setting(
+        1,
+        "Server processes that `custos serve` runs on that port; whichever is free takes what comes next.",
+        "a whole number from 1 to 64",
+        ge=1,
+        le=64,
+    )
     public_url: str | None = setting(
         None,
         "Address under which people and docking stations reach the server, when a proxy stands before it. "
@@ -119,6 +126,17 @@ class WorkSettings(Section):
         if not queues or len(set(queues)) < len(queues):
             raise ValueError("none, or one twice")
         return queues
+
+
+class HostSettings(Section):
+    """This host, where Custos runs on several (docs/many.md)."""
+
+    parts: tuple[Literal["api", "worker", "beat", "sequencer"], ...] = setting(
+        ("api", "worker", "beat", "sequencer"),
+        "What `custos serve` runs on this host. The schedule (beat) and the sequencer are needed once among "
+        "all hosts. In the environment a JSON list.",
+        'a list of "api", "worker", "beat" and "sequencer"',
+    )
 
 
 class BrokerSettings(Section):

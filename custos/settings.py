@@ -23,6 +23,7 @@ from custos.sections import (
     CatalogueSettings,
     CustodySettings,
     FixitySettings,
+    HostSettings,
     IngestSettings,
     LogSettings,
     MediaSettings,
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
         "the current directory, or, in a file, from that file's directory.",
         "a directory",
     )
+    host: HostSettings = HostSettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     work: WorkSettings = WorkSettings()

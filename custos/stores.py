@@ -11,6 +11,7 @@ from evidence.ports.objects import ObjectStore
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.place import Place
+from storage.objects.staging import StagingDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ def open_stores(settings: Settings) -> Stores:
     require_fit(bucket)
     bucket_store = S3Store(bucket, settings.work_directory / "fetched")
     return Stores(bucket_store, S3Log(bucket_store))
+
+
+def staging_tag(settings: Settings) -> str:
+    """What tells this host's staging disk from others'. Raises NoSpace, Unavailable."""
+    return StagingDirectory(settings.staging).tag
 
 
 def place_of(settings: Settings) -> Place | None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from custos import child
+from custos.listening import LISTEN_FDS, Door
 from custos.readiness import READY_FD
 
 _LAUNCHER = str(Path(child.__file__).resolve())
@@ -59,7 +60,8 @@ class Part:
 
     `is_ready` is asked again and again until it says yes; it must come back within a second or so. Without
     it the part says so itself, with `custos.readiness.announce_ready`. `environment` is added to the
-    supervisor's own. The parts after one that `is_needed` are started only once it is ready.
+    supervisor's own. The parts after one that `is_needed` are started only once it is ready. A part with a
+    `door` inherits what that has, each time that it is started.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Part:
     is_ready: Callable[[], Awaitable[bool]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     is_needed: bool = True
+    door: Door | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +196,21 @@ class _Keeper:
     async def _start(self) -> tuple[Process, int]:
         """The process, and the reading end of the pipe on which it may announce itself."""
         reading, writing = os.pipe()
+        door = self.part.door
+        listening = () if door is None else door.enter()
+        told = {LISTEN_FDS: ",".join(map(str, listening))} if listening else {}
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), *self.part.argv,
                 stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **self.part.environment, READY_FD: str(writing)},
-                pass_fds=(writing,),
+                env={**os.environ, **self.part.environment, **told, READY_FD: str(writing)},
+                pass_fds=(writing, *listening),
                 start_new_session=True,
             )  # fmt: skip
         except BaseException:
             os.close(reading)
+            if door is not None:
+                door.leave()
             raise
         finally:
             os.close(writing)
@@ -224,6 +232,8 @@ class _Keeper:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await ended
+        if self.part.door is not None:
+            self.part.door.leave()
 
 
 def _hear(loop: asyncio.AbstractEventLoop, pipe: int, announced: asyncio.Event) -> None:

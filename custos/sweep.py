@@ -19,7 +19,6 @@ from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
 from evidence.events import EventDraft, EventType, Subject
 from evidence.items import Item, Rendition
-from evidence.jobs import Cost
 from evidence.keys import manifest_key
 from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
@@ -81,7 +80,7 @@ class Sweep:
         self._looked_at: datetime | None = None
         self._dropped_at: datetime | None = None
         self._watched_at: datetime | None = None
-        self._unanswered: set[Cost] = set()
+        self._unanswered: set[str] = set()
 
     async def run(self) -> None:
         """Ring again first: the rest can wait. One step that fails does not keep the others from running."""
@@ -138,8 +137,8 @@ class Sweep:
             return
         unanswered = await self._catalogue.read(lambda tx: tx.jobs.unanswered(now))
         # Once is no sign: after a night that the machine was off everything has waited for long.
-        waiting = [one for one in unanswered if one.cost in self._unanswered]
-        self._unanswered = {one.cost for one in unanswered}
+        waiting = [one for one in unanswered if one.subject in self._unanswered]
+        self._unanswered = {one.subject for one in unanswered}
         standing = {
             alarm.subject
             for alarm in await self._catalogue.read(lambda tx: tx.oversight.alarms())
@@ -148,8 +147,8 @@ class Sweep:
 
         def note(tx: Transaction) -> None:
             for one in waiting:
-                raise_alarm(tx, Alarm(WORK_WAITS, one.cost, one.words, now))
-            for subject in standing - {str(one.cost) for one in waiting}:
+                raise_alarm(tx, Alarm(WORK_WAITS, one.subject, one.words, now))
+            for subject in standing - {one.subject for one in waiting}:
                 tx.oversight.clear_alarm(WORK_WAITS, subject, now)
 
         if waiting or standing:

@@ -135,7 +135,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
     clock = SystemClock()
     for directory in (settings.data, settings.run, settings.work_directory):
         await asyncio.to_thread(directory.mkdir, 0o700, True, True)
-    staging = StagingDirectory(settings.staging)
+    staging = await asyncio.to_thread(StagingDirectory, settings.staging)
     stores = await asyncio.to_thread(open_stores, settings)
     store = stores.objects
     tools = await asyncio.to_thread(
@@ -206,7 +206,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
         exports = Exports(catalogue, store, authority, clock, doorbell, desk, proofs)
         every = timedelta(days=settings.fixity.every_days) or None
         audits = Audits(catalogue, clock, every, settings.fixity.bytes_per_second)
-        work = JobRunner(catalogue, clock, doorbell, stages)
+        work = JobRunner(catalogue, clock, doorbell, stages, staging.tag)
         try:
             yield Services(
                 catalogue,

@@ -101,15 +101,17 @@ class JobRunner:
         clock: Clock,
         doorbell: Doorbell,
         stages: Mapping[Stage, StageWork],
+        staging: str,
     ) -> None:
         self._catalogue = catalogue
         self._clock = clock
         self._doorbell = doorbell
         self._stages = stages
+        self._staging = staging
 
     async def run(self, job_id: str) -> bool:
         """Do the job if it can be claimed; whether it was. Never raises for what the stage did."""
-        job = await self._catalogue.write(lambda tx: tx.jobs.claim(job_id, self._clock.now()))
+        job = await self._catalogue.write(lambda tx: tx.jobs.claim(job_id, self._clock.now(), self._staging))
         if job is None:
             return False
         lease = JobLease(self._catalogue, self._clock, job)

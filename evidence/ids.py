@@ -31,9 +31,9 @@ def _uuid7(milliseconds: int, entropy: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def new_id(at: datetime) -> str:
-    """A fresh time-ordered identifier."""
-    return uuid7(at, secrets.token_bytes(10))
+def new_id(at: datetime, ending: str = "") -> str:
+    """A fresh time-ordered identifier; `ending` is what its last eight hexadecimal digits are to be."""
+    return uuid7(at, secrets.token_bytes(10 - len(ending) // 2) + bytes.fromhex(ending))
 
 
 def derived_id(parent: str, name: str) -> str:

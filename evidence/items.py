@@ -126,6 +126,8 @@ class Upload:
     code: str | None = None
     message: str | None = None
     item_id: str | None = None
+    #: The staging disk on which its bytes lie, by its tag; None: no host has it for itself.
+    staging: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

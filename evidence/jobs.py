@@ -3,7 +3,7 @@
 The catalogue is the truth about work, the broker only a doorbell (promise 6 of docs/architecture.md).
 A job is claimed by raising its fence; every later write of that attempt names the fence, so that a
 worker that slept through its lease can write nothing. A lease that lies further ahead than one can be
-granted was written under another clock and counts as expired.
+granted, by clocks as far apart as they may be, was written under another clock and counts as expired.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from evidence.timekeeping import is_live
+from evidence.timekeeping import CLOCKS_APART, is_live
 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=5)
@@ -24,10 +24,12 @@ _LONGEST_DELAY = timedelta(minutes=5)
 _TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
 ANSWER_WITHIN = timedelta(seconds=10)
-#: How many waiting rows of one cost are rung for at once.
+#: How many waiting rows of one queue are rung for at once.
 RINGS = 200
-#: How many parts of long recordings are made at once: what is short must not stand behind them.
+#: How many parts of long recordings are rung for at once: what is short must not stand behind them. Where
+#: more are being made already there are workers enough, and so many more are rung for.
 PARTS_AT_ONCE = 4
+_PARTS_AHEAD = 2
 #: How many audits are done at once: one is enough for the rate, and leaves the workers to others.
 AUDITS_AT_ONCE = 1
 
@@ -144,6 +146,8 @@ class Job:
     updated_at: datetime
     #: When the attempt that runs, or the last one, began.
     started_at: datetime | None = None
+    #: The staging disk on which its bytes lie: only workers of that host can do it. None: any can.
+    staging: str | None = None
 
 
 def time_left(job: Job) -> timedelta | None:
@@ -166,8 +170,15 @@ def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | 
     if state is JobState.QUEUED:
         return not is_live(not_before, now, _LONGEST_DELAY)
     if state is JobState.RUNNING:
-        return lease_until is None or not is_live(lease_until, now, LEASE)
+        return lease_until is None or not is_live(lease_until, now, LEASE + CLOCKS_APART)
     return False
+
+
+def most_at_once(stage: Stage, running: int) -> int | None:
+    """How many of a stage may be running or rung for, while so many run; None: any number."""
+    if stage is Stage.PART:
+        return max(PARTS_AT_ONCE, running + _PARTS_AHEAD)
+    return AUDITS_AT_ONCE if stage is Stage.FIXITY else None
 
 
 def needs_ringing(

@@ -47,6 +47,10 @@ def is_live(until: datetime, now: datetime, longest: timedelta) -> bool:
     return now < until <= now + longest
 
 
+#: How far the clocks of the hosts of one installation may be apart.
+CLOCKS_APART = timedelta(seconds=10)
+
+
 @dataclass(frozen=True, slots=True)
 class TimeStatement:
     """One statement of time as it was made; never merged, never edited (promise 9 of docs/architecture.md).

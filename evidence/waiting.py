@@ -18,21 +18,36 @@ PATIENCE: Mapping[Cost, timedelta] = {
     Cost.TRANSCODE: timedelta(minutes=30),
     Cost.BULK: timedelta(hours=12),
 }
-#: Of the alarm, whose subject is the work's cost.
+#: Of the alarm.
 WORK_WAITS = "work-waits"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Work of one cost that is due: how many jobs, and since when the longest of them."""
+    """Work of one queue that is due: how many jobs, and since when the longest of them.
+
+    `staging`: only workers beside that staging disk can do it.
+    """
 
     cost: Cost
     jobs: int
     since: datetime
+    staging: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Of the alarm."""
+        return self.cost if self.staging is None else f"{self.cost} at {self.staging}"
 
     @property
     def words(self) -> str:
         """What is to be said of it, and what to do."""
+        if self.staging is not None:
+            return (
+                f"{self.jobs} accepted uploads wait for the host on whose disk they lie, whose uploads end "
+                f"in {self.staging}, and no worker for {self.cost} work has been at any there for long. "
+                "Start one there, or the host. If its disk is lost, see `custos staging lost`."
+            )
         return (
             f"{self.jobs} jobs wait that only a worker for {self.cost} work does, and none has been at such "
             "work for a long time. Start one: `custos serve` with this in `work.queues`, or `custos worker "
@@ -42,20 +57,20 @@ class Waiting:
 
 def long_waiting(unfinished: Iterable[Job], now: datetime) -> list[Waiting]:
     """What waits longer than its cost allows, by what is unfinished: nobody is at it, or was of late."""
-    due: dict[Cost, list[datetime]] = {}
-    tended: set[Cost] = set()
+    due: dict[tuple[Cost, str | None], list[datetime]] = {}
+    tended: set[tuple[Cost, str | None]] = set()
     for job in unfinished:
-        cost = cost_of(job.stage)
+        queue = (cost_of(job.stage), job.staging)
         if is_claimable(job.state, job.not_before, job.lease_until, now):
-            due.setdefault(cost, []).append(_due_since(job))
+            due.setdefault(queue, []).append(_due_since(job))
         elif job.state is JobState.RUNNING:
-            tended.add(cost)
-        if job.started_at is not None and job.started_at > now - PATIENCE[cost]:
-            tended.add(cost)
+            tended.add(queue)
+        if job.started_at is not None and job.started_at > now - PATIENCE[queue[0]]:
+            tended.add(queue)
     return [
-        Waiting(cost, len(times), min(times))
-        for cost, times in due.items()
-        if cost not in tended and now - min(times) > PATIENCE[cost]
+        Waiting(queue[0], len(times), min(times), queue[1])
+        for queue, times in due.items()
+        if queue not in tended and now - min(times) > PATIENCE[queue[0]]
     ]
 
 

@@ -26,7 +26,7 @@ from evidence.ids import new_pseudonym
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.staff import Entrant
-from evidence.timekeeping import is_live
+from evidence.timekeeping import CLOCKS_APART, is_live
 
 SESSION_LASTS = timedelta(hours=12)
 TOKEN_LASTS = timedelta(days=365)
@@ -163,7 +163,10 @@ class Accounts:
         if found is not None:
             agent, credential = found
             longest = SESSION_LASTS if credential.kind == "session" else TOKEN_LASTS
-            if is_live(credential.expires_at, self._clock.now(), longest) and not agent.disabled:
+            if (
+                is_live(credential.expires_at, self._clock.now(), longest + CLOCKS_APART)
+                and not agent.disabled
+            ):
                 return agent
         raise Unauthenticated("sign-in-needed", "Sign in first.")
 

@@ -27,8 +27,9 @@ from evidence.keeping import reckon
 from evidence.keys import manifest_key, original_key
 from evidence.linking import link_as_submitted
 from evidence.manifests import encode_manifest
-from evidence.ports.catalogue import Alarm, StoredReceipt, Transaction
+from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
+from evidence.ports.intake import StoredReceipt
 from evidence.ports.objects import NotStored, ObjectStat, ObjectStore, Staging
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease

@@ -10,8 +10,9 @@ from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Outcome, Subject, event_digest
 from evidence.ids import new_id
 from evidence.items import Item
-from evidence.ports.catalogue import Alarm, StoredReceipt, Transaction
+from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
+from evidence.ports.intake import StoredReceipt
 from evidence.ports.objects import Digests, NotStored, ObjectStore
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from evidence.agents import Action, Agent, Resource
-from evidence.errors import Denied, Invalid, NoSpace, TooLarge
+from evidence.errors import Denied, Invalid, NoSpace, TooLarge, Unavailable
 from evidence.events import EventDraft, EventType, Outcome, Subject
 from evidence.ids import is_id, new_id
 from evidence.items import Upload, UploadState
@@ -82,7 +83,7 @@ class Uploads:
         free = await asyncio.to_thread(self._staging.free_bytes)
         now = self._clock.now()
         upload = Upload(
-            id=new_id(now),
+            id=new_id(now, self._staging.tag),
             agent_id=agent.id,
             unit=agent.unit,
             length=length,
@@ -91,6 +92,7 @@ class Uploads:
             submission=submission,
             created_at=now,
             touched_at=now,
+            staging=self._staging.tag,
         )
         await self._receiver.create(upload.id)
         try:
@@ -104,7 +106,7 @@ class Uploads:
         quota = self.limits.quota(upload.unit)
         if quota is not None and tx.uploads.unit_bytes(upload.unit) + upload.length > quota:
             raise TooLarge("quota", "Your unit's quota is used up. Ask your administrator for more.")
-        if free - tx.uploads.outstanding_bytes() - upload.length < self.limits.reserve_bytes:
+        if free - tx.uploads.outstanding_bytes(self._staging.tag) - upload.length < self.limits.reserve_bytes:
             raise NoSpace(
                 "reserve", "The server has too little free space for this file. Keep the card and try later."
             )
@@ -133,10 +135,12 @@ class Uploads:
         """Where the upload stands; one whose bytes are all there is accepted on the way.
 
         Whoever asks is about to go on, so an older request of the same agent is ended first: what it still
-        makes durable would make the answer stale. Raises Conflict("upload-busy") as `receive` does.
+        makes durable would make the answer stale. Raises Conflict("upload-busy") and
+        Unavailable("upload-elsewhere") as `receive` does.
         """
         upload = await self.find(agent, upload_id)
         if upload.state is UploadState.RECEIVING:
+            self._require_here(upload)
             async with self._turns.take(upload_id, agent.id):
                 upload = await self.find(agent, upload_id)
         if upload.state is UploadState.RECEIVING and upload.offset == upload.length:
@@ -155,14 +159,24 @@ class Uploads:
         """Take bytes from `offset` on; on return they are durable, and accepted if they were the last.
 
         `announced` is the request's declared length. Raises Conflict("wrong-offset", "upload-busy",
-        "superseded", "upload-ended"), TooLarge, NoSpace, Invalid("checksum-mismatch",
-        "digest-mismatch"). However it ends, the session's offset covers exactly what is durable.
+        "superseded", "upload-ended"), Unavailable("upload-elsewhere"), TooLarge, NoSpace,
+        Invalid("checksum-mismatch", "digest-mismatch"). However it ends, the session's offset covers
+        exactly what is durable.
         """
         upload = await self.find(agent, upload_id)
+        self._require_here(upload)
         async with self._turns.take(upload_id, agent.id):
             upload = await self.find(agent, upload_id)
             received = await self._receiver.run(upload, offset, announced, pieces, checksum)
             return await self.accept(upload_id) if received.offset == received.length else received
+
+    def _require_here(self, upload: Upload) -> None:
+        if upload.staging not in (None, self._staging.tag):
+            raise Unavailable(
+                "upload-elsewhere",
+                "This upload lies on another server of this office, which does not answer at the moment. It "
+                "goes on there: ask again in a moment.",
+            )
 
     async def accept(self, upload_id: str) -> Upload:
         """Compare digests and queue the commit, for an upload whose bytes are all there; repeatable."""
@@ -181,7 +195,7 @@ class Uploads:
             if not _is_receiving(tx, upload_id):
                 return ()
             tx.uploads.settle(upload_id, UploadState.ACCEPTED, at=now, sha256=sha256)
-            tx.jobs.add(Stage.COMMIT, upload_id, upload.unit, now)
+            tx.jobs.add(Stage.COMMIT, upload_id, upload.unit, now, staging=upload.staging)
             return tx.jobs.to_ring(now, RINGS)
 
         await self._doorbell.ring(await self._catalogue.write(settle))
@@ -252,15 +266,18 @@ class Uploads:
                     detail={"reason": reason.strip(), "claimed_sha256": current.submission.sha256},
                 )
             )
-            tx.jobs.add(Stage.COMMIT, upload_id, current.unit, now)
+            tx.jobs.add(Stage.COMMIT, upload_id, current.unit, now, staging=current.staging)
             return tx.jobs.to_ring(now, RINGS)
 
         await self._doorbell.ring(await self._catalogue.write(settle))
         return replace(upload, state=UploadState.ACCEPTED, salvaged=reason.strip())
 
     async def terminate(self, agent: Agent, upload_id: str) -> None:
-        """End a session before acceptance; its bytes are dropped. Raises Conflict("upload-ended")."""
-        await self.find(agent, upload_id)
+        """End a session before acceptance; its bytes are dropped.
+
+        Raises Conflict("upload-ended"), Unavailable("upload-elsewhere").
+        """
+        self._require_here(await self.find(agent, upload_id))
         async with self._turns.take(upload_id, agent.id):
             await self._end(upload_id, UploadState.TERMINATED, EventType.UPLOAD_TERMINATED, agent.id)
 
@@ -281,10 +298,21 @@ class Uploads:
         )
         return receipts[-1].jws
 
+    async def tend(self) -> None:
+        """What nobody but this host can do for the uploads that lie on it; repeatable.
+
+        A sweep does it for the host that it runs on, and each server process for its own.
+        """
+        await self.accept_complete()
+        await self.expire()
+        await self.discard_orphans()
+
     async def accept_complete(self) -> int:
-        """Accept uploads whose last byte became durable just before a crash; how many. Run by the sweep."""
+        """Accept uploads whose last byte became durable just before a crash; how many."""
         before = self._clock.now() - _SETTLE_WITHIN
-        waiting = await self._catalogue.read(lambda tx: tx.uploads.complete_unaccepted(before))
+        waiting = await self._catalogue.read(
+            lambda tx: tx.uploads.complete_unaccepted(before, self._staging.tag)
+        )
         for upload in waiting:
             # A refusal is in the row, where the sender finds it.
             with suppress(Invalid):
@@ -298,7 +326,9 @@ class Uploads:
             lambda tx: {
                 upload.id
                 for upload in map(tx.uploads.get, idle)
-                if upload is not None and upload.state in _HOLDS_BYTES
+                if upload is not None
+                and upload.state in _HOLDS_BYTES
+                and upload.staging in (None, self._staging.tag)
             }
         )
         orphans = [upload_id for upload_id in idle if upload_id not in needed]
@@ -307,12 +337,32 @@ class Uploads:
         return len(orphans)
 
     async def expire(self) -> int:
-        """End sessions that nobody continued; how many. Run by the sweep."""
+        """End sessions that nobody continued; how many."""
         before = self._clock.now() - self.limits.expire_after
-        stale = await self._catalogue.read(lambda tx: tx.uploads.stale(before))
+        stale = await self._catalogue.read(lambda tx: tx.uploads.stale(before, self._staging.tag))
         for upload in stale:
             await self._end(upload.id, UploadState.EXPIRED, EventType.UPLOAD_EXPIRED, None)
         return len(stale)
+
+    @property
+    def staging_tag(self) -> str:
+        """Of this host's staging disk."""
+        return self._staging.tag
+
+    async def give_up(self, staging: str) -> tuple[int, int]:
+        """What lay on a disk that is lost: how many uploads were ended, and how many commits released.
+
+        What was not accepted ends, so that its sender begins anew. A commit may have come as far as the
+        store: any worker tries it, and where nothing lies there it fails for good and says so. Repeatable.
+        """
+        left = await self._catalogue.read(lambda tx: tx.uploads.left_on(staging))
+        accepted = [upload for upload in left if upload.state is UploadState.ACCEPTED]
+        for upload in left:
+            if upload.state is not UploadState.ACCEPTED:
+                await self._end(upload.id, UploadState.EXPIRED, EventType.UPLOAD_EXPIRED, None)
+        for upload in accepted:
+            await self._catalogue.write(partial(_release, upload_id=upload.id))
+        return len(left) - len(accepted), len(accepted)
 
     async def _end(self, upload_id: str, state: UploadState, kind: EventType, agent: str | None) -> None:
         now = self._clock.now()
@@ -330,6 +380,10 @@ class Uploads:
 
         await self._catalogue.write(settle)
         await self._receiver.discard(upload_id)
+
+
+def _release(tx: Transaction, upload_id: str) -> None:
+    tx.uploads.release(upload_id)
 
 
 def _is_receiving(tx: Transaction, upload_id: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 from evidence.bags import Sums
 from evidence.canonical import Json, canonical
 from evidence.items import Item, Rendition
-from evidence.ports.catalogue import StoredReceipt
 from evidence.ports.exports import DatedHead
+from evidence.ports.intake import StoredReceipt
 from evidence.ports.log import LogHead
 from evidence.proofs import ItemProof
 from evidence.self_asserted import SELF_ASSERTED, SELF_ASSERTED_STAMP_VERSION

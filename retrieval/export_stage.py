@@ -28,10 +28,11 @@ from evidence.exports import DISCLOSED, Export, MadeExport, Matter, Plan, Told, 
 from evidence.ids import new_id
 from evidence.items import Item
 from evidence.keys import export_key, manifest_key
-from evidence.ports.catalogue import StoredReceipt, Transaction
+from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.disposal import TrustedClock
 from evidence.ports.exports import LogExtracts
+from evidence.ports.intake import StoredReceipt
 from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import OwnClock, Signer

@@ -73,8 +73,10 @@ class Catalogues:
         return self._directory / f"{self._count}.db"
 
 
-#: What a catalogue is back to as if the newest migrations, 0020 and 0021, were not known when it was made.
+#: What a catalogue is back to as if the newest migrations, 0020 to 0023, were not known when it was made.
 OLDER = (
+    "ALTER TABLE uploads DROP COLUMN staging",
+    "ALTER TABLE jobs DROP COLUMN staging",
     "DROP TABLE log_self_asserted",
     "DROP TABLE revocation_wanted",
     "DROP TABLE revocation_lists",

@@ -64,7 +64,7 @@ class CeleryDoorbell:
     def _ring(self, jobs: Sequence[Job]) -> None:
         queues: dict[str, list[list[str]]] = {}
         for job in jobs:
-            queues.setdefault(queue_of(cost_of(job.stage)), []).append([job.id])
+            queues.setdefault(queue_of(cost_of(job.stage), job.staging), []).append([job.id])
         try:
             for queue, calls in queues.items():
                 self._line.ring(RUN_JOB, queue, calls, most=MOST_RINGS, worth_seconds=_WORTH_SECONDS)

@@ -29,11 +29,11 @@ class Line:
         if self._connection is not None:
             with suppress(Exception):
                 return self._ring(task, queue, calls, most, worth_seconds)
-            self.hang_up()
+            self._drop()
         try:
             return self._ring(task, queue, calls, most, worth_seconds)
         except BaseException:
-            self.hang_up()
+            self._drop()
             raise
 
     def hang_up(self) -> None:
@@ -41,6 +41,13 @@ class Line:
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.release()
+            self._connection = None
+
+    def _drop(self) -> None:
+        """Close the socket; nobody is told, who would not hear it."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.collect()
             self._connection = None
 
     def _ring(

@@ -14,6 +14,7 @@ from celery import Celery, signals
 
 from custos.child import die_with_parent
 from custos.settings import Settings
+from custos.stores import staging_tag
 from custos.wiring import Services, open_services
 from evidence.errors import CustosError
 from evidence.jobs import Cost
@@ -90,9 +91,9 @@ class Child:
             await services.sweep.run()
 
 
-def queues_of(costs: Collection[Cost]) -> list[str]:
-    """The queues of a worker that does work of these costs, what is looked for first first."""
-    return [SWEEPS, *(queue_of(cost) for cost in Cost if cost in costs)]
+def queues_of(costs: Collection[Cost], staging: str) -> list[str]:
+    """The queues of a worker beside that staging for work of these costs, the first looked for first."""
+    return [SWEEPS, *(queue_of(cost, of) for cost in Cost if cost in costs for of in (staging, None))]
 
 
 def _with_tasks(settings: Settings) -> tuple[Celery, Child]:
@@ -110,6 +111,7 @@ def run_worker(settings: Settings, costs: Collection[Cost], announce: Callable[[
     for disks and programs. All other work has processes of its own, so many as `work.concurrency`.
     """
     app, child = _with_tasks(settings)
+    staging = staging_tag(settings)
     alone = set(costs) == {Cost.LIGHT}
     concurrency = settings.work.light_concurrency if alone else settings.work.concurrency
 
@@ -139,7 +141,7 @@ def run_worker(settings: Settings, costs: Collection[Cost], announce: Callable[[
                 "worker",
                 f"--pool={'threads' if alone else 'prefork'}",
                 f"--concurrency={concurrency}",
-                f"--queues={','.join(queues_of(costs))}",
+                f"--queues={','.join(queues_of(costs, staging))}",
                 "--loglevel=WARNING",
                 "--without-gossip",
                 "--without-mingle",

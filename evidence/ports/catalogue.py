@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from evidence.access import Viewer
 from evidence.canonical import Json
 from evidence.events import EventDraft, SealedEvent
-from evidence.items import Intent, Item, Recovery, Rendition, Still, Upload, UploadState, Viewing
+from evidence.items import Item, Recovery, Rendition, Still, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.ports.agents import Agents
 from evidence.ports.cases import AccessRows, Cases, Links, Units
@@ -27,6 +27,7 @@ from evidence.ports.dossier import Dossier
 from evidence.ports.exports import Exports
 from evidence.ports.figures import Figures
 from evidence.ports.fixity import Fixity
+from evidence.ports.intake import Uploads
 from evidence.ports.lateness import Lateness
 from evidence.ports.log import CustodyLog
 from evidence.ports.marks import Marks
@@ -67,16 +68,6 @@ class JobChange:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReceipt:
-    """A receipt as issued: compact JWS; `completed` once a read-back stands in it."""
-
-    upload_id: str
-    item_id: str
-    jws: str
-    completed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Alarm:
     """Something a person must look at; raised once per kind and subject until cleared."""
 
@@ -84,56 +75,6 @@ class Alarm:
     subject: str
     message: str
     raised_at: datetime
-
-
-class Uploads(Protocol):
-    """Upload sessions and the intents of their commits."""
-
-    def add(self, upload: Upload) -> None: ...
-    def get(self, upload_id: str) -> Upload | None: ...
-    def advance(self, upload_id: str, *, offset: int, hash_state: bytes, crc32: int, at: datetime) -> None:
-        """Record durable bytes; raises Conflict if the upload is no longer receiving."""
-        ...
-
-    def settle(
-        self,
-        upload_id: str,
-        state: UploadState,
-        *,
-        at: datetime,
-        sha256: str | None = None,
-        salvaged: str | None = None,
-        code: str | None = None,
-        message: str | None = None,
-        item_id: str | None = None,
-    ) -> None:
-        """Move to `state`; None leaves a field as it is, but `code`/`message` are always replaced."""
-        ...
-
-    def outstanding_bytes(self) -> int:
-        """Bytes still to come for every upload that is receiving."""
-        ...
-
-    def unit_bytes(self, unit: str) -> int:
-        """Bytes committed by the unit plus the declared length of what is on its way in."""
-        ...
-
-    def stale(self, before: datetime) -> Sequence[Upload]:
-        """Uploads receiving or refused and untouched since `before`."""
-        ...
-
-    def complete_unaccepted(self, before: datetime) -> Sequence[Upload]:
-        """Uploads whose bytes are all there and that were not accepted since `before`."""
-        ...
-
-    def add_intent(self, intent: Intent) -> None: ...
-    def intent(self, upload_id: str) -> Intent | None: ...
-    def add_receipt(self, receipt: StoredReceipt, at: datetime) -> None: ...
-    def receipts(self, upload_id: str) -> Sequence[StoredReceipt]:
-        """Oldest first."""
-        ...
-
-    def receipts_of_item(self, item_id: str) -> Sequence[StoredReceipt]: ...
 
 
 class Items(Protocol):
@@ -207,18 +148,30 @@ class Items(Protocol):
 class Jobs(Protocol):
     """Background work. Every method that an attempt calls after `claim` names its fence."""
 
-    def add(self, stage: Stage, subject: str, unit: str, now: datetime, *, again: bool = False) -> str:
+    def add(
+        self,
+        stage: Stage,
+        subject: str,
+        unit: str,
+        now: datetime,
+        *,
+        again: bool = False,
+        staging: str | None = None,
+    ) -> str:
         """The job of this stage and subject, made if there is none; returns its identifier.
 
-        `again` queues it once more if it is done.
+        `again` queues it once more if it is done. `staging`: only where these bytes lie can it be done.
         """
         ...
 
     def get(self, job_id: str) -> Job | None: ...
     def of_subjects(self, subjects: Sequence[str]) -> Sequence[Job]: ...
     def listed(self, state: JobState | None, limit: int) -> Sequence[Job]: ...
-    def claim(self, job_id: str, now: datetime) -> Job | None:
-        """Take the job if `evidence.jobs.is_claimable`; returns it with its new fence."""
+    def claim(self, job_id: str, now: datetime, staging: str | None = None) -> Job | None:
+        """Take the job if `evidence.jobs.is_claimable`; returns it with its new fence.
+
+        `staging` is the claimant's own; what lies on another is left alone, as if it had not been rung for.
+        """
         ...
 
     def guard(self, job_id: str, fence: int) -> None:
@@ -254,7 +207,7 @@ class Jobs(Protocol):
         ...
 
     def to_ring(self, now: datetime, limit: int) -> Sequence[Job]:
-        """Jobs that `needs_ringing`, the most urgent first, `limit` of each cost, marked as rung now."""
+        """Jobs that `needs_ringing`, the most urgent first, `limit` of each queue, marked as rung now."""
         ...
 
     def unanswered(self, now: datetime) -> Sequence[Waiting]:

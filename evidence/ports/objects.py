@@ -204,6 +204,11 @@ class StagedTurn(Protocol):
 class Staging(Protocol):
     """The disk on which uploads wait. Blocking: call it off the event loop."""
 
+    @property
+    def tag(self) -> str:
+        """Eight hexadecimal digits that tell this disk from those of other hosts; the same for ever."""
+        ...
+
     def turn(self, upload_id: str, agent_id: str) -> StagedTurn:
         """A claim that nobody has heard of yet."""
         ...

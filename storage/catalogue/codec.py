@@ -15,7 +15,8 @@ from evidence.canonical import Json, canonical
 from evidence.items import Intent, Item, Recovery, Rendition, Still, Submission, Upload, UploadState, Viewing
 from evidence.jobs import Job, JobState, Stage
 from evidence.parts import Part
-from evidence.ports.catalogue import Alarm, JobChange, StoredReceipt
+from evidence.ports.catalogue import Alarm, JobChange
+from evidence.ports.intake import StoredReceipt
 from evidence.timekeeping import from_micros, to_micros
 
 _LONGEST_FINDABLE = 256
@@ -106,6 +107,7 @@ def upload(row: RowMapping) -> Upload:
         code=row["code"],
         message=row["message"],
         item_id=row["item_id"],
+        staging=row["staging"],
     )
 
 
@@ -258,6 +260,7 @@ def job(row: RowMapping) -> Job:
         message=row["message"],
         updated_at=from_micros(row["updated_at"]),
         started_at=maybe_time(row["started_at"]),
+        staging=row["staging"],
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from evidence.errors import Conflict
 from evidence.items import Intent, Upload, UploadState
-from evidence.ports.catalogue import StoredReceipt
+from evidence.ports.intake import StoredReceipt
 from evidence.timekeeping import to_micros
 from storage.catalogue import codec
-from storage.catalogue.tables import intents, items, receipts, uploads
+from storage.catalogue.tables import intents, items, jobs, receipts, uploads
+
+_LIES = (UploadState.RECEIVING.value, UploadState.REFUSED.value, UploadState.ACCEPTED.value)
 
 
 class SqlUploads:
@@ -36,6 +38,7 @@ class SqlUploads:
                 crc32=upload.crc32,
                 created_at=to_micros(upload.created_at),
                 touched_at=to_micros(upload.touched_at),
+                staging=upload.staging,
             )
         )
 
@@ -80,12 +83,12 @@ class SqlUploads:
             )
         )
 
-    def outstanding_bytes(self) -> int:
-        """Bytes still to come."""
+    def outstanding_bytes(self, staging: str) -> int:
+        """Bytes still to come to that staging."""
         return int(
             self._connection.execute(
                 select(func.coalesce(func.sum(uploads.c.length - uploads.c.offset), 0)).where(
-                    uploads.c.state == UploadState.RECEIVING.value
+                    uploads.c.state == UploadState.RECEIVING.value, _is_on(staging)
                 )
             ).scalar_one()
         )
@@ -107,26 +110,54 @@ class SqlUploads:
             self._connection.execute(coming).scalar_one()
         )
 
-    def stale(self, before: datetime) -> Sequence[Upload]:
+    def stale(self, before: datetime, staging: str) -> Sequence[Upload]:
         """Sessions that nobody continued."""
         rows = self._connection.execute(
             select(uploads).where(
                 uploads.c.state.in_([UploadState.RECEIVING.value, UploadState.REFUSED.value]),
                 uploads.c.touched_at < to_micros(before),
+                _is_on(staging),
             )
         ).mappings()
         return [codec.upload(row) for row in rows]
 
-    def complete_unaccepted(self, before: datetime) -> Sequence[Upload]:
+    def complete_unaccepted(self, before: datetime, staging: str) -> Sequence[Upload]:
         """Complete, still receiving, untouched since `before`."""
         rows = self._connection.execute(
             select(uploads).where(
                 uploads.c.state == UploadState.RECEIVING.value,
                 uploads.c.offset == uploads.c.length,
                 uploads.c.touched_at < to_micros(before),
+                _is_on(staging),
             )
         ).mappings()
         return [codec.upload(row) for row in rows]
+
+    def stagings(self) -> Mapping[str, Mapping[UploadState, int]]:
+        """How many uploads each staging has."""
+        rows = self._connection.execute(
+            select(uploads.c.staging, uploads.c.state, func.count())
+            .where(uploads.c.state.in_(_LIES), uploads.c.staging.is_not(None))
+            .group_by(uploads.c.staging, uploads.c.state)
+        )
+        found: dict[str, dict[UploadState, int]] = {}
+        for staging, state, count in rows:
+            found.setdefault(staging, {})[UploadState(state)] = count
+        return found
+
+    def left_on(self, staging: str) -> Sequence[Upload]:
+        """What has not become an item yet."""
+        rows = self._connection.execute(
+            select(uploads).where(uploads.c.state.in_(_LIES), uploads.c.staging == staging)
+        ).mappings()
+        return [codec.upload(row) for row in rows]
+
+    def release(self, upload_id: str) -> None:
+        """Name no staging any more."""
+        self._connection.execute(update(uploads).where(uploads.c.id == upload_id).values(staging=None))
+        self._connection.execute(
+            update(jobs).where(jobs.c.subject == upload_id).values(staging=None, rung_at=None)
+        )
 
     def add_intent(self, intent: Intent) -> None:
         """Fix what a commit is going to do."""
@@ -180,3 +211,8 @@ class SqlUploads:
             select(receipts).where(receipts.c.item_id == item_id).order_by(receipts.c.seq)
         ).mappings()
         return [codec.receipt(row) for row in rows]
+
+
+def _is_on(staging: str) -> ColumnElement[bool]:
+    """What lies there, or came before stagings had tags."""
+    return or_(uploads.c.staging == staging, uploads.c.staging.is_(None))

@@ -90,6 +90,8 @@ uploads = Table(
     Column("item_id", ID),
     Column("created_at", BigInteger, nullable=False),
     Column("touched_at", BigInteger, nullable=False),
+    #: The tag of the staging disk on which its bytes lie; null: of an installation of one host.
+    Column("staging", String(8)),
     Index("ix_uploads_state_touched_at", "state", "touched_at"),
 )
 
@@ -256,6 +258,8 @@ jobs = Table(
     Column("message", Text),
     Column("updated_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
+    #: Where alone it can be done, null: anywhere.
+    Column("staging", String(8)),
     UniqueConstraint("subject", "stage"),
     Index("ix_jobs_state_updated_at", "state", "updated_at"),
 )

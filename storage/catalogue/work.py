@@ -12,9 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
 from evidence.jobs import (
-    AUDITS_AT_ONCE,
     LEASE,
-    PARTS_AT_ONCE,
     URGENCY,
     Cost,
     Job,
@@ -23,6 +21,7 @@ from evidence.jobs import (
     cost_of,
     is_answered,
     is_claimable,
+    most_at_once,
     needs_ringing,
 )
 from evidence.ports.catalogue import JobChange
@@ -34,7 +33,6 @@ from storage.catalogue.tables import job_changes, jobs
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 _ENDED = (JobState.DONE.value, JobState.FAILED.value, JobState.WAITING.value)
 _KEEP_CHANGES = timedelta(days=2)
-_FEW_AT_ONCE = {Stage.PART: PARTS_AT_ONCE, Stage.FIXITY: AUDITS_AT_ONCE}
 
 
 class SqlJobs:
@@ -64,7 +62,16 @@ class SqlJobs:
             )
         )
 
-    def add(self, stage: Stage, subject: str, unit: str, now: datetime, *, again: bool = False) -> str:
+    def add(
+        self,
+        stage: Stage,
+        subject: str,
+        unit: str,
+        now: datetime,
+        *,
+        again: bool = False,
+        staging: str | None = None,
+    ) -> str:
         """The job of this stage and subject, made if there is none."""
         found = self._connection.execute(
             select(jobs.c.id, jobs.c.state).where(jobs.c.subject == subject, jobs.c.stage == stage.value)
@@ -86,6 +93,7 @@ class SqlJobs:
                 not_before=to_micros(now),
                 progress=0,
                 updated_at=to_micros(now),
+                staging=staging,
             )
         )
         self._note(job_id)
@@ -110,10 +118,12 @@ class SqlJobs:
             query = query.where(jobs.c.state == state.value)
         return [codec.job(row) for row in self._connection.execute(query).mappings()]
 
-    def claim(self, job_id: str, now: datetime) -> Job | None:
+    def claim(self, job_id: str, now: datetime, staging: str | None = None) -> Job | None:
         """Take the job: a new fence, a new lease, one more attempt."""
         job = self.get(job_id)
-        if job is None or not is_claimable(job.state, job.not_before, job.lease_until, now):
+        if job is None or job.staging not in (None, staging):
+            return None
+        if not is_claimable(job.state, job.not_before, job.lease_until, now):
             return None
         self._set(
             job_id,
@@ -234,25 +244,27 @@ class SqlJobs:
             select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.id)
         ).mappings()
         waiting = [(codec.job(row), codec.maybe_time(row["rung_at"])) for row in rows]
-        few = Counter(
-            job.stage
+        answered = [
+            job
             for job, rung_at in waiting
-            if job.stage in _FEW_AT_ONCE
-            and is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
-        )
+            if is_answered(job.state, job.not_before, job.lease_until, rung_at, now)
+        ]
+        few = Counter(job.stage for job in answered)
+        running = Counter(job.stage for job in answered if job.state is JobState.RUNNING)
         due: list[Job] = []
-        rung: Counter[Cost] = Counter()
+        rung: Counter[tuple[Cost, str | None]] = Counter()
         for job, rung_at in waiting:
-            if rung[cost_of(job.stage)] == limit:
+            queue = (cost_of(job.stage), job.staging)
+            if rung[queue] == limit:
                 continue
             if not needs_ringing(job.state, job.not_before, job.lease_until, rung_at, now):
                 continue
-            if job.stage in _FEW_AT_ONCE:
-                few[job.stage] += 1
-                if few[job.stage] > _FEW_AT_ONCE[job.stage]:
-                    continue
+            most = most_at_once(job.stage, running[job.stage])
+            if most is not None and few[job.stage] >= most:
+                continue
+            few[job.stage] += 1
             due.append(job)
-            rung[cost_of(job.stage)] += 1
+            rung[queue] += 1
         self._connection.execute(
             update(jobs).where(jobs.c.id.in_([job.id for job in due])).values(rung_at=to_micros(now))
         )
@@ -261,16 +273,17 @@ class SqlJobs:
     def unanswered(self, now: datetime) -> Sequence[Waiting]:
         """What waits, and nobody has been at any like it."""
         rows = self._connection.execute(select(jobs).where(jobs.c.state.in_(_UNFINISHED))).mappings()
-        return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one.cost, now)]
+        return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one, now)]
 
-    def _was_done(self, cost: Cost, now: datetime) -> bool:
-        """Whether work of that cost has ended of late, however it ended."""
+    def _was_done(self, waiting: Waiting, now: datetime) -> bool:
+        """Whether work of that queue has ended of late, however it ended."""
         found = self._connection.execute(
             select(jobs.c.id)
             .where(
                 jobs.c.state.in_(_ENDED),
-                jobs.c.updated_at > to_micros(now - PATIENCE[cost]),
-                jobs.c.stage.in_([stage.value for stage in Stage if cost_of(stage) is cost]),
+                jobs.c.updated_at > to_micros(now - PATIENCE[waiting.cost]),
+                jobs.c.stage.in_([stage.value for stage in Stage if cost_of(stage) is waiting.cost]),
+                jobs.c.staging.is_not_distinct_from(waiting.staging),
             )
             .limit(1)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from storage.objects.turn_files import TurnFile
 _IOV_MAX = 1024
 _PART = ".part"
 _TURN = ".turn"
+_TAG = "tag"
 #: Left to itself the kernel waits for gigabytes of unwritten data, and the last PATCH pays for all of it.
 _WRITEBACK_BYTES = 8 << 20
 
@@ -69,8 +71,15 @@ class StagingDirectory:
     """`evidence.ports.objects.Staging` in one directory."""
 
     def __init__(self, root: Path) -> None:
+        """Make the directory, and its tag, if they are not there. Raises NoSpace, Unavailable."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
+        self._tag = _tag_of(root)
+
+    @property
+    def tag(self) -> str:
+        """What tells this disk from those of other hosts."""
+        return self._tag
 
     def path(self, upload_id: str) -> Path:
         """Where the upload's bytes lie."""
@@ -134,6 +143,27 @@ class StagingDirectory:
         """Space that an unprivileged process may still use."""
         found = os.statvfs(self._root)
         return found.f_bavail * found.f_frsize
+
+
+def _tag_of(root: Path) -> str:
+    """The tag, drawn by whichever process comes first."""
+    path = root / _TAG
+    try:
+        if not path.exists():
+            drawn = root / f"{_TAG}.{secrets.token_hex(8)}"
+            with drawn.open("x") as file:
+                file.write(secrets.token_hex(4) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            # Another process may have been quicker, and have tidied up.
+            with suppress(FileExistsError, FileNotFoundError):
+                os.link(drawn, path)
+            sync_directory(root)
+        for drawn in root.glob(f"{_TAG}.*"):
+            drawn.unlink(missing_ok=True)
+        return path.read_text().strip()
+    except OSError as error:
+        raise storage_error(error) from error
 
 
 def _missing() -> Unavailable:

@@ -23,12 +23,14 @@ from evidence.jobs import LEASE, PARTS_AT_ONCE, URGENCY, Cost, Job, JobState, St
 from evidence.keys import original_key
 from evidence.parts import Part
 from evidence.ports.catalogue import Alarm, Transaction
+from evidence.timekeeping import CLOCKS_APART
 from evidence.waiting import PATIENCE
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from tests.catalogues import ask
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+HERE, THERE = "0a0a0a0a", "0b0b0b0b"
 AGENT = Agent(new_pseudonym(), AgentKind.PERSON, "li", "李", Role.OFFICER, "一大队")
 
 
@@ -167,19 +169,72 @@ async def test_uploads_advance_only_while_they_receive(catalogue: SqlCatalogue) 
     upload = an_upload()
     await catalogue.write(lambda tx: tx.uploads.add(upload))
     assert await catalogue.read(lambda tx: tx.uploads.get(upload.id)) == upload
-    assert await catalogue.read(lambda tx: tx.uploads.outstanding_bytes()) == 10
+    assert await catalogue.read(lambda tx: tx.uploads.outstanding_bytes(HERE)) == 10
 
     def advance(tx: Transaction) -> None:
         tx.uploads.advance(upload.id, offset=10, hash_state=b"s", crc32=7, at=NOW)
 
     await catalogue.write(advance)
     assert [
-        found.id for found in await catalogue.read(lambda tx: tx.uploads.complete_unaccepted(NOW + LEASE))
+        found.id
+        for found in await catalogue.read(lambda tx: tx.uploads.complete_unaccepted(NOW + LEASE, HERE))
     ] == [upload.id]
     await catalogue.write(lambda tx: tx.uploads.settle(upload.id, UploadState.REFUSED, at=NOW, code="c"))
     assert await catalogue.read(lambda tx: tx.uploads.unit_bytes(AGENT.unit)) == 10
     with pytest.raises(Conflict):
         await catalogue.write(advance)
+
+
+async def test_each_host_sees_to_what_lies_on_its_own_disk(catalogue: SqlCatalogue) -> None:
+    here, there, old = (an_upload(staging=staging) for staging in (HERE, THERE, None))
+    for upload in (here, there, old):
+        await catalogue.write(lambda tx, upload=upload: tx.uploads.add(upload))
+    assert await catalogue.read(lambda tx: tx.uploads.get(here.id)) == here
+    assert await catalogue.read(lambda tx: tx.uploads.outstanding_bytes(HERE)) == 20
+    stale = await catalogue.read(lambda tx: tx.uploads.stale(NOW + LEASE, HERE))
+    assert {found.id for found in stale} == {here.id, old.id}
+    await catalogue.write(
+        lambda tx: tx.uploads.advance(there.id, offset=10, hash_state=b"s", crc32=7, at=NOW)
+    )
+    assert await catalogue.read(lambda tx: tx.uploads.complete_unaccepted(NOW + LEASE, HERE)) == []
+    assert await catalogue.read(lambda tx: tx.uploads.stagings()) == {
+        HERE: {UploadState.RECEIVING: 1},
+        THERE: {UploadState.RECEIVING: 1},
+    }
+    await catalogue.write(lambda tx: tx.uploads.settle(there.id, UploadState.COMMITTED, at=NOW))
+    assert await catalogue.read(lambda tx: tx.uploads.left_on(THERE)) == []
+    assert [found.id for found in await catalogue.read(lambda tx: tx.uploads.left_on(HERE))] == [here.id]
+
+
+async def test_what_lies_elsewhere_is_left_alone_and_costs_no_attempt(catalogue: SqlCatalogue) -> None:
+    upload = an_upload(staging=THERE)
+    await catalogue.write(lambda tx: tx.uploads.add(upload))
+    job_id = await catalogue.write(
+        lambda tx: tx.jobs.add(Stage.COMMIT, upload.id, "u", NOW, staging=upload.staging)
+    )
+    other = await catalogue.write(lambda tx: tx.jobs.add(Stage.COMMIT, new_id(NOW), "u", NOW))
+    rung = await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 1))
+    assert {job.staging for job in rung} == {THERE, None}, "each queue has its own limit"
+    for nobody in (HERE, None):
+        assert await catalogue.write(lambda tx, nobody=nobody: tx.jobs.claim(job_id, NOW, nobody)) is None
+    left = await catalogue.read(lambda tx: tx.jobs.get(job_id))
+    assert left is not None
+    assert (left.attempts, left.fence, left.state) == (0, 0, JobState.QUEUED)
+    later = NOW + PATIENCE[Cost.LIGHT] + timedelta(seconds=1)
+    assert await catalogue.write(lambda tx: tx.jobs.claim(other, later, HERE)) is not None
+    (waiting,) = await catalogue.read(lambda tx: tx.jobs.unanswered(later))
+    assert waiting.staging == THERE
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW, THERE)) is not None
+    await catalogue.write(lambda tx: tx.uploads.release(upload.id))
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW + LEASE, HERE)) is not None
+
+
+async def test_a_lease_of_a_host_whose_clock_is_ahead_holds(catalogue: SqlCatalogue) -> None:
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, new_id(NOW), "u", NOW))
+    ahead = NOW + CLOCKS_APART
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, ahead)) is not None
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW)) is None
+    assert await catalogue.write(lambda tx: tx.jobs.to_ring(NOW + LEASE, 9)) == []
 
 
 async def test_the_same_acquisition_is_same_device_unit_and_bytes_and_never_empty(
@@ -284,6 +339,18 @@ async def test_only_so_many_parts_are_rung_for_that_the_rest_is_not_kept_waiting
     await catalogue.write(lambda tx: tx.jobs.finish(first[0].id, first[0].fence + 1, NOW))
     (next_one,) = await ring()
     assert next_one.id not in {job.id for job in first}
+
+
+async def test_where_there_are_workers_for_more_parts_more_are_rung_for(catalogue: SqlCatalogue) -> None:
+    for _ in range(3 * PARTS_AT_ONCE):
+        await catalogue.write(lambda tx: tx.jobs.add(Stage.PART, new_id(NOW), "u", NOW))
+    running = 0
+    while rung := await catalogue.write(lambda tx: tx.jobs.to_ring(NOW, 99)):
+        assert len(rung) == (2 if running else PARTS_AT_ONCE)
+        for job in rung:
+            await catalogue.write(lambda tx, job=job: tx.jobs.claim(job.id, NOW))
+        running += len(rung)
+    assert running == 3 * PARTS_AT_ONCE
 
 
 async def test_a_job_waits_for_others_and_goes_on(catalogue: SqlCatalogue) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from evidence.errors import Unavailable
-from evidence.ids import new_id
+from evidence.ids import is_id, new_id
 from evidence.ports.objects import Asked
 from storage.objects.staging import StagingDirectory
 
@@ -95,7 +96,7 @@ def test_a_turn_is_one_claims_and_the_newest_of_an_agent_wins(staging: StagingDi
     assert newest.ask() is Asked.HELD
     assert not newest.is_wanted()
     newest.release()
-    assert not list(staging.path(upload).parent.iterdir())
+    assert not list(staging.path(upload).parent.glob("*.turn"))
 
 
 def test_a_turn_that_was_let_go_while_one_waited_is_not_held_twice(staging: StagingDirectory) -> None:
@@ -117,9 +118,24 @@ def test_what_a_killed_process_left_of_a_turn_is_found_and_discarded(staging: St
     upload = new_id(NOW)
     left = staging.turn(upload, "a")
     assert left.ask() is Asked.HELD
-    (file,) = staging.path(upload).parent.iterdir()
+    (file,) = staging.path(upload).parent.glob("*.turn")
     os.utime(file, (0, 0))
     assert staging.idle(3600) == [upload]
     staging.discard(upload)
     assert staging.idle(3600) == []
     left.release()
+
+
+def test_its_tag_is_its_own_and_stays(tmp_path: Path) -> None:
+    def tags(place: Path) -> set[str]:
+        with ThreadPoolExecutor(4) as processes:
+            return {each.tag for each in processes.map(StagingDirectory, [place] * 8)}
+
+    (one,), (other,) = tags(tmp_path / "one"), tags(tmp_path / "other")
+    assert one != other
+    (tmp_path / "one" / "tag.0123").write_text("left by a start that was killed")
+    assert StagingDirectory(tmp_path / "one").tag == one
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["tag"]
+    upload = new_id(NOW, one)
+    assert is_id(upload)
+    assert upload.endswith(one)

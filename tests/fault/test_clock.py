@@ -19,7 +19,7 @@ async def test_a_lease_and_a_wait_from_the_future_hold_nobody_up(tmp_path: Path,
         await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
         (job_id,) = bell.rung
         now = services.work._clock.now()
-        claimed = await services.catalogue.write(lambda tx: tx.jobs.claim(job_id, now))
+        claimed = await services.catalogue.write(lambda tx: tx.jobs.claim(job_id, now, upload.staging))
         assert claimed is not None
         bell.rung.clear()
         Shift.forward -= timedelta(hours=1)

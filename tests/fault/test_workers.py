@@ -140,7 +140,7 @@ async def test_work_without_a_worker_is_an_alarm_until_it_has_one(tmp_path: Path
         assert await alarms() == []
         assert await alarms() == [], "it is looked at once a minute"
         Shift.forward += PATIENCE[Cost.LIGHT]
-        assert await alarms() == [(WORK_WAITS, "light")]
+        assert await alarms() == [(WORK_WAITS, f"light at {upload.staging}")]
         now = services.work._clock.now()
         assert [one.cost for one in unanswered_in(settings.catalogue_file, now)] == [Cost.LIGHT]
         await work(services, bell)

@@ -85,9 +85,16 @@ async def _enrol(settings: Settings) -> dict[tuple[Role, str], str]:
         for unit in UNITS:
             for role in ROLES:
                 name = f"{role.value}-{unit}"
-                await services.accounts.add(name, f"{role.value} of {unit}", role, unit, None)
+                password = PASSWORD if role is Role.SUPERVISOR else None
+                await services.accounts.add(name, f"{role.value} of {unit}", role, unit, password)
                 tokens[role, unit] = await services.accounts.create_token(name, "tests")
     return tokens
+
+
+def enrolled(settings: Settings) -> dict[tuple[Role, str], str]:
+    """Somebody of each role and unit, with a token, put into a catalogue that nobody serves yet."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, _enrol(settings)).result()
 
 
 @contextmanager
@@ -127,8 +134,7 @@ def running_tree(base: Path, catalogue: str | None = None, s3: S3Settings | None
     data, log, port = base / "data", base / "serve.log", free_port()
     where = {} if catalogue is None else {"CUSTOS_CATALOGUE__URL": catalogue}
     environment = custos_environment(data, s3, CUSTOS_API__PORT=str(port), **where)
-    with ThreadPoolExecutor(1) as apart:
-        tokens = apart.submit(asyncio.run, _enrol(settings_for(data, catalogue=catalogue, s3=s3))).result()
+    tokens = enrolled(settings_for(data, catalogue=catalogue, s3=s3))
     # The first two as an administrator does it; each is a process, so the others go in together.
     custos(
         environment, "user", "add", "wang", "--name", "王晓梅", "--role", "supervisor", "--unit", "north",
