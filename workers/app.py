@@ -61,8 +61,8 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
-        # After a lost connection Celery would restore it bit by bit, from whichever thread takes up a job, and
-        # several threads would read one connection to RabbitMQ.
+        # After a lost connection Celery would restore it bit by bit, from the threads that take up jobs, and
+        # several of them would read one connection to RabbitMQ.
         worker_enable_prefetch_count_reduction=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
