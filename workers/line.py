@@ -70,8 +70,7 @@ class Line:
 
     def _channel(self) -> Any:
         if self._connection is None:
-            # Nobody here answers heartbeats; the broker would hang up, and the next ring be lost.
-            self._connection = self._app.connection_for_write(heartbeat=0)
-            # Without a limit it would try for ever, with what is rung meanwhile behind it.
+            self._connection = self._app.connection_for_write()
+            # Left to itself it tries for seconds, with all that is rung meanwhile behind it.
             self._connection.ensure_connection(max_retries=1, interval_start=0)
         return self._connection.default_channel
