@@ -61,10 +61,13 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
+        # After a lost connection Celery would restore it bit by bit, from the threads that take up jobs, and
+        # several of them would read one connection to RabbitMQ.
+        worker_enable_prefetch_count_reduction=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         # RabbitMQ closes the channel of a worker that leaves a ring unanswered for half an hour, as one does
-        # whose children all have long work. Celery would end with it, and the work too.
+        # that has nobody free for as long. Celery would end with it, and the work too.
         broker_channel_error_retry=True,
         broker_connection_timeout=_CONNECT_SECONDS,
         broker_transport_options=_transport_options(url),

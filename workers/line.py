@@ -29,11 +29,11 @@ class Line:
         if self._connection is not None:
             with suppress(Exception):
                 return self._ring(task, queue, calls, most, worth_seconds)
-            self.hang_up()
+            self._drop()
         try:
             return self._ring(task, queue, calls, most, worth_seconds)
         except BaseException:
-            self.hang_up()
+            self._drop()
             raise
 
     def hang_up(self) -> None:
@@ -41,6 +41,13 @@ class Line:
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.release()
+            self._connection = None
+
+    def _drop(self) -> None:
+        """Close the socket; nobody is told, who would not hear it."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.collect()
             self._connection = None
 
     def _ring(
@@ -63,8 +70,7 @@ class Line:
 
     def _channel(self) -> Any:
         if self._connection is None:
-            # Nobody here answers heartbeats; the broker would hang up, and the next ring be lost.
-            self._connection = self._app.connection_for_write(heartbeat=0)
-            # Without a limit it would try for ever, with what is rung meanwhile behind it.
+            self._connection = self._app.connection_for_write()
+            # Left to itself it tries for seconds, with all that is rung meanwhile behind it.
             self._connection.ensure_connection(max_retries=1, interval_start=0)
         return self._connection.default_channel

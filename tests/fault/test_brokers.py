@@ -29,7 +29,7 @@ from workers.line import Line
 
 Broker: TypeAlias = Valkey | RabbitMQ
 
-LIGHT, TRANSCODE = queue_of(Cost.LIGHT), queue_of(Cost.TRANSCODE)
+LIGHT = queue_of(Cost.LIGHT)
 #: Half an hour in the wild: whoever leaves a message unanswered so long is cut off.
 _IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
 
@@ -125,29 +125,38 @@ class Slow(worker.Child):
         Path(sys.argv[1], f"{job_id}.done").touch()
 
 worker.Child = Slow
-worker.run_worker(load_settings(), [Cost.TRANSCODE], lambda: Path(sys.argv[1], "listens").touch())
+worker.run_worker(load_settings(), [Cost(sys.argv[2])], lambda: Path(sys.argv[1], "listens").touch())
 """
 
 
-def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+#: One has processes, the other threads.
+@pytest.mark.parametrize("cost", [Cost.TRANSCODE, pytest.param(Cost.LIGHT, marks=pytest.mark.long)])
+def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(
+    rabbitmq: RabbitMQ, tmp_path: Path, cost: Cost
+) -> None:
     rabbitmq.start()
-    rabbitmq.purge(TRANSCODE)
+    rabbitmq.purge(queue_of(cost))
     os.mkfifo(tmp_path / "told")
     environment = custos_environment(
-        tmp_path / "data", CUSTOS_BROKER__URL=rabbitmq.url, CUSTOS_WORK__CONCURRENCY="1"
+        tmp_path / "data",
+        CUSTOS_BROKER__URL=rabbitmq.url,
+        CUSTOS_WORK__CONCURRENCY="1",
+        CUSTOS_WORK__LIGHT_CONCURRENCY="1",
     )
     (tmp_path / "data" / "run").mkdir(parents=True)
     said = len(rabbitmq.log)
     line = a_line(rabbitmq, tmp_path)
     with (tmp_path / "log").open("wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path)],
+            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path), cost],
             env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         eventually((tmp_path / "listens").exists, "the worker listens")
         # Two messages more than it has children: one is done, one is taken and waits, one stays behind.
-        assert line.ring(RUN_JOB, TRANSCODE, [["first"], ["second"], ["third"]], most=3, worth_seconds=600)
+        assert line.ring(
+            RUN_JOB, queue_of(cost), [["first"], ["second"], ["third"]], most=3, worth_seconds=600
+        )
         eventually((tmp_path / "first.begun").exists, "the first is begun")
         eventually(lambda: "has timed out" in rabbitmq.log[said:], "it is cut off")
         with (tmp_path / "told").open("w"):
