@@ -148,6 +148,9 @@ async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
             pause = _STOPPED_SECONDS
         except CustosError as error:
             _log.warning("the journal is behind, and is tried again: %s", error)
+        except Exception:  # noqa: BLE001  whatever it is, the log goes on
+            _log.exception("the journal is behind, and is tried again")
+            pause = _STOPPED_SECONDS
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
 

@@ -30,6 +30,7 @@ from evidence.canonical import Json
 from evidence.dispatch import zone_of
 from evidence.errors import Conflict
 from evidence.events import EventDraft, EventType, parse_event
+from evidence.journal import Entry
 from evidence.ports.log import Replayed
 from ingest.restoring import Found, Restoring
 from storage.catalogue.catalogue import open_catalogue
@@ -69,8 +70,8 @@ async def rebuild(
     """Restore the catalogue of `settings`, which must not be there; durable on return, and on record.
 
     Raises Conflict("catalogue-there"), Unavailable("key-lost"), Conflict("journal-broken"),
-    Conflict("nothing-to-replay"), Conflict("not-ours"), Conflict("log-forked"), and what opening the store
-    raises. What raised left no catalogue.
+    Conflict("journal-unfit"), Conflict("nothing-to-replay"), Conflict("not-ours"), Conflict("log-forked"), and
+    what opening the store raises. What raised left no catalogue.
     """
     where = catalogue_of(settings)
     if await asyncio.to_thread(is_begun, where):
@@ -146,7 +147,7 @@ async def _rows(
         if journal is not None:
             async for chunk in chunks(stores.journal, journal):
                 some = await asyncio.to_thread(chunk.entries)
-                await asyncio.to_thread(restoration.apply, chunk.header.schema, some)
+                await asyncio.to_thread(_apply, restoration, chunk.header.schema, some)
                 entries += len(some)
                 say(f"journal: chunk {chunk.header.number:,} of {journal.last.header.number:,}")
         cut = await asyncio.to_thread(restoration.finish)
@@ -155,6 +156,17 @@ async def _rows(
     if journal is None:
         return 0, None, False, cut
     return entries, journal.last.header.through, journal.is_whole, cut
+
+
+def _apply(restoration: Restoration, schema: str, entries: Sequence[Entry]) -> None:
+    try:
+        restoration.apply(schema, entries)
+    except ValueError as error:
+        raise Conflict(
+            "journal-unfit",
+            f"The journal in the store does not fit this version of Custos: {error}. Use the version that "
+            "wrote it, or a newer one.",
+        ) from error
 
 
 def _note(

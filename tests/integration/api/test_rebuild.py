@@ -20,6 +20,7 @@ from evidence.errors import Conflict, Unavailable
 from evidence.jobs import Stage
 from evidence.journal import Entry
 from ingest.restoring import Found
+from storage.catalogue import restoring
 from tests.offices import Office, opened_office
 from tests.postgres import Server
 from tests.seaweed import Seaweed
@@ -289,3 +290,20 @@ def test_what_the_store_lost_is_said(tmp_path: Path) -> None:
     with lost.served() as server:
         alarms = server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
         assert {one.kind for one in alarms} >= {"original-missing", "manifest-damaged"}
+
+
+def test_a_journal_of_a_newer_custos_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Lost(settings_for(tmp_path / "data"), ExitStack())
+    with lost.served() as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    kept(lost.settings)
+    lost.lose()
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "NEWEST", "0001")
+        with pytest.raises(Conflict) as refusal:
+            lost.rebuilt()
+    assert refusal.value.code == "journal-unfit"
+    # Nothing of it is left in the way.
+    assert lost.rebuilt().is_whole
