@@ -70,8 +70,8 @@ async def rebuild(
     """Restore the catalogue of `settings`, which must not be there; durable on return, and on record.
 
     Raises Conflict("catalogue-there"), Unavailable("key-lost"), Conflict("journal-broken"),
-    Conflict("journal-unfit"), Conflict("nothing-to-replay"), Conflict("not-ours"), Conflict("log-forked"), and
-    what opening the store raises. What raised left no catalogue.
+    Conflict("journal-unfit"), Conflict("nothing-to-replay"), Conflict("not-ours"), Conflict("log-forked"),
+    and what opening the store raises. What raised left no catalogue.
     """
     where = catalogue_of(settings)
     if await asyncio.to_thread(is_begun, where):
