@@ -37,6 +37,7 @@ class Child:
         self._thread: threading.Thread | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
+        self._sweeping = asyncio.Lock()
         self._services: Services | None = None
         self._doorbell: CeleryDoorbell | None = None
 
@@ -83,12 +84,15 @@ class Child:
             await services.work.run(job_id)
 
     def sweep(self) -> None:
-        """One sweep."""
+        """One sweep, unless one is under way here: slow ones must not take the place of jobs."""
         self._do(self._sweep())
 
     async def _sweep(self) -> None:
-        if (services := await self._opened()) is not None:
-            await services.sweep.run()
+        if self._sweeping.locked():
+            return
+        async with self._sweeping:
+            if (services := await self._opened()) is not None:
+                await services.sweep.run()
 
 
 def queues_of(costs: Collection[Cost], staging: str) -> list[str]:
