@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -176,18 +177,18 @@ def _docs_page() -> str:
 
 async def _upkeep(app: web.Application) -> AsyncIterator[None]:
     """Close viewings that have ended, write down the noise of strangers, see to this host's uploads."""
-    rounds = itertools.count(1)
+    often = (app[SERVICES].desk.close_ended, partial(_write_noise, app))
+    uploads = app[SERVICES].uploads
+    seldom = (uploads.accept_complete, uploads.expire, uploads.discard_orphans)
 
     async def tend() -> None:
-        while True:
+        for rounds in itertools.count(1):
             await asyncio.sleep(_UPKEEP_SECONDS)
-            try:
-                await app[SERVICES].desk.close_ended()
-                await _write_noise(app)
-                if next(rounds) % _ROUNDS_TO_UPLOADS == 0:
-                    await app[SERVICES].uploads.tend()
-            except CustosError as error:
-                _log.warning("upkeep failed and will be tried again: %s", error)
+            for step in (*often, *(seldom if rounds % _ROUNDS_TO_UPLOADS == 0 else ())):
+                try:
+                    await step()
+                except CustosError as error:
+                    _log.warning("upkeep failed and will be tried again: %s", error)
 
     task = asyncio.create_task(tend())
     yield

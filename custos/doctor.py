@@ -16,11 +16,12 @@ from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
 from custos.settings import Settings
-from custos.stores import place_of, staging_tag
+from custos.stores import place_of
 from evidence.errors import CustosError
 from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
 from storage.objects.s3.place import Place
+from storage.objects.staging import tag_in
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _TOOL_SECONDS = 15.0
@@ -176,12 +177,9 @@ def examine_queues(ask: Callable[[], Sequence[Waiting]]) -> list[Finding]:
 
 def examine_staging(settings: Settings) -> list[Finding]:
     """What the uploads that lie here end in, for a proxy; nothing before a first start."""
-    if not settings.staging.is_dir():
+    tag = tag_in(settings.staging)
+    if tag is None:
         return []
-    try:
-        tag = staging_tag(settings)
-    except CustosError as error:
-        return [Finding("problem", "staging", error.message)]
     return [
         Finding(
             "ok",

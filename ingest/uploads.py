@@ -298,17 +298,8 @@ class Uploads:
         )
         return receipts[-1].jws
 
-    async def tend(self) -> None:
-        """What nobody but this host can do for the uploads that lie on it; repeatable.
-
-        A sweep does it for the host that it runs on, and each server process for its own.
-        """
-        await self.accept_complete()
-        await self.expire()
-        await self.discard_orphans()
-
     async def accept_complete(self) -> int:
-        """Accept uploads whose last byte became durable just before a crash; how many."""
+        """Accept uploads of this host whose last byte became durable just before a crash; how many."""
         before = self._clock.now() - _SETTLE_WITHIN
         waiting = await self._catalogue.read(
             lambda tx: tx.uploads.complete_unaccepted(before, self._staging.tag)
@@ -337,7 +328,7 @@ class Uploads:
         return len(orphans)
 
     async def expire(self) -> int:
-        """End sessions that nobody continued; how many."""
+        """End sessions of this host that nobody continued; how many."""
         before = self._clock.now() - self.limits.expire_after
         stale = await self._catalogue.read(lambda tx: tx.uploads.stale(before, self._staging.tag))
         for upload in stale:

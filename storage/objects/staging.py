@@ -145,6 +145,14 @@ class StagingDirectory:
         return found.f_bavail * found.f_frsize
 
 
+def tag_in(root: Path) -> str | None:
+    """The tag of the staging directory there, for whoever only looks; None where there is none to be read."""
+    try:
+        return (root / _TAG).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def _tag_of(root: Path) -> str:
     """The tag, drawn by whichever process comes first."""
     path = root / _TAG

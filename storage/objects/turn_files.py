@@ -10,6 +10,7 @@ whoever got the lock of one that was unlinked opens the new one and begins anew.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -67,9 +68,19 @@ class TurnFile:
         return Asked.WAITING
 
     def _write(self, descriptor: int) -> None:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, self._claim, 0)
-        self._is_claimed = True
+        """Claim, where the disk has room for a claim.
+
+        Without it nobody is told to end, and whoever waits is told that it is busy; but the lock holds, so
+        that a full disk keeps nobody from asking where an upload stands, or from ending it.
+        """
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, self._claim, 0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        else:
+            self._is_claimed = True
 
     def _has_name(self, descriptor: int) -> bool:
         try:

@@ -1,7 +1,7 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
 `python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events log copies search
-exports bucket, and hours, which is not run by default. All load stays on loopback.
+exports bucket processes, and hours, which is not run by default. All load stays on loopback.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.benchmarks import (
     log,
     media,
     playing,
+    processes,
     search,
     serving_out,
 )
@@ -40,6 +41,7 @@ SUITES = {
     "search": search.measure,
     "exports": exports.measure,
     "bucket": bucket.measure,
+    "processes": processes.measure,
 }
 
 

@@ -76,7 +76,8 @@ def patch_arguments(url: str, file: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def custos(data: Path) -> Iterator[Server]:
+def custos(data: Path, token: str | None = None, **settings: str) -> Iterator[Server]:
+    """With somebody new who may do everything, or with whoever has that token there already."""
     port = free_port()
     environment = {
         **os.environ,
@@ -85,12 +86,16 @@ def custos(data: Path) -> Iterator[Server]:
         "CUSTOS_INGEST__RESERVE_BYTES": "0",
         "CUSTOS_PROTECTION__IMMUTABLE": "false",
         "CUSTOS_LOG__LEVEL": "error",
+        **settings,
     }
-    add = [*CUSTOS, "user", "add", "bench", "--role", "supervisor", "--unit", "bench", "--password-stdin"]
-    subprocess.run(add, input=b"benchmark password\n", check=True, env=environment, stdout=subprocess.DEVNULL)
-    token = subprocess.run(
-        [*CUSTOS, "token", "create", "bench"], check=True, env=environment, capture_output=True, text=True
-    ).stdout.strip()
+    if token is None:
+        add = [*CUSTOS, "user", "add", "bench", "--role", "supervisor", "--unit", "bench", "--password-stdin"]
+        subprocess.run(
+            add, input=b"benchmark password\n", check=True, env=environment, stdout=subprocess.DEVNULL
+        )
+        token = subprocess.run(
+            [*CUSTOS, "token", "create", "bench"], check=True, env=environment, capture_output=True, text=True
+        ).stdout.strip()
     reading, writing = os.pipe()
     serve = subprocess.Popen(
         [*CUSTOS, "serve"], env={**environment, "CUSTOS_READY_FD": str(writing)}, pass_fds=(writing,)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from evidence.ports.objects import NotStored
 from storage.objects.s3.client import Bucket
 from tests.fault.test_tree import receive_in_trouble, strike
 from tests.postgres import serving_postgres
 from tests.seaweed import Seaweed, running
 from tests.serving.settings import custos_environment
 from tests.serving.tree import Tree
+from tests.serving.waiting import eventually
 
 SEED = 20261129
+CHECKPOINT = "log/checkpoint"
 #: Twenty of them. What starts again more slowly each time, and everything after it, is killed less often.
 _VICTIMS = {"api": 1, "worker": 6, "sequencer": 3, "valkey-server": 3, "postgres": 6, "seaweed": 1}
 
@@ -58,12 +62,29 @@ def kill_everything(base: Path, *, recordings: int, rounds: int) -> None:
 
 
 def copied(seaweed: Seaweed, name: str, place: Path) -> Path:
-    """Every object of the bucket in a directory, as any S3 program would copy it."""
+    """Every object of the bucket in a directory, as any S3 program would copy it.
+
+    Of one moment of the log, which goes on as long as parts of the tree begin and end.
+    """
     bucket = Bucket(seaweed.place(name))
-    for key in {one.key for one in bucket.versions("")}:
-        path = place / "objects" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bucket.ask("get_object", Key=key)["Body"].read())
+
+    def read(key: str) -> bytes:
+        found: bytes = bucket.ask("get_object", Key=key)["Body"].read()
+        return found
+
+    def is_of_one_moment() -> bool:
+        shutil.rmtree(place, ignore_errors=True)
+        checkpoint = read(CHECKPOINT)
+        for key in {one.key for one in bucket.versions("") if not one.is_marker}:
+            path = place / "objects" / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.write_bytes(read(key))
+            except NotStored:
+                return False
+        return checkpoint == read(CHECKPOINT)
+
+    eventually(is_of_one_moment, "the log stands still for a copy")
     return place
 
 

