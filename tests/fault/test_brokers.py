@@ -34,7 +34,7 @@ Broker: TypeAlias = Valkey | RabbitMQ
 
 LIGHT = queue_of(Cost.LIGHT)
 #: Half an hour in the wild: whoever leaves a message unanswered so long is cut off.
-_IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
+_IMPATIENT = "[{rabbit, [{consumer_timeout, 3000}, {channel_tick_interval, 500}]}]."
 
 
 @pytest.fixture(scope="module")
