@@ -27,6 +27,8 @@ class Lines:
         self.port: int = self._listening.getsockname()[1]
         #: How many connections there ever were.
         self.connections = 0
+        #: How many pieces there ever were.
+        self.asked = 0
         self._begin(self._accept)
 
     def cut(self) -> None:
@@ -79,6 +81,7 @@ class Lines:
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while piece := one.recv(_SLOW_PIECE if self._is_slow else _PIECE):
+                self.asked += 1
                 self._passes.wait()
                 if self._is_slow:
                     self._ended.wait(_SLOW_SECONDS)

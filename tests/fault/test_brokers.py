@@ -24,6 +24,7 @@ from tests.media import make_clip
 from tests.places import ROOT
 from tests.rabbitmq import RabbitMQ
 from tests.serving.certificates import vouched_for
+from tests.serving.hosts import process
 from tests.serving.settings import custos_environment
 from tests.serving.waiting import eventually
 from tests.valkey import Valkey
@@ -244,3 +245,20 @@ def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(rabbitmq: RabbitMQ, t
     ):
         with pytest.raises(Exception, match=why):
             ring(host, trusted)
+
+
+def test_a_broker_that_stands_still_keeps_nobody_from_ending(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    rabbitmq.start()
+    rabbitmq.purge(SWEEPS)
+    lines = Lines(rabbitmq.port)
+    by_proxy = rabbitmq.url.replace(f":{rabbitmq.port}/", f":{lines.port}/")
+    environment = custos_environment(tmp_path, CUSTOS_BROKER__URL=by_proxy)
+    try:
+        with process(environment, tmp_path / "beat.log", "beat") as beat:
+            eventually(lambda: rabbitmq.waiting(SWEEPS) > 0, "it has rung")
+            lines.stop()
+            before = lines.asked
+            eventually(lambda: lines.asked > before, "it asks, and is not answered")
+            beat.stop()
+    finally:
+        lines.close()
