@@ -17,12 +17,10 @@ def broker_of(settings: Settings) -> str:
     Raises Invalid: "bad-password-file", "bad-broker-url".
     """
     url, file = settings.broker.url, settings.broker.password_file
-    if url is None:
-        return f"unix://{settings.run / SOCKET_FILE}"
     if file is None:
-        return url
-    user = urlsplit(url).netloc.rpartition("@")[0]
-    if url.startswith("unix://") or ":" in user:
+        return f"unix://{settings.run / SOCKET_FILE}" if url is None else url
+    user = urlsplit(url or "").netloc.rpartition("@")[0]
+    if url is None or url.startswith("unix://") or ":" in user:
         raise Invalid(
             "bad-broker-url",
             "With `broker.password_file`, `broker.url` has to name a server and no password: "

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from custody.replicating import Replicating
-from custos.sections import S3Settings
+from custos.keeping_sections import S3Settings
 from custos.settings import Settings
 from evidence.errors import Invalid, Unavailable
 from evidence.ports.disposal import Disposer

@@ -17,19 +17,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from custos.keeping_sections import CatalogueSettings, ProtectionSettings, ReplicaSettings, S3Settings
 from custos.sections import (
     ApiSettings,
     BrokerSettings,
-    CatalogueSettings,
     CustodySettings,
     FixitySettings,
     HostSettings,
     IngestSettings,
     LogSettings,
     MediaSettings,
-    ProtectionSettings,
-    ReplicaSettings,
-    S3Settings,
     Section,
     WorkSettings,
     setting,

@@ -12,7 +12,7 @@ from typing import Any
 from cases.disposing import Carried, Disposing
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
-from custos.sections import ReplicaSettings
+from custos.keeping_sections import ReplicaSettings
 from evidence.agents import Agent, Role
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift

@@ -19,7 +19,7 @@ from typing import IO, Any
 import boto3
 from botocore.config import Config
 
-from custos.sections import S3Settings
+from custos.keeping_sections import S3Settings
 from storage.objects.s3.place import Place
 from tests.places import ROOT
 

@@ -8,6 +8,7 @@ import logging
 import signal
 
 from custos import logs
+from custos.broker_place import broker_of, trusted_of
 from custos.configuration import find_config, load_settings
 from custos.instance import only_instance
 from custos.parts import parts_of
@@ -30,8 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; both end it with exit status 0."""
     settings = load_settings(arguments.config)
     logs.set_up(settings.log.level)
+    # Said here, where somebody looks, and not by a part that is started again and again.
+    broker_of(settings)
+    trusted_of(settings)
     if settings.custody.witnesses:
-        # Said here, where somebody looks, and not by a part that is started again and again.
         from custody.cosigning import configured
 
         configured(settings.custody.witnesses, settings.custody.witnesses_needed, b"")

@@ -20,7 +20,7 @@ from custody.proofs import Proofs
 from custody.sequencer import Sequencer
 from custody.signing import FileSigner
 from custos.clock import SystemClock
-from custos.sections import ProtectionSettings
+from custos.keeping_sections import ProtectionSettings
 from custos.settings import Settings
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_pseudonym

@@ -27,8 +27,9 @@ from custody.self_stamping import SelfStamper
 from custody.stamping import Stamper
 from custody.time_tokens import is_self_asserted
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
+from custos.keeping_sections import ProtectionSettings
 from custos.log_keeper import open_sequencer
-from custos.sections import CustodySettings, ProtectionSettings
+from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.self_asserted import SELF_ASSERTED_POLICY

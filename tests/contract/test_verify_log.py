@@ -28,8 +28,9 @@ from custody.tiles import decode_bundle, encode_bundle, tiles_between
 from custody.time_tokens import encode_request
 from custody.tree import root_of
 from custody.trusted_time import TimeAuthorities, read_roots
+from custos.keeping_sections import ProtectionSettings
 from custos.log_keeper import open_sequencer
-from custos.sections import CustodySettings, ProtectionSettings
+from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.canonical import canonical, parse_canonical
 from evidence.errors import Unavailable

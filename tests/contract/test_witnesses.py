@@ -28,8 +28,9 @@ from custody.notes import (
 )
 from custody.policies import policy_text
 from custody.witness import forks_in
+from custos.keeping_sections import ProtectionSettings
 from custos.log_keeper import keep_log, open_sequencer, witness_log
-from custos.sections import CustodySettings, ProtectionSettings
+from custos.sections import CustodySettings
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.ports.log import Witnessed

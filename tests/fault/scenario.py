@@ -18,7 +18,8 @@ from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
 from clients.verifier.receipt import verify_receipt
 from custos.clock import SystemClock
-from custos.sections import IngestSettings, ProtectionSettings
+from custos.keeping_sections import ProtectionSettings
+from custos.sections import IngestSettings
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.access import Viewer

@@ -15,12 +15,16 @@ from clients.verifier.receipt import verify_receipt
 from custos.sections import BrokerSettings
 from custos.settings import Settings
 from evidence.agents import Role
-from evidence.jobs import Cost
+from evidence.jobs import Cost, JobState, Stage
+from tests.catalogues import ask
+from tests.fault.lines import Lines
 from tests.fault.test_tree import a_tree, receipt_of, send_stubbornly
+from tests.fault.test_workers import has_to_be_encoded, in_state
 from tests.media import make_clip
 from tests.places import ROOT
 from tests.rabbitmq import RabbitMQ
 from tests.serving.certificates import vouched_for
+from tests.serving.hosts import process
 from tests.serving.settings import custos_environment
 from tests.serving.waiting import eventually
 from tests.valkey import Valkey
@@ -31,7 +35,7 @@ Broker: TypeAlias = Valkey | RabbitMQ
 
 LIGHT = queue_of(Cost.LIGHT)
 #: Half an hour in the wild: whoever leaves a message unanswered so long is cut off.
-_IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
+_IMPATIENT = "[{rabbit, [{consumer_timeout, 3000}, {channel_tick_interval, 500}]}]."
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +64,19 @@ def a_line(broker: Broker, base: Path) -> Line:
     return Line(make_app(Settings(data=base / "ringing", broker=BrokerSettings(url=broker.url))))
 
 
-# A Valkey that dies is in every run: tests/fault/test_cluster.py.
-@pytest.mark.parametrize(
-    "broker", [pytest.param("valkey", marks=pytest.mark.long), "rabbitmq"], indirect=True
-)
+def test_a_recording_goes_its_whole_way_over_rabbitmq(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    rabbitmq.start()
+    clip = make_clip(tmp_path / "clip.mp4", seconds=1)
+    with a_tree(tmp_path, CUSTOS_BROKER__URL=rabbitmq.url) as (tree, _):
+        client = tree.client(Role.SUPERVISOR)
+        receipt = receipt_of(client, client.send(clip.read_bytes(), "clip.mp4"))
+        verified = verify_receipt(clip, receipt, tree.public_key)
+        assert verified.read_back
+        assert client.settled(verified.statement["item"])["playable"]
+    assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+@pytest.mark.long
 def test_it_comes_late_forgets_and_dies_and_no_work_is_lost(broker: Broker, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=1)
     data = clip.read_bytes()
@@ -79,19 +92,57 @@ def test_it_comes_late_forgets_and_dies_and_no_work_is_lost(broker: Broker, tmp_
         assert line.ring(SWEEP, SWEEPS, [[]], most=9, worth_seconds=60)
         receipt_of(client, sent[0])
 
-        sent.append(client.send(data, "before it forgets and dies"))
+        sent.append(client.send(data, "before it forgets"))
         broker.purge(LIGHT)
+        sent.append(client.send(data, "before it dies"))
         broker.kill()
         sent.append(client.send(data, "while it is dead"))
         broker.start()
         # The connection that it had is gone: it makes another.
         assert line.ring(SWEEP, SWEEPS, [[]], most=9, worth_seconds=60)
+        sent.append(client.send(data, "when it is back"))
         for upload in sent:
             verified = verify_receipt(clip, receipt_of(client, upload), tree.public_key)
             assert verified.read_back
+            assert client.settled(verified.statement["item"])["playable"]
         assert len(client.get("/items").json()["items"]) == len(sent)
     line.hang_up()
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+@pytest.mark.long
+def test_its_lines_are_cut_slowed_and_stopped_while_work_is_done(broker: Broker, tmp_path: Path) -> None:
+    """Nothing is lost, nothing done twice, and all goes on by itself."""
+    broker.start()
+    lines = Lines(broker.port)
+    clip = make_clip(tmp_path / "clip.mp4", seconds=1)
+    film = has_to_be_encoded(tmp_path / "film.avi")
+    by_proxy = broker.url.replace(f":{broker.port}/", f":{lines.port}/")
+    try:
+        with a_tree(tmp_path, CUSTOS_BROKER__URL=by_proxy) as (tree, _):
+            client = tree.client(Role.SUPERVISOR)
+            item = client.kept(film, "film.avi")
+            in_state(client, item, Stage.PLAYABLE, JobState.RUNNING)
+            sent = []
+            for trouble in range(4):
+                before = lines.connections
+                lines.cut()
+                sent.append(send_stubbornly(client, clip.read_bytes(), f"cut {trouble}"))
+                eventually(lambda before=before: lines.connections > before, "somebody connects again")
+            lines.stop()
+            sent.append(client.send(clip.read_bytes(), "while nothing passes"))
+            lines.go_on(slowly=True)
+            sent.append(client.send(clip.read_bytes(), "slowly"))
+            for upload in sent:
+                assert verify_receipt(clip, receipt_of(client, upload), tree.public_key).read_back
+            shown = client.settled(item)
+            assert shown["playable"]
+            assert [one["kind"] for one in shown["renditions"]].count("playable") == 1
+            assert len(client.get("/items").json()["items"]) == len(sent) + 1
+            again = "SELECT stage, subject, attempts FROM jobs WHERE attempts > 1"
+            assert ask(tree.data / "catalogue" / "custos.db", again) == []
+    finally:
+        lines.close()
 
 
 def test_nothing_piles_up_while_no_worker_is_there(broker: Broker, tmp_path: Path) -> None:
@@ -194,3 +245,20 @@ def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(rabbitmq: RabbitMQ, t
     ):
         with pytest.raises(Exception, match=why):
             ring(host, trusted)
+
+
+def test_a_broker_that_stands_still_keeps_nobody_from_ending(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    rabbitmq.start()
+    rabbitmq.purge(SWEEPS)
+    lines = Lines(rabbitmq.port)
+    by_proxy = rabbitmq.url.replace(f":{rabbitmq.port}/", f":{lines.port}/")
+    environment = custos_environment(tmp_path, CUSTOS_BROKER__URL=by_proxy)
+    try:
+        with process(environment, tmp_path / "beat.log", "beat") as beat:
+            eventually(lambda: rabbitmq.waiting(SWEEPS) > 0, "it has rung")
+            lines.stop()
+            before = lines.asked
+            eventually(lambda: lines.asked > before, "it asks, and is not answered")
+            beat.stop()
+    finally:
+        lines.close()

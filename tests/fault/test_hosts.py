@@ -17,7 +17,7 @@ from tusclient.client import TusClient
 from clients.verifier.heads import pinned
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import verify_receipt
-from custos.sections import S3Settings
+from custos.keeping_sections import S3Settings
 from custos.stores import staging_tag
 from evidence.agents import Role
 from evidence.jobs import Cost, Stage, cost_of

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from api.app import make_app, make_runner
 from custos.clock import SystemClock
-from custos.sections import ReplicaSettings, S3Settings
+from custos.keeping_sections import ReplicaSettings, S3Settings
 from custos.settings import Settings
 from custos.wiring import Services, open_services
 from evidence.agents import Role

@@ -7,16 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custos.sections import (
-    ApiSettings,
-    CatalogueSettings,
-    CustodySettings,
-    IngestSettings,
-    MediaSettings,
-    ProtectionSettings,
-    ReplicaSettings,
-    S3Settings,
-)
+from custos.keeping_sections import CatalogueSettings, ProtectionSettings, ReplicaSettings, S3Settings
+from custos.sections import ApiSettings, CustodySettings, IngestSettings, MediaSettings
 from custos.settings import Settings
 
 RESERVE_BYTES = 1 << 20

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from custos.keeping_sections import S3Settings
 from custos.readiness import READY_FD
-from custos.sections import S3Settings
 from custos.settings import Settings
 from custos.wiring import open_services
 from evidence.agents import Role

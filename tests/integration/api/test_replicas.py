@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from custos.cli import main
+from custos.keeping_sections import ReplicaSettings
 from custos.replicas import MARKER
-from custos.sections import ReplicaSettings
 from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Invalid

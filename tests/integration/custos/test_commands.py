@@ -14,7 +14,7 @@ import pytest
 
 from custos.cli import main
 from custos.commands.session import with_services
-from custos.sections import ProtectionSettings
+from custos.keeping_sections import ProtectionSettings
 from custos.settings import Settings
 from custos.wiring import Services
 from evidence.access import SubjectKind

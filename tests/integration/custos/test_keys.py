@@ -18,7 +18,8 @@ from custody.rotation import Keys
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.commands.session import with_services
-from custos.sections import CustodySettings, ProtectionSettings
+from custos.keeping_sections import ProtectionSettings
+from custos.sections import CustodySettings
 from custos.settings import Settings
 from custos.wiring import Services
 from evidence.agents import Role

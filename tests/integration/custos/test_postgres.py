@@ -13,8 +13,8 @@ from custos.catalogue_place import catalogue_of
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.configuration import load_settings
+from custos.keeping_sections import CatalogueSettings
 from custos.key_holding import holding_key
-from custos.sections import CatalogueSettings
 from custos.settings import Settings
 from evidence.agents import Role
 from evidence.errors import Invalid, Unavailable

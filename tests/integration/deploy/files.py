@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,14 @@ def _of_systemd() -> Iterator[Command]:
             yield Command(unit.name, tuple(one.replace("%i", instance) for one in arguments), environment)
 
 
+def _of_page() -> Iterator[Command]:
+    """What docs/deploy.md has people type."""
+    for line in (ROOT / "docs/deploy.md").read_text("utf-8").splitlines():
+        said = re.fullmatch(r"(?:docker compose exec api )?custos (.*)", line)
+        if said is not None:
+            yield Command("docs/deploy.md", tuple(said[1].split()), images_environment())
+
+
 def commands() -> list[Command]:
     """All of them."""
-    return [*_of_compose(), *_of_kubernetes(), *_of_systemd()]
+    return [*_of_compose(), *_of_kubernetes(), *_of_systemd(), *_of_page()]

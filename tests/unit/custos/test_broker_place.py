@@ -8,6 +8,7 @@ import pytest
 
 from custos.broker_place import broker_of, trusted_of
 from custos.catalogue_place import others_reach
+from custos.cli import main
 from custos.sections import BrokerSettings
 from custos.settings import Settings
 from evidence.errors import Invalid
@@ -35,7 +36,7 @@ def test_the_password_may_lie_in_a_file(tmp_path: Path, password: Path) -> None:
         assert broker_of(settings) == whole
         with make_app(settings).connection_for_write() as connection:
             assert connection.password == "a b/c@d:%"
-    for url in ("amqp://custos:other@mq/x", "redis://:other@valkey", "unix:///run/valkey.sock"):
+    for url in ("amqp://custos:other@mq/x", "redis://:other@valkey", "unix:///run/valkey.sock", None):
         with pytest.raises(Invalid) as refusal:
             broker_of(told(tmp_path, url, password))
         assert refusal.value.code == "bad-broker-url"
@@ -77,3 +78,13 @@ def test_a_secret_may_be_laid_down_by_root_for_the_services_own_group(
     mode: int, owner: int, account: int, open_to_others: bool
 ) -> None:
     assert others_reach(mode, owner, account) is open_to_others
+
+
+def test_a_broker_that_cannot_be_told_is_refused_before_anything_starts(
+    tmp_path: Path, password: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CUSTOS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CUSTOS_BROKER__PASSWORD_FILE", str(password))
+    assert main(["serve"]) == 2
+    assert "[bad-broker-url]" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
