@@ -12,7 +12,7 @@ from custos.settings import Settings, each_setting, expected_of, variable_of
 _HEAD = f"""\
 # Settings
 
-<!-- Made by `custos settings`; change custos/sections.py and make it again. -->
+<!-- Made by `custos settings`; change custos/sections.py or custos/keeping_sections.py and make it again. -->
 
 A setting comes from the environment, else from one TOML file, else from its default. The file is the one
 that `--config` or `{CONFIG_VARIABLE}` names, else `{CONFIG_FILE}` in the data directory, else
