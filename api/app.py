@@ -38,7 +38,7 @@ from evidence.ports.doorbell import Doorbell
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 2.0
 #: A sweep sees to uploads too; where there are several hosts, now on one and now on another.
-_ROUNDS_TO_UPLOADS = 5
+_ROUNDS_TO_UPLOADS = 15
 _STOP_SECONDS = 8.0
 #: `Upload-Metadata` may have 32 KiB; whoever sends more is told so by us and not by the parser.
 _LONGEST_FIELD = 40 * 1024

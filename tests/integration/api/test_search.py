@@ -327,9 +327,13 @@ def test_a_page_costs_as_many_statements_for_many_rows_as_for_one(office: Office
     engine = office.inside.services.catalogue._readers
 
     def cost(path: str, reviewer: Client = reviewer) -> int:
-        with statements(engine) as seen:
-            assert reviewer.get(path).status == 200
-        return len([statement for statement, _ in seen if statement.lstrip().startswith("SELECT")])
+        counted = []
+        for _ in range(3):
+            with statements(engine) as seen:
+                assert reviewer.get(path).status == 200
+            counted.append(sum(statement.lstrip().startswith("SELECT") for statement, _ in seen))
+        # The server's own upkeep asks too, now and then.
+        return min(counted)
 
     assert cost("/search?limit=1") == cost("/search?limit=3") > 0
     one = urlencode({"officer": "王芳"})
