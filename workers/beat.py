@@ -14,7 +14,7 @@ from workers.line import Line
 _log = logging.getLogger(__name__)
 #: By then a sweep is rung for that is due.
 _WORTH_SECONDS = 60.0
-_CLOSING_SECONDS = 5.0
+_CLOSING_SECONDS = 2.0
 
 
 def run_beat(settings: Settings, announce: Callable[[], None]) -> None:
