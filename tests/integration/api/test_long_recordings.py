@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from custos.clock import SystemClock
 from evidence.agents import Role
 from evidence.ids import new_id
 from evidence.jobs import LEASE, JobState, Stage
@@ -243,7 +244,7 @@ def test_a_track_that_is_missing_is_made_by_itself(long_server: Inside, tmp_path
 
 def test_a_part_that_nobody_knows_is_a_failure_on_record(long_server: Inside) -> None:
     catalogue = long_server.services.catalogue
-    now = long_server.jobs(Stage.COMMIT)[-1].updated_at
+    now = SystemClock().now()
     subject = new_id(now)
     long_server.do(catalogue.write(lambda tx: tx.jobs.add(Stage.PART, subject, "north", now)))
     (job,) = long_server.run(Stage.PART)
