@@ -87,6 +87,8 @@ class Journal:
         #: The last chunk's entries as they are written, by table and key: of two about one row the later.
         self._lines: dict[tuple[str, tuple[Value, ...]], bytes] = {}
         self._is_read = False
+        #: Whether the last chunk has the signature of a key that was replaced since.
+        self._is_signed_before = False
 
     async def run(self) -> bool:
         """Write what waits, and some of a scan if one is due; whether more waits. Repeatable.
@@ -134,10 +136,15 @@ class Journal:
         try:
             self._last = None if data is None else parse_chunk(data)
             if self._last is not None:
-                require_ours(self._last, self._signer.note_key)
                 self._lines = await asyncio.to_thread(_lines_of, self._last.entries())
         except ValueError as error:
-            raise _stands("damaged, or signed by another key") from error
+            raise _stands("damaged") from error
+        if data is not None and self._last is not None:
+            self._is_signed_before = not _is_ours(self._last, self._signer.note_key)
+            mark = await self._catalogue.read(lambda tx: tx.journal.mark(MARK))
+            # What this catalogue noted that it wrote is its own, whatever key it had then.
+            if self._is_signed_before and digest_of(data) not in (mark or "").split():
+                raise _stands("signed by another key")
         await self._close()
         self._is_read = True
 
@@ -159,7 +166,7 @@ class Journal:
             header = replace(last.header, closed=True, scan=seen.scan)
             return self._signed(header, last.body)
         through = seen.leaves if seen.changed.is_all else 0 if last is None else last.header.through
-        is_news = bool(seen.changed.taken) or seen.scan is not None
+        is_news = bool(seen.changed.taken) or seen.scan is not None or self._is_signed_before
         if last is not None and not is_news and through <= last.header.through:
             return None
         goes_on = last is not None and not last.header.closed
@@ -202,7 +209,7 @@ class Journal:
         await self._catalogue.write(lambda tx: tx.journal.keep_mark(MARK, f"{before} {mark}"))
         if await self._store.swap_tail(self._tail, data) != data:
             raise Unavailable("journal-busy", "Another process wrote the journal meanwhile.")
-        self._tail, self._last = data, made
+        self._tail, self._last, self._is_signed_before = data, made, False
 
         def note(tx: Transaction) -> None:
             tx.journal.forget(taken)
@@ -211,6 +218,14 @@ class Journal:
 
         await self._catalogue.write(note)
         await self._close()
+
+
+def _is_ours(chunk: Chunk, public: bytes) -> bool:
+    try:
+        require_ours(chunk, public)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines_of(entries: Iterable[Entry]) -> dict[tuple[str, tuple[Value, ...]], bytes]:

@@ -14,7 +14,7 @@ from custos.configuration import load_settings
 from custos.instance import changing_keys, only_instance, using_keys
 from custos.passphrases import passphrase_of, read_file, require_outside
 from custos.settings import Settings
-from evidence.errors import Conflict, Invalid
+from evidence.errors import Conflict, Invalid, Unavailable
 from evidence.key_statements import Rotation
 from evidence.timekeeping import to_text
 
@@ -148,6 +148,7 @@ def replace_key(arguments: argparse.Namespace) -> int:
 
     with only_instance(settings.data, settings.run), changing_keys(settings.run):
         done = asyncio.run(_with_keys(settings, work))
+        asyncio.run(_journal(settings))
     said = done.statement
     print(f"replaced  {said.old}")
     print(f"in force  {said.new}")
@@ -157,6 +158,27 @@ def replace_key(arguments: argparse.Namespace) -> int:
         print(f"The head of {done.checkpoint:,} leaves is signed by it.")
     print("Give the new key, or /log/keys, to everybody who pinned the old one, and make a new backup.")
     return 0
+
+
+async def _journal(settings: Settings) -> None:
+    """The journal under the new key at once: a rebuild would not believe the old one's."""
+    from custody.journaling import Journal
+    from custody.key_files import open_signer
+    from custos.clock import SystemClock
+    from custos.stores import open_stores
+    from evidence.dispatch import zone_of
+    from storage.catalogue.catalogue import open_catalogue
+
+    clock, zone = SystemClock(), zone_of(settings.ingest.clock_zone)
+    stores = await asyncio.to_thread(open_stores, settings)
+    signer = await asyncio.to_thread(open_signer, settings.keys, is_first=False)
+    async with open_catalogue(catalogue_of(settings), clock, "keys", zone) as catalogue:
+        journal = Journal(catalogue, stores.journal, signer, clock)
+        try:
+            while await journal.run():
+                pass
+        except Unavailable as error:
+            print(f"The journal is not under the new key yet; the next start sees to it. {error.message}")
 
 
 async def _with_keys(settings: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:

@@ -360,23 +360,48 @@ async def test_damage_is_told_and_nothing_of_it_believed(
                 await readable(store_of(place), place.signer.note_key)
 
 
-async def test_another_keys_journal_is_not_gone_on_with(tmp_path: Path) -> None:
+async def test_another_installations_journal_is_not_gone_on_with(tmp_path: Path) -> None:
     async with opened(tmp_path) as place:
         await place.sequencer().run()
         await written(journal_of(place))
-        lying = (tmp_path / "store" / "objects" / "catalogue" / "tail").read_bytes()
-        other = replace(place, signer=open_signer(tmp_path / "other"))
-        await agent(place, "a")
-        with pytest.raises(JournalStands) as stands:
-            await journal_of(other).run()
-        assert stands.value.code == "journal-stands"
-        alarms = await place.catalogue.read(lambda tx: tx.oversight.alarms())
-        assert [one.kind for one in alarms] == ["journal-stands"]
+        tail = tmp_path / "store" / "objects" / "catalogue" / "tail"
+        lying = tail.read_bytes()
+        async with open_catalogue(tmp_path / "other.db", At(NOW), "test", OFFICE_ZONE) as catalogue:
+            other = replace(place, catalogue=catalogue, signer=open_signer(tmp_path / "other"))
+            await catalogue.write(lambda tx: tx.log.begin("another.test/log"))
+            with pytest.raises(JournalStands) as stands:
+                await journal_of(other).run()
+            assert stands.value.code == "journal-stands"
+            alarms = await catalogue.read(lambda tx: tx.oversight.alarms())
+            assert [one.kind for one in alarms] == ["journal-stands"]
+        assert tail.read_bytes() == lying
         with pytest.raises(Conflict, match="not signed"):
             await readable(store_of(place), other.signer.note_key)
-        assert (tmp_path / "store" / "objects" / "catalogue" / "tail").read_bytes() == lying
+        await agent(place, "a")
         await written(journal_of(place))
-        assert not await place.catalogue.read(lambda tx: tx.oversight.alarms())
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_under_a_new_key_it_goes_on_and_is_signed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    if is_closed:
+        monkeypatch.setattr(journaling, "CHUNK_BYTES", 1)
+    async with opened(tmp_path) as place:
+        await place.sequencer().run()
+        await agent(place, "a")
+        await written(journal_of(place))
+        after = replace(place, signer=open_signer(tmp_path / "next"))
+        await written(journal_of(after))
+        found = await readable(store_of(place), after.signer.note_key)
+        assert found is not None
+        # It is the same journal: nothing was told again.
+        assert found.first == 0
+        with pytest.raises(Conflict, match="not signed"):
+            await readable(store_of(place), place.signer.note_key)
+        await agent(after, "b")
+        await written(journal_of(after))
+        assert await restored(after, tmp_path / "r.db") == await rows_of(place.catalogue)
 
 
 async def test_without_its_tail_the_closed_chunks_are_there(

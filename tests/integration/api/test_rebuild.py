@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from custos.cli import main
 from custos.log_keeper import open_sequencer
 from custos.rebuilding import Rebuilt, rebuild
 from custos.settings import Settings
@@ -27,7 +28,7 @@ from tests.seaweed import Seaweed
 from tests.serving.client import statement
 from tests.serving.exports import asked, case_of_two
 from tests.serving.inside import Inside, served_inside
-from tests.serving.settings import settings_for
+from tests.serving.settings import custos_environment, settings_for
 from tests.time_authority import TimeAuthority
 
 
@@ -307,3 +308,20 @@ def test_a_journal_of_a_newer_custos_is_refused_in_words(
     assert refusal.value.code == "journal-unfit"
     # Nothing of it is left in the way.
     assert lost.rebuilt().is_whole
+
+
+def test_right_after_a_rotation_of_the_key_it_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Lost(settings_for(tmp_path / "data"), ExitStack())
+    with lost.served() as server:
+        item = server.client(Role.OFFICER).kept(b"one", "1.bin")
+    kept(lost.settings)
+    for name, value in custos_environment(lost.settings.data).items():
+        monkeypatch.setenv(name, value)
+    assert main(["keys", "rotate", "--reason", "yearly"]) == 0
+    lost.lose()
+    assert lost.rebuilt().is_whole
+    with lost.served() as server:
+        assert server.client(Role.SUPERVISOR).get(f"/items/{item}/original").body == b"one"
+    kept(lost.settings)
