@@ -23,6 +23,7 @@ from tests.serving.settings import custos_environment, settings_for
 from tests.serving.tree import custos, running_tree
 
 
+@pytest.mark.long
 def test_a_recording_goes_its_whole_way(
     seaweed: Seaweed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

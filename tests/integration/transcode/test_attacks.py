@@ -20,7 +20,7 @@ import pytest
 from evidence.canonical import canonical
 from evidence.errors import StageFailed
 from evidence.ports.media import Description, Made
-from tests.integration.transcode.conftest import BOTH_WAYS
+from tests.integration.transcode.conftest import SANDBOX_FIRST
 from tests.media import ffmpeg
 from transcode.tools import SandboxedTools
 
@@ -122,7 +122,7 @@ def _scripts(target: str) -> dict[str, str]:
 KINDS = list(_scripts(""))
 
 
-@BOTH_WAYS
+@SANDBOX_FIRST
 async def test_no_script_reads_another_item_or_calls_anybody(
     tools: SandboxedTools, clip: Path, tmp_path: Path
 ) -> None:
@@ -310,7 +310,7 @@ def _peak_from_now() -> Callable[[], int]:
     return lambda: most() - before
 
 
-@BOTH_WAYS
+@SANDBOX_FIRST
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_a_bomb_takes_neither_memory_nor_time(
     tools: SandboxedTools, bwrap: str, clip: Path, tmp_path: Path, kind: str
