@@ -35,7 +35,7 @@ def sample(name: str) -> Path:
 #: In the sandbox, and with limits only: tests of an attack or a limit, and one at least of each kind of run.
 #: What is read and made is the same in both, so all else is tried once.
 BOTH_WAYS = pytest.mark.parametrize("bwrap", ["sandbox", "limits only"], indirect=True)
-#: The same, with limits only as a long test: what takes long, and is bounded by the same limits in the sandbox.
+#: The same, with limits only as a long test: what takes long, and has the same limits in the sandbox.
 SANDBOX_FIRST = pytest.mark.parametrize(
     "bwrap", ["sandbox", pytest.param("limits only", marks=pytest.mark.long)], indirect=True
 )
