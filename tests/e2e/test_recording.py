@@ -141,6 +141,7 @@ def test_a_camera_plays_on_over_a_gap(server: Inside, tmp_path: Path) -> None:
     _reviewed(server, said, kept)
 
 
+@pytest.mark.long
 def test_a_voice_recorder_does_so_too(server: Inside, tmp_path: Path) -> None:
     kept = _kept(server, tmp_path, ".m4a", (None, None, None))
     said = _watch(server, kept[0][1])

@@ -179,7 +179,8 @@ worker.run_worker(load_settings(), [Cost(sys.argv[2])], lambda: Path(sys.argv[1]
 
 
 #: One has processes, the other threads.
-@pytest.mark.parametrize("cost", [Cost.TRANSCODE, pytest.param(Cost.LIGHT, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("cost", [Cost.TRANSCODE, Cost.LIGHT])
 def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(
     rabbitmq: RabbitMQ, tmp_path: Path, cost: Cost
 ) -> None:
@@ -245,6 +246,7 @@ def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(rabbitmq: RabbitMQ, t
             ring(host, trusted)
 
 
+@pytest.mark.long
 def test_a_broker_that_stands_still_keeps_nobody_from_ending(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     rabbitmq.start()
     rabbitmq.purge(SWEEPS)

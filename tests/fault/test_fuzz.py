@@ -17,7 +17,7 @@ from tests.places import SAMPLES
 from transcode.tools import SandboxedTools
 
 _SEED = 20260101
-_SHORT, _LONG = 40, 5_000
+_SHORT, _LONG = 30, 5_000
 #: The longest a stage may take; a healthy one of files this small needs a second.
 PATIENCE_S = 120.0
 #: By how much the worker may grow beyond what the first files made it.

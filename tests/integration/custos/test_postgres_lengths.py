@@ -6,6 +6,8 @@ import json
 import random
 from pathlib import Path
 
+import pytest
+
 from evidence.agents import Role
 from evidence.jobs import JobState
 from tests.postgres import Server
@@ -26,6 +28,7 @@ FIELDS = (
 _LETTERS = range(0x20000, 0x2A6D0)
 
 
+@pytest.mark.long
 def test_whatever_is_accepted_is_committed_and_worked_on(postgres: Server, tmp_path: Path) -> None:
     draw = random.Random(20261129)
     with postgres.catalogue() as url, served_inside(tmp_path / "data", catalogue=url) as server:
