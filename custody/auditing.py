@@ -47,6 +47,10 @@ from evidence.ports.work import Lease
 from evidence.replicas import note
 
 Sleep = Callable[[float], Awaitable[None]]
+_MADE_MEANWHILE = (
+    "While this item was disposed of an audit put a copy of it into a store again. It is no longer locked: "
+    "remove it there by hand."
+)
 _ENDED = (JobState.DONE, JobState.FAILED)
 
 
@@ -135,10 +139,11 @@ class FixityStage:
         return await copies.ensure(item, manifest, proven, self._clock.now(), primary=is_there, pace=pace)
 
     def _note(self, tx: Transaction, item_id: str, looked: Sequence[Looked], ensured: Ensured | None) -> None:
-        was = tx.fixity.get(item_id)
+        was, now = tx.fixity.get(item_id), self._clock.now()
         if was is None:
+            if ensured is not None and ensured.made:
+                raise_alarm(tx, Alarm("disposal-left-some", item_id, _MADE_MEANWHILE, now), item_id)
             return
-        now = self._clock.now()
         if ensured is not None:
             note(tx, item_id, ensured, now)
         standing = _wanted(tx, item_id)
@@ -168,6 +173,7 @@ class FixityStage:
                 "made": tuple(sorted(one.copy.replica for one in ensured.made)),
                 "away": tuple(sorted(ensured.away)),
                 "wrong": tuple(sorted(ensured.wrong)),
+                "missing": tuple(sorted(ensured.missing)),
             }
         if covered:
             detail["covered"] = [{"what": one.expected.what, "versions": one.covers} for one in covered]

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from evidence.errors import CustosError, Unavailable
 from evidence.items import Item
 from evidence.keys import manifest_key
-from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStore, Pace
+from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore, Pace
 from evidence.ports.replicas import PRIMARY, Ensured, Made, Replica, ReplicaCopy
 
 _PIECE = 1 << 20
@@ -49,99 +49,126 @@ class Replicating:
         primary: bool,
         pace: Pace | None = None,
     ) -> Ensured:
-        """See to it that each store has the original and its manifest, locked as the primary one has it.
+        """See the port.
 
-        `primary`: whether the primary copy was just proven; if not it counts as missing, and is put there
-        from another. `known` are the copies that were proven before. Durable on return. Raises nothing for
-        a store that does not answer.
+        A replica is a source for the store alone, and the store for all others: a copy that a disposal has
+        just removed, from the store first, is not made again from one that it is about to remove.
         """
         found = Ensured()
         missing = []
         for replica in self.others:
-            copy = known.get(replica.name)
+            version = known[replica.name].version if replica.name in known else ""
             try:
-                digests = await replica.store.read_back(
-                    item.key, pace, version="" if copy is None else copy.version
-                )
+                copy = await _proven(replica, item, now, pace, version)
             except NotStored:
                 missing.append(replica)
             except (CustosError, OSError) as error:
                 found.away[replica.name] = _why(error)
             else:
-                await self._judge(found, replica, item, digests, now)
-        if not primary:
-            missing.insert(0, self._primary)
-        sources = [self._primary] if primary else []
-        sources += [one for one in self.others if any(one.name == copy.replica for copy in found.proven)]
+                _note(found, replica, copy)
+        proven = {copy.replica: copy.version for copy in found.proven}
+        is_there = primary or await self._mended(found, item, proven, now)
         for replica in missing:
-            await self._make(found, replica, sources, item, known, now)
+            if is_there:
+                await self._make(found, self._primary, replica, item, item.version, now, known)
+            else:
+                found.missing.append(replica.name)
+        made = {one.copy.replica for one in found.made}
         for replica in (self._primary, *self.others):
-            if replica.name not in (*found.away, *found.wrong):
-                await self._keep_manifest(found, replica, item, manifest)
+            if replica.name in proven or replica.name in made or (replica is self._primary and primary):
+                await self._keep_manifest(found, replica, item, manifest, is_new=replica.name in made)
         return found
 
-    async def _judge(
-        self, found: Ensured, replica: Replica, item: Item, digests: Digests, now: datetime
-    ) -> None:
-        if (digests.size, digests.sha256) != (item.size, item.sha256):
-            found.wrong.append(replica.name)
-            return
-        stat = await replica.store.stat(item.key)
-        found.proven.append(ReplicaCopy(item.id, replica.name, stat.version, now, digests.method))
+    async def _mended(self, found: Ensured, item: Item, proven: Mapping[str, str], now: datetime) -> bool:
+        """Whether the store has the original again, from the first replica that could give it."""
+        for replica in self.others:
+            if replica.name in proven:
+                version = proven[replica.name]
+                if await self._make(found, replica, self._primary, item, version, now, (PRIMARY,)):
+                    return True
+        return False
 
     async def _make(
         self,
         found: Ensured,
-        replica: Replica,
-        sources: Sequence[Replica],
+        source: Replica,
+        target: Replica,
         item: Item,
-        known: Mapping[str, ReplicaCopy],
+        version: str,
         now: datetime,
-    ) -> None:
-        for source in sources:
-            try:
-                await self._copy(source, replica, item, known)
-                digests = await replica.store.read_back(item.key)
-            except AlreadyStored:
-                found.wrong.append(replica.name)
-                return
-            except (CustosError, OSError) as error:
-                found.away[replica.name] = _why(error)
-                continue
-            found.away.pop(replica.name, None)
-            before = len(found.proven)
-            await self._judge(found, replica, item, digests, now)
-            if len(found.proven) > before:
-                was_there = replica.name == PRIMARY or replica.name in known
-                found.made.append(Made(found.proven[-1], source.name, was_there))
-            return
-
-    async def _copy(
-        self, source: Replica, target: Replica, item: Item, known: Mapping[str, ReplicaCopy]
-    ) -> None:
-        staged = target.scratch / secrets.token_hex(16)
-        is_known = source.name in known
-        version = item.version if source.name == PRIMARY else known[source.name].version if is_known else ""
+        known: Collection[str],
+    ) -> bool:
+        """Copy it there and read it again; whether it is proven."""
         try:
-            await asyncio.to_thread(target.scratch.mkdir, 0o700, True, True)
-            async with source.store.open(item.key, version=version) as file:
-                await asyncio.to_thread(_fetch, file, staged, item.sha256)
-            locked_until = item.locked_until
-            await target.store.commit(
-                item.key, staged, size=item.size, sha256=item.sha256, locked_until=locked_until
-            )
-            if item.held:
-                await target.store.set_hold(item.key, True)
-        finally:
-            await asyncio.to_thread(staged.unlink, missing_ok=True)
+            await _copy(source, target, item, version)
+            copy = await _proven(target, item, now)
+        except AlreadyStored:
+            found.wrong.append(target.name)
+            return False
+        except (CustosError, OSError) as error:
+            found.away[target.name] = _why(error)
+            return False
+        found.away.pop(target.name, None)
+        _note(found, target, copy)
+        if copy is not None:
+            found.made.append(Made(copy, source.name, target.name in known))
+        return copy is not None
 
-    async def _keep_manifest(self, found: Ensured, replica: Replica, item: Item, manifest: bytes) -> None:
+    async def _keep_manifest(
+        self, found: Ensured, replica: Replica, item: Item, manifest: bytes, *, is_new: bool
+    ) -> None:
+        key = manifest_key(item.key)
         try:
-            await replica.store.put(manifest_key(item.key), manifest, locked_until=item.locked_until)
+            is_there = await _is_there(replica, key)
+            await replica.store.put(key, manifest, locked_until=item.locked_until)
         except AlreadyStored:
             found.wrong.append(replica.name)
         except (CustosError, OSError) as error:
             found.away[replica.name] = _why(error)
+        else:
+            if not is_there and not is_new:
+                found.manifests.append(replica.name)
+
+
+async def _proven(
+    replica: Replica, item: Item, now: datetime, pace: Pace | None = None, version: str = ""
+) -> ReplicaCopy | None:
+    """The copy there once it was read; None if it is other bytes. Raises NotStored, and what reading does."""
+    digests = await replica.store.read_back(item.key, pace, version=version)
+    if (digests.size, digests.sha256) != (item.size, item.sha256):
+        return None
+    stat = await replica.store.stat(item.key, version=version)
+    return ReplicaCopy(item.id, replica.name, stat.version, now, digests.method)
+
+
+def _note(found: Ensured, replica: Replica, copy: ReplicaCopy | None) -> None:
+    if copy is None:
+        found.wrong.append(replica.name)
+    else:
+        found.proven.append(copy)
+
+
+async def _copy(source: Replica, target: Replica, item: Item, version: str) -> None:
+    staged = target.scratch / secrets.token_hex(16)
+    try:
+        await asyncio.to_thread(target.scratch.mkdir, 0o700, True, True)
+        async with source.store.open(item.key, version=version) as file:
+            await asyncio.to_thread(_fetch, file, staged, item.sha256)
+        await target.store.commit(
+            item.key, staged, size=item.size, sha256=item.sha256, locked_until=item.locked_until
+        )
+        if item.held:
+            await target.store.set_hold(item.key, True)
+    finally:
+        await asyncio.to_thread(staged.unlink, missing_ok=True)
+
+
+async def _is_there(replica: Replica, key: str) -> bool:
+    try:
+        await replica.store.stat(key)
+    except NotStored:
+        return False
+    return True
 
 
 def _why(error: Exception) -> str:

@@ -18,7 +18,7 @@ from custody.key_backup import back_up as encrypted
 from custody.key_backup import restore as put_back
 from custos.clock import SystemClock
 from custos.instance import using_keys
-from custos.rebuilding import Rebuilt, rebuild
+from custos.rebuilding import Rebuilt, rebuild, require_no_catalogue
 from custos.settings import Settings
 from custos.stores import open_stores
 from evidence.errors import Conflict, Invalid
@@ -36,6 +36,14 @@ class Backup:
 
     copied: Copied
     has_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was rebuilt, and which originals were damaged in the backup."""
+
+    rebuilt: Rebuilt
+    damaged: tuple[str, ...]
 
 
 async def back_up(
@@ -76,17 +84,22 @@ async def restore(
     passphrase: Callable[[], str],
     reason: str,
     say: Callable[[str], None] = lambda words: None,
-) -> Rebuilt:
+) -> Restored:
     """Put keys and store back and rebuild the catalogue; nothing may be there yet but what came from there.
 
-    With a bucket in `settings` the store is what lies in the bucket. Durable on return; one that broke off
-    is begun again and goes on. Raises Invalid("not-a-backup"), Conflict("keys-there"),
-    Conflict("catalogue-there"), and what `rebuild` raises.
+    With a bucket in `settings` the store is what lies in the bucket. An original that is damaged in the
+    backup stays there and is not put back: all others are, and the alarms name it. Durable on return; one
+    that broke off is begun again and goes on. Raises Invalid("not-a-backup"), Conflict("catalogue-there"),
+    Conflict("store-there"), Conflict("keys-there"), and what `rebuild` raises.
     """
     store = store_of(source)
+    await require_no_catalogue(settings)
+    if settings.s3.bucket is None:
+        await asyncio.to_thread(_require_no_store, settings, store)
     if (source / _KEYS).exists():
         data = await asyncio.to_thread((source / _KEYS).read_bytes)
         await asyncio.to_thread(put_back, data, passphrase(), settings.keys)
+    damaged: tuple[str, ...] = ()
     if settings.s3.bucket is None:
         copy = FilesystemStore(store, immutable=False)
         put = await copy_store(
@@ -95,13 +108,19 @@ async def restore(
             lambda so_far: say(f"store: {so_far.objects:,} objects"),
             immutable=settings.protection.immutable,
         )
-        if put.damaged:
-            raise Conflict(
-                "backup-damaged",
-                f"{len(put.damaged)} originals in the backup are not what their keys name, {put.damaged[0]} "
-                "among them. Take another copy of the backup, or take them out of it and try again.",
-            )
-    return await rebuild(settings, reason, say=say)
+        damaged = put.damaged
+    return Restored(await rebuild(settings, reason, say=say), damaged)
+
+
+def _require_no_store(settings: Settings, backup: Path) -> None:
+    """Heads come last: where one lies, a store was complete, and is newer than any backup but this one."""
+    there, here = (root / "objects" / "log" / "checkpoint" for root in (settings.store, backup))
+    if there.exists() and not (here.exists() and there.read_bytes() == here.read_bytes()):
+        raise Conflict(
+            "store-there",
+            "There is a store already, and it is not what this backup has. If only the catalogue is lost, "
+            "`custos rebuild` restores it from that store, which is newer; else move it out of the way.",
+        )
 
 
 def store_of(backup: Path) -> Path:

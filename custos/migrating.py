@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from custody.durable import replace as put_in_place
 from custos.catalogue_place import catalogue_of
 from custos.clock import SystemClock
 from custos.log_keeper import open_sequencer
@@ -26,7 +27,7 @@ from evidence.errors import Conflict, Invalid
 from evidence.events import EventDraft, EventType
 from storage.catalogue.catalogue import open_catalogue
 from storage.catalogue.engine import is_begun
-from storage.catalogue.transfer import transfer
+from storage.catalogue.transfer import digests_of, transfer
 from storage.objects.s3.moving import Moved
 
 
@@ -53,10 +54,8 @@ class _Notes:
         return found
 
     def note(self, **steps: Json) -> None:
-        """Add to it; whole or not at all."""
-        beside = self._steps.with_suffix(".new")
-        beside.write_text(json.dumps({**self.read(), **steps}))
-        beside.replace(self._steps)
+        """Add to it; durable, whole or not at all."""
+        put_in_place(self._steps, json.dumps({**self.read(), **steps}).encode(), 0o600)
 
 
 async def migrate(
@@ -78,14 +77,7 @@ async def migrate(
         if not (to_database and await asyncio.to_thread(is_begun, catalogue_of(new))):
             await _kept(old)
         moved = await _moved_store(old, new, notes, say) if to_bucket else None
-        tables: Mapping[str, str] = {}
-        if to_database:
-            tables = await asyncio.to_thread(
-                transfer,
-                old.catalogue_file,
-                str(catalogue_of(new)),
-                lambda table, rows: say(f"catalogue: {table}, {rows:,} rows"),
-            )
+        tables = await _moved_catalogue(old, new, notes, say) if to_database else {}
         await _record(new, moved, tables, reason)
         store: Json = None if moved is None else [moved.objects, moved.bytes, moved.digest]
         await asyncio.to_thread(partial(notes.note, recorded=True, store=store, catalogue=tables))
@@ -130,6 +122,30 @@ async def _moved_store(old: Settings, new: Settings, notes: _Notes, say: Callabl
         )
 
     return await asyncio.to_thread(run)
+
+
+async def _moved_catalogue(
+    old: Settings, new: Settings, notes: _Notes, say: Callable[[str], None]
+) -> Mapping[str, str]:
+    """The digests of its tables. Once it is noted as moved, the database may have gone on by its record."""
+    noted = (await asyncio.to_thread(notes.read)).get("catalogue")
+    if isinstance(noted, Mapping):
+        tables = await asyncio.to_thread(digests_of, old.catalogue_file)
+        if tables != noted:
+            raise Conflict(
+                "moved-and-went-on",
+                "The old catalogue went on after it was moved. Give an empty database and an empty bucket, "
+                "remove the directory `migration` in the data directory, and begin the move anew.",
+            )
+        return tables
+    tables = await asyncio.to_thread(
+        transfer,
+        old.catalogue_file,
+        str(catalogue_of(new)),
+        lambda table, rows: say(f"catalogue: {table}, {rows:,} rows"),
+    )
+    await asyncio.to_thread(partial(notes.note, catalogue=dict(tables)))
+    return tables
 
 
 async def _record(new: Settings, moved: Moved | None, tables: Mapping[str, str], reason: str) -> None:

@@ -73,13 +73,8 @@ async def rebuild(
     Conflict("journal-unfit"), Conflict("nothing-to-replay"), Conflict("not-ours"), Conflict("log-forked"),
     and what opening the store raises. What raised left no catalogue.
     """
+    await require_no_catalogue(settings)
     where = catalogue_of(settings)
-    if await asyncio.to_thread(is_begun, where):
-        raise Conflict(
-            "catalogue-there",
-            "There is a catalogue where this is to put one. If it is damaged, move it out of the way first, "
-            "with all that lies beside it, and keep it.",
-        )
     await asyncio.to_thread(settings.work_directory.mkdir, 0o700, True, True)
     signer = await asyncio.to_thread(partial(open_signer, settings.keys, is_first=False))
     stores = await asyncio.to_thread(open_stores, settings)
@@ -98,6 +93,16 @@ async def rebuild(
     finally:
         await asyncio.to_thread(_remove, building)
     return rebuilt
+
+
+async def require_no_catalogue(settings: Settings) -> None:
+    """Raises Conflict("catalogue-there")."""
+    if await asyncio.to_thread(is_begun, catalogue_of(settings)):
+        raise Conflict(
+            "catalogue-there",
+            "There is a catalogue where this is to put one. If it is damaged, move it out of the way first, "
+            "with all that lies beside it, and keep it.",
+        )
 
 
 async def _build(
@@ -208,6 +213,7 @@ def _detail(rebuilt: Rebuilt, reason: str) -> dict[str, Json]:
         "without_detail": rebuilt.log.without_detail,
         "manifests": items.manifests,
         "restored": items.restored,
+        "unlogged": items.unlogged,
         "differing": items.differing,
         "missing": items.missing,
         "lost": rebuilt.lost,

@@ -19,7 +19,7 @@ from evidence.alarms import raise_alarm
 from evidence.errors import CustosError
 from evidence.events import EventDraft, EventType, Subject
 from evidence.items import Item, Rendition
-from evidence.jobs import JobState, Stage
+from evidence.jobs import Stage
 from evidence.keys import manifest_key
 from evidence.parts import PARTS_KEPT
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
@@ -199,10 +199,14 @@ class Sweep:
     async def _tell_holds(self) -> None:
         """The store refuses to remove what it holds, whatever the catalogue says by then."""
         for item in await self._catalogue.read(lambda tx: tx.retention.untold_holds(_RENEWED_AT_ONCE)):
-            # Where nothing lies any more, there is nothing to be held.
-            with suppress(NotStored):
-                await self._store.set_hold(item.key, item.held, version=item.version)
-                await self._store.set_hold(manifest_key(item.key), item.held)
+            try:
+                # Where nothing lies any more, there is nothing to be held.
+                with suppress(NotStored):
+                    await self._store.set_hold(item.key, item.held, version=item.version)
+                    await self._store.set_hold(manifest_key(item.key), item.held)
+            except CustosError as error:
+                _log.warning("a hold could not be told to every store, and will be again: %s", error)
+                continue
             await self._catalogue.write(partial(_told, item_id=item.id, held=item.held))
 
     async def _read_back_again(self) -> None:
@@ -211,9 +215,9 @@ class Sweep:
         if self._asked_at is not None and is_live(self._asked_at + _ASKED_EVERY, now, _ASKED_EVERY):
             return
         self._asked_at = now
-        for job in await self._catalogue.read(lambda tx: tx.jobs.listed(JobState.WAITING, _WAITING_AT_ONCE)):
-            if job.stage is Stage.READ_BACK:
-                await self._catalogue.write(partial(_resume, subject=job.subject, now=now))
+        waiting = await self._catalogue.read(lambda tx: tx.jobs.waiting(Stage.READ_BACK, _WAITING_AT_ONCE))
+        for subject in waiting:
+            await self._catalogue.write(partial(_resume, subject=subject, now=now))
 
     async def _make_entries(self) -> None:
         """Entries of the search that a migration left to be made, a few at a time: others write meanwhile."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from evidence.canonical import Json, canonical, parse_canonical
-from evidence.events import detail_digest, parse_event
-from evidence.items import Intent, Item
+from evidence.events import EventType, detail_digest, parse_event
+from evidence.items import Intent, Item, Submission
 from evidence.ports.catalogue import Transaction
-from evidence.timekeeping import to_text
+from evidence.timekeeping import from_text, to_text
 
 MANIFEST_VERSION = "custos/manifest/1"
 
@@ -63,3 +64,54 @@ def parse_manifest(data: bytes) -> dict[str, Json]:
     if detail_digest(salt, detail) != event["detail"]:
         raise ValueError("the manifest's detail is not the one its event commits to")
     return manifest
+
+
+def event_of(manifest: Mapping[str, Json]) -> tuple[bytes, bytes, bytes]:
+    """The ingestion's event, salt and detail, of a manifest that was parsed."""
+    data, salt, detail = (
+        base64.b64decode(str(manifest[name])) for name in ("event", "event_salt", "event_detail")
+    )
+    return data, salt, detail
+
+
+def item_of(manifest: Mapping[str, Json]) -> Item:
+    """The item as it was committed, not locked any longer. Raises KeyError, TypeError, ValueError."""
+    digests, submitted, salvaged = manifest["digests"], manifest["submitted"], manifest["salvaged"]
+    size = manifest["size"]
+    if not isinstance(digests, Mapping) or not isinstance(submitted, Mapping) or not isinstance(size, int):
+        raise TypeError("not the members of a manifest")
+    at = from_text(str(manifest["committed_at"]))
+    return Item(
+        id=str(manifest["item"]),
+        upload_id=str(manifest["upload"]),
+        unit=str(manifest["unit"]),
+        agent_id=str(manifest["agent"]),
+        submission=Submission.from_json(submitted),
+        kind=str(manifest["kind"]),
+        media_type=str(manifest["media_type"]),
+        size=size,
+        sha256=str(digests["sha256"]),
+        crc32=int(str(digests["crc32"]), 16),
+        key=str(manifest["key"]),
+        committed_at=at,
+        locked_until=at,
+        salvaged=None if salvaged is None else str(salvaged),
+        version=str(manifest["store_version"]),
+    )
+
+
+def says_what_its_event_says(manifest: Mapping[str, Json]) -> bool:
+    """Whether the manifest claims nothing beside what its ingestion's event commits to.
+
+    Unit, kind, times of commit and lock do not stand in the event. Raises KeyError, TypeError, ValueError.
+    """
+    item = item_of(manifest)
+    data, _, detail = event_of(manifest)
+    event, said = parse_event(data), parse_canonical(detail)
+    return (
+        event["type"] == EventType.ITEM_INGESTED
+        and event["agent"] == item.agent_id
+        and event["subjects"] == [{"id": item.id, "kind": "item"}, {"id": item.upload_id, "kind": "upload"}]
+        and event["digests"] == {"sha256": item.sha256}
+        and all(said[name] == manifest[name] for name in ("key", "size", "salvaged", "submitted"))
+    )

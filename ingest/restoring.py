@@ -1,13 +1,16 @@
 """Items restored from the manifests beside their originals, for a catalogue that does not know them.
 
-What is known is compared with what its manifest says. What was disposed of stays so: the log says it.
+A manifest is believed as far as the log bears it out: its event has to be the one in the log, and it has to
+say what that event says. One whose event the log does not have, of the last second or of somebody's making,
+is restored and named, for a person to look at. What is known is compared with its manifest, and what has none
+is found out. What was disposed of stays so: the log says it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,11 +20,12 @@ from evidence.agents import Agent, AgentKind, Role
 from evidence.alarms import raise_alarm
 from evidence.canonical import Json, parse_canonical
 from evidence.events import EventType, parse_event
-from evidence.items import Intent, Item, Submission, Upload, UploadState
+from evidence.items import Intent, Item, Upload, UploadState
 from evidence.jobs import JobState, Stage
 from evidence.keeping import reckon
+from evidence.keys import manifest_key
 from evidence.linking import link_as_submitted
-from evidence.manifests import parse_manifest
+from evidence.manifests import event_of, item_of, parse_manifest, says_what_its_event_says
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.objects import NotStored, ObjectStore
@@ -32,17 +36,20 @@ from evidence.timekeeping import from_text
 from ingest.acknowledging import acknowledge
 
 _MANIFEST = "/manifest.json"
+_MISSING = "original-missing"
 _HISTORY = 100_000
-_MOST = 1_000_000
+_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lay in the store: manifests; those of them that were restored, that say another thing than the
-    catalogue, whose original is not there, that are of disposed items; and originals without a manifest."""
+    """What lay in the store: manifests; those of them that were restored, of these those that the log does
+    not know, those that say another thing than catalogue or log; items whose original or manifest is not
+    there; manifests of disposed items; and originals without a manifest."""
 
     manifests: int = 0
     restored: int = 0
+    unlogged: int = 0
     differing: int = 0
     missing: int = 0
     disposed: int = 0
@@ -65,31 +72,44 @@ class Restoring:
         were looked at. Raises Unavailable where the store does not answer.
         """
         found, original = Found(), None
+        rows = _Rows(self._catalogue)
         async for key in self._store.keys("originals/"):
             if not key.endswith(_MANIFEST):
                 if original is not None:
                     found = replace(found, unmanifested=found.unmanifested + 1)
                 original = key
                 continue
-            # Names of hexadecimal digits come before "manifest.json".
+            # Names of hexadecimal digits come before "manifest.json", and identifiers in the order of time.
             found = await self._look(key, original, found, disposed)
+            found = await self._require(found, await rows.before(_item_in(key)))
             original = None
             told(found.manifests)
-        await self._untie()
+        found = await self._require(found, await rows.before(None))
+        await self._release()
         return found if original is None else replace(found, unmanifested=found.unmanifested + 1)
 
-    async def _untie(self) -> None:
+    async def _require(self, found: Found, item_ids: Sequence[str]) -> Found:
+        """Of items that have no manifest where theirs would have come, those that have none."""
+        for item_id in item_ids:
+            item = await self._catalogue.read(partial(_get, item_id=item_id))
+            if item is None or item.disposed_at is not None:
+                continue
+            try:
+                await self._store.stat(manifest_key(item.key))
+            except NotStored:
+                found = replace(found, missing=await self._alarmed(found.missing, _MISSING, item_id))
+        return found
+
+    async def _release(self) -> None:
         """A commit whose bytes are in the store needs no staging disk: the one that it names may be gone."""
-        for state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED):
-            for job in await self._catalogue.read(lambda tx, one=state: tx.jobs.listed(one, _MOST)):  # type: ignore[misc]
-                if job.stage is not Stage.COMMIT or job.staging is None:
-                    continue
-                intent = await self._catalogue.read(lambda tx, one=job: tx.uploads.intent(one.subject))  # type: ignore[misc]
+        for staging in await self._catalogue.read(lambda tx: tx.uploads.stagings()):
+            for upload in await self._catalogue.read(partial(_left_on, staging=staging)):
+                intent = await self._catalogue.read(partial(_intent, upload_id=upload.id))
                 if intent is None:
                     continue
                 with suppress(NotStored):
                     await self._store.stat(intent.key)
-                    await self._catalogue.write(partial(_untie, job_id=job.id))
+                    await self._catalogue.write(partial(_released, upload_id=upload.id))
 
     async def _look(self, key: str, original: str | None, found: Found, disposed: Collection[str]) -> Found:
         found = replace(found, manifests=found.manifests + 1)
@@ -99,28 +119,34 @@ class Restoring:
             manifest = parse_manifest(data)
             item_id, version = str(manifest["item"]), str(manifest["store_version"])
             lies_by = str(manifest["key"]).rpartition("/")[0] == key.removesuffix(_MANIFEST)
-        except (ValueError, KeyError):
+            is_said = says_what_its_event_says(manifest)
+        except (ValueError, KeyError, TypeError):
             return replace(found, differing=await self._alarmed(found.differing, "manifest-damaged", key))
         if item_id in disposed:
             return replace(found, disposed=await self._alarmed(found.disposed, "disposal-left-some", item_id))
-        known = await self._catalogue.read(lambda tx: tx.items.get(item_id))
+        known, logged, is_whole = await self._catalogue.read(partial(_known, manifest=manifest))
         try:
             stat = await self._store.stat(str(manifest["key"]), version=version)
         except NotStored:
             stat = None
-        if original is None or stat is None or not lies_by:
-            count = await self._alarmed(found.missing, "original-missing", item_id)
-            found = replace(found, missing=count)
+        if not is_said or logged is False or not lies_by:
+            # Nothing is restored from what the log speaks against.
+            return replace(found, differing=await self._alarmed(found.differing, "manifest-differs", item_id))
+        if original is None or stat is None:
+            found = replace(found, missing=await self._alarmed(found.missing, _MISSING, item_id))
         elif stat.size != manifest["size"] or (known is not None and not _agrees(known, manifest)):
-            found = replace(
-                found, differing=await self._alarmed(found.differing, "manifest-differs", item_id)
-            )
-        if known is None:
-            locked = stat.locked_until if stat is not None else None
-            restored = partial(self._restore, manifest=manifest, locked_until=locked)
-            await self._catalogue.write(restored)
-            found = replace(found, restored=found.restored + 1)
-        return found
+            count = await self._alarmed(found.differing, "manifest-differs", item_id)
+            found = replace(found, differing=count)
+        if known is not None:
+            if not is_whole:
+                # The row is from the journal: what is younger than the log is its event, or only the detail.
+                await self._catalogue.write(partial(_put_back, manifest=manifest))
+            return found
+        if logged is None:
+            found = replace(found, unlogged=await self._alarmed(found.unlogged, "item-unlogged", item_id))
+        locked = stat.locked_until if stat is not None else None
+        await self._catalogue.write(partial(self._restore, manifest=manifest, locked_until=locked))
+        return replace(found, restored=found.restored + 1)
 
     async def _alarmed(self, count: int, kind: str, subject: str) -> int:
         alarm = Alarm(kind, subject, _WORDS[kind], self._clock.now())
@@ -129,9 +155,9 @@ class Restoring:
 
     def _restore(self, tx: Transaction, manifest: Mapping[str, Json], locked_until: datetime | None) -> None:
         now = self._clock.now()
-        item = _item_of(manifest)
+        item = item_of(manifest)
         _ensure_agent(tx, item.agent_id, now)
-        data, salt, detail = _event_of(manifest)
+        data, salt, detail = event_of(manifest)
         event_id = str(parse_event(data)["id"])
         upload = tx.uploads.get(item.upload_id)
         if upload is None:
@@ -179,47 +205,67 @@ class Restoring:
             acknowledge(tx, self._signer, self._clock, upload, current, event_id, event)
 
 
-def _untie(tx: Transaction, job_id: str) -> None:
-    tx.jobs.untie(job_id)
+class _Rows:
+    """The catalogue's items in the order of their identifiers, beside what is met in that order."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._waiting: deque[str] = deque()
+        self._last: str | None = ""
+
+    async def before(self, item_id: str | None) -> Sequence[str]:
+        """Those before `item_id`, itself left out, that were not given before; None: all that are left."""
+        found: list[str] = []
+        while True:
+            if not self._waiting and self._last is not None:
+                page = await self._catalogue.read(lambda tx: tx.search.items_after(self._last or None, _PAGE))
+                self._waiting.extend(page)
+                self._last = page[-1] if page else None
+            if not self._waiting or (item_id is not None and self._waiting[0] > item_id):
+                return found
+            first = self._waiting.popleft()
+            if first != item_id:
+                found.append(first)
+
+
+def _item_in(key: str) -> str:
+    return key.removesuffix(_MANIFEST).rpartition("/")[2]
+
+
+def _get(tx: Transaction, item_id: str) -> Item | None:
+    return tx.items.get(item_id)
+
+
+def _left_on(tx: Transaction, staging: str) -> Sequence[Upload]:
+    return tx.uploads.left_on(staging)
+
+
+def _intent(tx: Transaction, upload_id: str) -> Intent | None:
+    return tx.uploads.intent(upload_id)
+
+
+def _released(tx: Transaction, upload_id: str) -> None:
+    tx.uploads.release(upload_id)
+
+
+def _known(tx: Transaction, manifest: Mapping[str, Json]) -> tuple[Item | None, bool | None, bool]:
+    """The item; whether the log has the manifest's event as it is (None: none); whether with detail."""
+    data, _, _ = event_of(manifest)
+    event_id = str(parse_event(data)["id"])
+    found = tx.events.data(event_id)
+    logged = None if found is None else found == data
+    return tx.items.get(str(manifest["item"])), logged, tx.events.get(event_id) is not None
+
+
+def _put_back(tx: Transaction, manifest: Mapping[str, Json]) -> None:
+    tx.events.put_back(*event_of(manifest))
 
 
 def _agrees(item: Item, manifest: Mapping[str, Json]) -> bool:
-    told = _item_of(manifest)
+    told = item_of(manifest)
     return (item.key, item.version, item.size, item.sha256, item.unit, item.upload_id) == (
         told.key, told.version, told.size, told.sha256, told.unit, told.upload_id,
     )  # fmt: skip
-
-
-def _item_of(manifest: Mapping[str, Json]) -> Item:
-    digests, submitted = manifest["digests"], manifest["submitted"]
-    assert isinstance(digests, Mapping)
-    assert isinstance(submitted, Mapping)
-    salvaged, size = manifest["salvaged"], manifest["size"]
-    assert isinstance(size, int)
-    return Item(
-        id=str(manifest["item"]),
-        upload_id=str(manifest["upload"]),
-        unit=str(manifest["unit"]),
-        agent_id=str(manifest["agent"]),
-        submission=Submission.from_json(submitted),
-        kind=str(manifest["kind"]),
-        media_type=str(manifest["media_type"]),
-        size=size,
-        sha256=str(digests["sha256"]),
-        crc32=int(str(digests["crc32"]), 16),
-        key=str(manifest["key"]),
-        committed_at=from_text(str(manifest["committed_at"])),
-        locked_until=from_text(str(manifest["committed_at"])),
-        salvaged=None if salvaged is None else str(salvaged),
-        version=str(manifest["store_version"]),
-    )
-
-
-def _event_of(manifest: Mapping[str, Json]) -> tuple[bytes, bytes, bytes]:
-    data, salt, detail = (
-        base64.b64decode(str(manifest[name])) for name in ("event", "event_salt", "event_detail")
-    )
-    return data, salt, detail
 
 
 def _ensure_agent(tx: Transaction, agent_id: str, now: datetime) -> None:
@@ -243,7 +289,10 @@ def _ensure_agent(tx: Transaction, agent_id: str, now: datetime) -> None:
 
 _WORDS = {
     "manifest-damaged": "A manifest in the store is damaged. Its item was not restored from it.",
-    "manifest-differs": "What the catalogue says of this item, its manifest and its original do not agree.",
-    "original-missing": "The store has this item's manifest, and not its original.",
+    "manifest-differs": "What catalogue and log say of this item, its manifest and its original differ.",
+    "item-unlogged": "This item was restored from its manifest, and the log does not have its ingestion: it "
+    "came in within the last second before the catalogue was lost, or somebody put it into the store. Look "
+    "at it.",
+    _MISSING: "The store lacks this item's original, its manifest, or both.",
     "disposal-left-some": "This item was disposed of, and something of it still lies in the store.",
 }

@@ -81,4 +81,6 @@ def run_restore(arguments: argparse.Namespace) -> int:
             pass
         found = asyncio.run(restore(settings, arguments.source.absolute(), asked, reason, _say))
     _say("")
-    return tell(found)
+    for key in found.damaged:
+        print(f"DAMAGED  {key}: its bytes in the backup are not what its key names; it was left there.")
+    return max(tell(found.rebuilt), int(bool(found.damaged)))

@@ -184,12 +184,14 @@ async def _journal(settings: Settings) -> None:
 async def _with_keys(settings: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:
     from custody.rotation import Keys
     from custos.clock import SystemClock
-    from custos.stores import open_stores
+    from custos.stores import open_stores, require_not_lost
     from evidence.dispatch import zone_of
     from storage.catalogue.catalogue import open_catalogue
 
     clock, zone = SystemClock(), zone_of(settings.ingest.clock_zone)
-    files = (await asyncio.to_thread(open_stores, settings)).log
+    stores = await asyncio.to_thread(open_stores, settings)
+    await require_not_lost(settings, stores)
+    files = stores.log
     async with open_catalogue(catalogue_of(settings), clock, "keys", zone) as catalogue:
         return await work(Keys(catalogue, files, settings.keys, clock, settings.custody.origin))
 

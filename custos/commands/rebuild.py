@@ -65,8 +65,12 @@ def tell(found: Rebuilt) -> int:
         (found.cut_off, f"{found.cut_off:,} rows were cut off with the last seconds."),
         (found.log.without_detail, f"{found.log.without_detail:,} events without what their details said."),
         (items.restored, f"{items.restored:,} items were not in the journal, and restored from manifests."),
-        (items.differing, f"{items.differing:,} items do not agree with their manifests: see the alarms."),
-        (items.missing, f"{items.missing:,} originals are missing: see the alarms."),
+        (items.unlogged, f"{items.unlogged:,} of these the log does not know: see the alarms, look at each."),
+        (
+            items.differing,
+            f"{items.differing:,} manifests differ from log, row or original: see the alarms.",
+        ),
+        (items.missing, f"{items.missing:,} items lack original or manifest: see the alarms."),
         (items.disposed, f"{items.disposed:,} disposed items have left something: see the alarms."),
         (
             items.unmanifested,

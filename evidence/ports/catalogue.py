@@ -189,8 +189,8 @@ class Jobs(Protocol):
         """Note how far a waiting job's others are; nothing happens to one that does not wait."""
         ...
 
-    def untie(self, job_id: str) -> None:
-        """Let any host do it: what lay on a staging disk is not needed any more."""
+    def waiting(self, stage: Stage, limit: int) -> Sequence[str]:
+        """What jobs of that stage are about that wait for others, the oldest first."""
         ...
 
     def resume(self, stage: Stage, subject: str, now: datetime) -> None:
@@ -241,6 +241,10 @@ class Events(Protocol):
 
     def get(self, event_id: str) -> tuple[bytes, bytes, bytes] | None:
         """Event, salt and detail bytes."""
+        ...
+
+    def data(self, event_id: str) -> bytes | None:
+        """Its bytes alone, whether or not its detail is kept."""
         ...
 
     def history(self, subject: str, limit: int) -> Sequence[HistoryEntry]:

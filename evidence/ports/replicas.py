@@ -48,13 +48,17 @@ class Made:
 class Ensured:
     """What a run found: copies that are proven, those of them that it made, and what is wrong where.
 
-    `away` are stores that did not answer, each with why; `wrong` those that have other bytes.
+    `manifests` are stores whose copy was there and whose manifest was put there again; `away` those that did
+    not answer, each with why; `wrong` those that have other bytes; `missing` those that have none, with none
+    to make it from.
     """
 
     proven: list[ReplicaCopy] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    manifests: list[str] = field(default_factory=list)
     away: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 class ReplicaRows(Protocol):

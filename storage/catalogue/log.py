@@ -123,7 +123,7 @@ class SqlEvents:
         subjects = [str(one["id"]) for one in about if isinstance(one, dict)]
         at = to_micros(from_text(str(said["time"])))
         connection = self._connection
-        if connection.execute(select(events.c.id).where(events.c.id == event_id)).first() is None:
+        if self.data(event_id) is None:
             insert_many(connection, events, ("id", "data", "at"), [(event_id, data, at)])
             named: list[tuple[object, ...]] = [(one, event_id) for one in subjects]
             insert_many(connection, event_subjects, ("subject", "event_id"), named)
@@ -141,6 +141,10 @@ class SqlEvents:
             .where(events.c.id == event_id)
         ).first()
         return None if row is None else (row.data, row.salt, row.detail)
+
+    def data(self, event_id: str) -> bytes | None:
+        """The event's bytes."""
+        return self._connection.execute(select(events.c.data).where(events.c.id == event_id)).scalar()
 
     def history(self, subject: str, limit: int) -> Sequence[HistoryEntry]:
         """The latest `limit` events about the subject, oldest first."""

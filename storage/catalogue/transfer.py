@@ -61,8 +61,23 @@ def transfer(source: Path, url: str, told: Told = lambda table, rows: None) -> M
         writing.dispose()
 
 
+def digests_of(source: Path) -> Mapping[str, str]:
+    """Of each table that `transfer` copies from there, as it is now. Blocking."""
+    reading = open_engine(source, readers=True)
+    try:
+        with reading.connect() as connection:
+            begin_reading(connection)
+            return {table.name: _digest_of(connection, table) for table in _moved()}
+    finally:
+        reading.dispose()
+
+
+def _moved() -> list[Table]:
+    return [table for table in metadata.sorted_tables if table is not journal_changes]
+
+
 def _copied(old: Connection, new: Connection, told: Told) -> Mapping[str, str]:
-    moved = [table for table in metadata.sorted_tables if table is not journal_changes]
+    moved = _moved()
     if any(new.execute(select(table).limit(1)).first() is not None for table in moved):
         return _equal(old, new, moved)
     digests = {}

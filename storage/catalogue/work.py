@@ -166,9 +166,12 @@ class SqlJobs:
         if job_id is not None:
             self._set(job_id, now, progress=progress)
 
-    def untie(self, job_id: str) -> None:
-        """Let any host do it: what lay on a staging disk is not needed any more."""
-        self._connection.execute(update(jobs).where(jobs.c.id == job_id).values(staging=None, rung_at=None))
+    def waiting(self, stage: Stage, limit: int) -> Sequence[str]:
+        """What jobs of that stage are about that wait for others, the oldest first."""
+        query = select(jobs.c.subject).where(
+            jobs.c.stage == stage.value, jobs.c.state == JobState.WAITING.value
+        )
+        return self._connection.execute(query.order_by(jobs.c.id).limit(limit)).scalars().all()
 
     def resume(self, stage: Stage, subject: str, now: datetime) -> None:
         """Queue a waiting job, its attempts counted from zero."""

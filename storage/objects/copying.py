@@ -21,9 +21,9 @@ from evidence.ports.objects import NotStored, ObjectStat, ObjectStore
 from storage.objects.disk import (
     CHUNK,
     make_directories,
+    replacing,
     set_immutable,
     storage_error,
-    sync_directory,
 )
 from storage.objects.sidecars import Sidecars
 
@@ -91,6 +91,15 @@ async def _read(source: ObjectStore, key: str) -> bytes | None:
         return None
 
 
+class _DamagedError(Exception):
+    """What was read is not what its key names."""
+
+
+def _require_named(key: str, digest: str) -> None:
+    if original_digest(key) not in (None, digest):
+        raise _DamagedError
+
+
 class _Copy:
     """The directory that is written; blocking."""
 
@@ -117,25 +126,16 @@ class _Copy:
 
     def take(self, key: str, file: BinaryIO) -> bool:
         """Copy it; False, and nothing is changed, if an original is not what its key names."""
-        target, beside = self._objects / key, self._incoming / secrets.token_hex(16)
         digest = hashlib.sha256()
         try:
-            make_directories(target.parent)
-            with beside.open("xb") as copy:
+            with replacing(self._objects / key, self._incoming / secrets.token_hex(16)) as copy:
                 while piece := file.read(CHUNK):
                     digest.update(piece)
                     copy.write(piece)
-                copy.flush()
+                _require_named(key, digest.hexdigest())
                 os.fchmod(copy.fileno(), 0o444)
-                os.fsync(copy.fileno())
-            if original_digest(key) not in (None, digest.hexdigest()):
-                return False
-            beside.replace(target)
-            sync_directory(target.parent)
-        except OSError as error:
-            raise storage_error(error) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        except _DamagedError:
+            return False
         return True
 
     def keep(self, stat: ObjectStat) -> None:
@@ -152,19 +152,8 @@ class _Copy:
 
     def put_head(self, key: str, data: bytes) -> None:
         """Put it in the place of the one before."""
-        target, beside = self._objects / key, self._incoming / secrets.token_hex(16)
-        try:
-            make_directories(target.parent)
-            with beside.open("xb") as copy:
-                copy.write(data)
-                copy.flush()
-                os.fsync(copy.fileno())
-            beside.replace(target)
-            sync_directory(target.parent)
-        except OSError as error:
-            raise storage_error(error) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(self._objects / key, self._incoming / secrets.token_hex(16)) as copy:
+            copy.write(data)
 
 
 def _damaged(objects: Path, told: Callable[[int], None]) -> list[str]:

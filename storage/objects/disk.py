@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from evidence.errors import Conflict, NoSpace, Unavailable
 from evidence.fixity import PIECE
@@ -68,6 +69,27 @@ def make_directories(path: Path) -> None:
     for directory in reversed(missing):
         directory.mkdir(exist_ok=True)
         sync_directory(directory.parent)
+
+
+@contextmanager
+def replacing(target: Path, beside: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `target` at the end: a reader finds the old or the new.
+
+    Durable then; `beside` is a name on the same filesystem. Whatever is raised inside leaves the old one.
+    Raises NoSpace, Unavailable.
+    """
+    try:
+        make_directories(target.parent)
+        with beside.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+        sync_directory(target.parent)
+    except OSError as error:
+        raise storage_error(error) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def has_writer(descriptor: int) -> bool:

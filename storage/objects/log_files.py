@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from evidence.keys import is_key
-from storage.objects.disk import make_directories, storage_error, sync_directory
+from storage.objects.disk import make_directories, replacing, storage_error
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.heads import LOG, Files
 
@@ -63,19 +63,8 @@ class LogFiles:
             raise storage_error(error) from error
 
     def _replace(self, path: str, data: bytes) -> None:
-        target, beside = self._path(path), self._incoming / secrets.token_hex(16)
-        try:
-            make_directories(target.parent)
-            with beside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-            sync_directory(target.parent)
-        except OSError as error:
-            raise storage_error(error) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(self._path(path), self._incoming / secrets.token_hex(16)) as file:
+            file.write(data)
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         with self._alone():

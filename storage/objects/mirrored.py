@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from evidence.errors import CustosError
 from evidence.keys import original_digest
 from evidence.ports.objects import Digests, NotStored, ObjectStat, ObjectStore, Pace
 
@@ -74,17 +75,16 @@ class MirroredStore:
 
     async def extend_lock(self, key: str, until: datetime, *, version: str = "") -> ObjectStat:
         """See the port; every copy that there is gets the same lock."""
-        for other in self._others:
-            with suppress(NotStored):
-                await other.extend_lock(key, until)
-        return await self._primary.extend_lock(key, until, version=version)
+        stat = await self._primary.extend_lock(key, until, version=version)
+        await self._of_others(lambda store: store.extend_lock(key, until))
+        return stat
 
     async def set_hold(self, key: str, held: bool, *, version: str = "") -> None:
         """See the port; every copy that there is is held, or not."""
-        for other in self._others:
-            with suppress(NotStored):
-                await other.set_hold(key, held)
-        await self._primary.set_hold(key, held, version=version)
+        try:
+            await self._primary.set_hold(key, held, version=version)
+        finally:
+            await self._of_others(lambda store: store.set_hold(key, held))
 
     async def read_back(self, key: str, pace: Pace | None = None, *, version: str = "") -> Digests:
         """See the port: of the primary store."""
@@ -102,9 +102,26 @@ class MirroredStore:
     async def sweep_unfinished(self, before: datetime) -> int:
         """See the port; in every store."""
         swept = await self._primary.sweep_unfinished(before)
+        found: list[int] = []
+
+        async def sweep(other: ObjectStore) -> None:
+            found.append(await other.sweep_unfinished(before))
+
+        await self._of_others(sweep)
+        return swept + sum(found)
+
+    async def _of_others(self, ask: Callable[[ObjectStore], Awaitable[object]]) -> None:
+        """Ask each that has the copy; one that does not answer keeps no other from hearing, and is raised."""
+        away: CustosError | None = None
         for other in self._others:
-            swept += await other.sweep_unfinished(before)
-        return swept
+            try:
+                await ask(other)
+            except NotStored:
+                continue
+            except CustosError as error:
+                away = error
+        if away is not None:
+            raise away
 
     async def _found(self, key: str, opened: Callable[[ObjectStore, str], Awaitable[T]], version: str) -> T:
         try:

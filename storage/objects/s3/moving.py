@@ -51,7 +51,7 @@ def move(source: Path, target: S3Store, notes: Path, told: Callable[[int, int], 
         for number, key in enumerate(keys, 1):
             path = objects / key
             size = path.stat().st_size
-            if key in _HEADS or key not in done:
+            if key not in done or _is_replaced(key, sidecars):
                 done[key] = _moved(path, key, size, sidecars, target)
                 noted.write(f"{key} {done[key]}\n")
                 noted.flush()
@@ -61,6 +61,11 @@ def move(source: Path, target: S3Store, notes: Path, told: Callable[[int, int], 
         os.fsync(noted.fileno())
     _require_all(target, {key: (objects / key).stat().st_size for key in keys})
     return Moved(len(keys), total, whole.hexdigest())
+
+
+def _is_replaced(key: str, sidecars: Sidecars) -> bool:
+    """Whether Custos may have put other bytes there since an earlier run."""
+    return key.startswith(("log/", "catalogue/")) and sidecars.locked_until(key) is None
 
 
 def _keys(objects: Path) -> Iterator[str]:
@@ -116,11 +121,12 @@ def _require_same(
 
 
 def _require_all(target: S3Store, sizes: dict[str, int]) -> None:
-    found: dict[str, int] = {}
-    for version in target.bucket.versions(""):
-        if not version.is_marker and version.key in sizes:
-            found.setdefault(version.key, version.size)
-    missing = sizes.keys() - found.keys()
+    found = {
+        version.key
+        for version in target.bucket.versions("")
+        if not version.is_marker and sizes.get(version.key) == version.size
+    }
+    missing = sizes.keys() - found
     if missing:
         raise Conflict("not-as-moved", f"The bucket lacks {len(missing)} objects, {min(missing)} among them.")
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from custos.cli import main
-from custos.log_keeper import open_sequencer
-from custos.rebuilding import Rebuilt, rebuild
-from custos.settings import Settings
 from evidence.agents import Role
 from evidence.errors import Conflict, Unavailable
 from evidence.jobs import Stage
-from evidence.journal import Entry
 from ingest.restoring import Found
 from storage.catalogue import restoring
 from tests.offices import Office, opened_office
@@ -27,38 +20,10 @@ from tests.postgres import Server
 from tests.seaweed import Seaweed
 from tests.serving.client import statement
 from tests.serving.exports import asked, case_of_two
-from tests.serving.inside import Inside, served_inside
+from tests.serving.inside import served_inside
+from tests.serving.lost import Lost, events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
 from tests.time_authority import TimeAuthority
-
-
-@dataclass
-class Lost:
-    """An installation whose catalogue can be taken away."""
-
-    settings: Settings
-    stack: ExitStack
-    postgres: Server | None = None
-
-    @contextmanager
-    def served(self) -> Iterator[Inside]:
-        settings = self.settings
-        with served_inside(settings.data, s3=settings.s3, catalogue=settings.catalogue.url) as server:
-            yield server
-
-    def lose(self) -> None:
-        """Nothing of the catalogue is left, nor of anything that is not the store or the keys."""
-        for path in self.settings.data.iterdir():
-            if path.name not in ("store", "keys"):
-                shutil.rmtree(path)
-        if self.postgres is not None:
-            url = self.stack.enter_context(self.postgres.catalogue())
-            self.settings = self.settings.model_copy(
-                update={"catalogue": self.settings.catalogue.model_copy(update={"url": url})}
-            )
-
-    def rebuilt(self, **options: Any) -> Rebuilt:
-        return asyncio.run(rebuild(self.settings, "lost in a fire", **options))
 
 
 @pytest.fixture
@@ -73,43 +38,6 @@ def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lost]:
         url = stack.enter_context(postgres.catalogue())
         s3 = seaweed.settings(seaweed.make_bucket())
         yield Lost(settings_for(tmp_path / "data", s3=s3, catalogue=url), stack, postgres)
-
-
-async def keep(settings: Settings) -> None:
-    """All that the keeper of the log does until nothing is left to do."""
-    async with open_sequencer(settings) as kept:
-        for run in (kept.sequencer.run, kept.bodies.run, kept.journal.run):
-            await run()
-
-
-def kept(settings: Settings) -> None:
-    asyncio.run(keep(settings))
-
-
-def rows(server: Inside) -> dict[tuple[Any, ...], Entry]:
-    """Every row that the journal keeps."""
-    found: dict[tuple[Any, ...], Entry] = {}
-    position = None
-    while True:
-        entries, position = server.do(
-            server.services.catalogue.read(lambda tx, after=position: tx.journal.scan(after, 500))  # type: ignore[misc]
-        )
-        found |= {(one.table, *one.key): one for one in entries}
-        if position is None:
-            return found
-
-
-def events(server: Inside) -> list[tuple[bytes, bytes]]:
-    """Every event that is in the log, with its detail, in the log's order."""
-
-    def look(tx: Any) -> list[tuple[bytes, bytes]]:
-        query = (
-            "SELECT data, detail FROM log_leaves JOIN events ON events.id = log_leaves.event_id "
-            "JOIN event_bodies ON event_bodies.event_id = events.id ORDER BY number"
-        )
-        return [(bytes(row[0]), bytes(row[1])) for row in tx.connection.exec_driver_sql(query)]
-
-    return server.do(server.services.catalogue.read(look))
 
 
 @pytest.mark.parametrize("lost", ["embedded", "cluster"], indirect=True)
@@ -209,7 +137,7 @@ def test_an_event_that_the_log_had_not_yet_comes_back_with_its_manifest(lost: Lo
         item = server.client(Role.OFFICER).kept(b"two", "2.bin")
         event = next(one for one in server.events("item.ingested") if item in str(one["subjects"]))
     lost.lose()
-    assert lost.rebuilt().items == Found(manifests=2, restored=1)
+    assert lost.rebuilt().items == Found(manifests=2, restored=1, unlogged=1)
     kept(lost.settings)
     with lost.served() as server:
         supervisor = server.client(Role.SUPERVISOR)
@@ -291,6 +219,36 @@ def test_what_the_store_lost_is_said(tmp_path: Path) -> None:
     with lost.served() as server:
         alarms = server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
         assert {one.kind for one in alarms} >= {"original-missing", "manifest-damaged"}
+
+
+def test_a_row_without_original_and_manifest_is_said(tmp_path: Path) -> None:
+    lost = Lost(settings_for(tmp_path / "data"), ExitStack())
+    with lost.served() as server:
+        first, last = (server.client(Role.OFFICER).kept(bytes([n]), f"{n}.bin") for n in range(2))
+    kept(lost.settings)
+    lost.lose()
+    for item in (first, last):
+        shutil.rmtree(next((lost.settings.store / "objects" / "originals").rglob(item)))
+    found = lost.rebuilt()
+    assert found.items == Found(missing=2)
+    with lost.served() as server:
+        alarms = server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
+        assert {one.subject for one in alarms if one.kind == "original-missing"} == {first, last}
+
+
+def test_no_key_is_rotated_over_a_lost_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = Lost(settings_for(tmp_path / "data"), ExitStack())
+    with lost.served() as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    kept(lost.settings)
+    lost.lose()
+    for name, value in custos_environment(lost.settings.data).items():
+        monkeypatch.setenv(name, value)
+    assert main(["keys", "rotate", "--reason", "yearly"]) == 2
+    assert "[catalogue-lost]" in capsys.readouterr().err
+    assert lost.rebuilt().is_whole
 
 
 def test_a_journal_of_a_newer_custos_is_refused_in_words(

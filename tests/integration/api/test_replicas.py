@@ -15,7 +15,7 @@ from custos.keeping_sections import ReplicaSettings
 from custos.replicas import MARKER
 from custos.stores import open_stores
 from evidence.agents import Role
-from evidence.errors import Invalid
+from evidence.errors import CustosError, Invalid
 from evidence.items import Item
 from evidence.jobs import JobState, Stage
 from evidence.keys import manifest_key
@@ -137,6 +137,7 @@ def test_where_fewer_are_needed_the_rest_is_owed(tmp_path: Path, vault: Path) ->
             "made": ["vault"],
             "away": [],
             "wrong": [],
+            "missing": [],
         }
         assert "copy-owed" not in alarms(server)
 
@@ -153,7 +154,9 @@ def test_what_the_store_has_lost_is_read_from_a_copy_and_mended_by_it(
     server.close_viewings()
     detail = audited(server, found.id)
     assert detail["findings"] == []
-    assert told(server, "copy.mended") == [{"store": "primary", "from": "vault", "method": detail["method"]}]
+    assert told(server, "copy.mended") == [
+        {"what": "original", "store": "primary", "from": "vault", "method": detail["method"]}
+    ]
     assert path.read_bytes() == b"only once" == copy.read_bytes()
     assert (path.parent / "manifest.json").read_bytes() == (copy.parent / "manifest.json").read_bytes()
     stat = server.do(server.services.store.stat(found.key))
@@ -168,6 +171,31 @@ def test_a_copy_that_is_gone_is_mended(kept: tuple[Inside, Item, Path]) -> None:
     (said,) = told(server, "copy.mended")
     assert (said["store"], said["from"]) == ("vault", "primary")
     assert copy.read_bytes() == b"only once"
+
+
+def test_a_manifest_that_is_gone_is_put_back(kept: tuple[Inside, Item, Path]) -> None:
+    server, found, copy = kept
+    manifest = copy.parent / "manifest.json"
+    data = manifest.read_bytes()
+    manifest.unlink()
+    detail = audited(server, found.id)
+    assert (detail["copies"]["proven"], detail["copies"]["made"]) == (["vault"], [])
+    assert told(server, "copy.mended") == [
+        {"what": "manifest", "store": "vault", "from": "catalogue", "method": None}
+    ]
+    assert manifest.read_bytes() == data
+
+
+def test_where_no_copy_is_left_it_is_owed(kept: tuple[Inside, Item, Path], tmp_path: Path) -> None:
+    server, found, copy = kept
+    original = tmp_path / "data" / "store" / "objects" / found.key
+    for path in (original, copy):
+        path.unlink()
+    detail = audited(server, found.id)
+    assert [one["finding"] for one in detail["findings"]] == ["missing"]
+    assert detail["copies"]["missing"] == ["vault"]
+    assert "copy-owed" in alarms(server)
+    assert not server.do(server.services.catalogue.read(lambda tx: tx.replicas.of_item(found.id)))
 
 
 def test_other_bytes_are_never_replaced(kept: tuple[Inside, Item, Path], tmp_path: Path) -> None:
@@ -202,6 +230,33 @@ def test_holds_and_locks_go_to_every_copy(tmp_path: Path, both: ReplicaSettings)
             assert stat.held
             assert stat.locked_until is not None
             assert stat.locked_until >= until
+
+
+def test_one_store_that_is_away_keeps_no_other_from_hearing(tmp_path: Path, both: ReplicaSettings) -> None:
+    settings = settings_for(tmp_path / "data", replicas=both)
+    with served_inside(settings.data, replicas=both) as server:
+        found = item(server, server.client(Role.OFFICER).kept(b"only once", "1.bin"))
+        legal = server.client(Role.LEGAL_REVIEWER)
+        # The first of the copies is away.
+        first = next(iter(both.directories.values())) / MARKER
+        first.unlink()
+        assert legal.post(f"/items/{found.id}/holds", {"reason": "r", "authority": "a"}).status == 201
+        server.do(server.services.sweep.run())
+        until = found.locked_until + ROLLING_LOCK
+        with pytest.raises(CustosError):
+            server.do(server.services.store.extend_lock(found.key, until, version=found.version))
+        copies = open_stores(settings).copies
+        assert copies is not None
+        cloud = next(replica.store for replica in copies.others if replica.name == "cloud")
+        for store in (copies.primary, cloud):
+            stat = asyncio.run(store.stat(found.key))
+            assert stat.held
+            assert stat.locked_until is not None
+            assert stat.locked_until >= until
+        first.touch()
+        server.do(server.services.sweep.run())
+        vault = next(replica.store for replica in copies.others if replica.name == "vault")
+        assert asyncio.run(vault.stat(found.key)).held
 
 
 def test_a_disposal_reaches_every_copy(

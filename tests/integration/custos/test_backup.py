@@ -14,12 +14,12 @@ from clients.verifier.log import verify_log
 from custos.backing_up import back_up, restore
 from custos.cli import main
 from evidence.agents import Role
-from evidence.errors import Conflict, Invalid
-from tests.integration.api.test_rebuild import events, kept, rows
+from evidence.errors import Invalid
 from tests.media import make_clip
 from tests.seaweed import Seaweed
 from tests.serving.exports import case_of_two
 from tests.serving.inside import served_inside
+from tests.serving.lost import events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
 
 PASSPHRASE = "a long walk by the river"
@@ -100,7 +100,7 @@ def test_from_a_bucket_too(seaweed: Seaweed, tmp_path: Path) -> None:
     # The bucket is gone with the provider: it goes on from the copy, on a disk.
     disk = settings_for(tmp_path / "disk")
     found = asyncio.run(restore(disk, backup, lambda: PASSPHRASE, "the provider is gone"))
-    assert found.is_whole
+    assert found.rebuilt.is_whole
     with served_inside(disk.data) as server:
         assert server.client(Role.SUPERVISOR).get(f"/items/{item}/original").body == b"one"
     # And where only the machine is gone, keys and catalogue come back beside the bucket.
@@ -117,6 +117,7 @@ def test_damage_is_not_copied_over_what_is_whole(
     told(monkeypatch, data)
     with served_inside(data) as server:
         server.client(Role.OFFICER).kept(b"one", "1.bin")
+    kept(settings_for(data))
     arguments = ["backup", "--to", str(backup), "--passphrase-file", str(secret)]
     assert main(arguments) == 0
     with served_inside(data) as server:
@@ -135,9 +136,46 @@ def test_damage_is_not_copied_over_what_is_whole(
     original.write_bytes(b"eno")
     assert main([*arguments, "--check"]) == 1
     assert "DAMAGED  originals/" in capsys.readouterr().out
-    with pytest.raises(Conflict) as refusal:
-        asyncio.run(restore(settings_for(tmp_path / "new"), backup, lambda: PASSPHRASE, "r"))
-    assert refusal.value.code == "backup-damaged"
+    # On the worst day everything else is put back, and this one is named.
+    new = tmp_path / "new"
+    told(monkeypatch, new)
+    arguments = ["restore", "--from", str(backup), "--passphrase-file", str(secret), "--reason", "r"]
+    assert main(arguments) == 1
+    said = capsys.readouterr().out
+    assert f"DAMAGED  {original.relative_to(backup / 'store/objects')}" in said
+    assert "2 items lack original or manifest" in said
+    assert original.read_bytes() == b"eno"
+    assert not list((new / "store" / "objects" / "originals").rglob(original.name))
+    with served_inside(new) as server:
+        alarms = server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
+        assert "original-missing" in {one.kind for one in alarms}
+
+
+def test_nothing_that_is_there_is_set_back(
+    tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    told(monkeypatch, data)
+    with served_inside(data) as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    kept(settings_for(data))
+    assert main(["backup", "--to", str(backup), "--passphrase-file", str(secret)]) == 0
+    with served_inside(data) as server:
+        item = server.client(Role.OFFICER).kept(b"younger than the backup", "2.bin")
+    kept(settings_for(data))
+    heads = [data / "store" / "objects" / name for name in ("log/checkpoint", "catalogue/tail")]
+    before = [path.read_bytes() for path in heads]
+    arguments = ["restore", "--from", str(backup), "--passphrase-file", str(secret), "--reason", "r"]
+    for code in ("[catalogue-there]", "[store-there]"):
+        assert main(arguments) == 2
+        assert code in capsys.readouterr().err
+        assert [path.read_bytes() for path in heads] == before
+        if (data / "catalogue").exists():
+            shutil.rmtree(data / "catalogue")
+    assert main(["rebuild", "--reason", "r"]) == 0
+    with served_inside(data) as server:
+        supervisor = server.client(Role.SUPERVISOR)
+        assert supervisor.get(f"/items/{item}/original").body == b"younger than the backup"
 
 
 def test_what_is_refused(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Table
 
 from custos import migrating
 from custos.cli import main
@@ -17,13 +20,16 @@ from custos.settings import Settings
 from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Conflict, CustosError, Invalid, Unavailable
+from storage.catalogue import transfer as transferring
 from storage.objects.s3 import moving
-from tests.integration.api.test_rebuild import events, kept, rows
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.uploading import put
 from tests.media import make_clip
 from tests.postgres import Server
 from tests.seaweed import Seaweed
 from tests.serving.exports import case_of_two
 from tests.serving.inside import Inside, served_inside
+from tests.serving.lost import events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
 
 
@@ -125,28 +131,28 @@ def test_one_that_breaks_off_goes_on(move: Move, monkeypatch: pytest.MonkeyPatch
         server.client(Role.OFFICER).kept(b"one", "1.bin")
         server.client(Role.OFFICER).kept(b"two", "2.bin")
     uploaded: list[str] = []
-    upload, transfer = moving.upload, migrating.transfer
+    upload = moving.upload
 
-    def counted(bucket: object, key: str, *rest: object) -> str:
+    def counted(bucket: Bucket, key: str, *rest: Any) -> str:
         uploaded.append(key)
-        if len(uploaded) == 4:
+        if len(uploaded) == 5:
             raise ConnectionError
-        return upload(bucket, key, *rest)  # type: ignore[arg-type]
-
-    def died(*told: object) -> object:
-        transfer(*told)  # type: ignore[arg-type]
-        raise ConnectionError
+        return upload(bucket, key, *rest)
 
     monkeypatch.setattr(moving, "upload", counted)
-    monkeypatch.setattr(migrating, "transfer", died)
-    for _ in range(2):
-        with pytest.raises(ConnectionError):
-            move.run()
+    with pytest.raises(ConnectionError):
+        move.run()
     assert (move.old.store / "objects").exists()
-    # Nothing that was moved and cannot have changed was sent again.
-    assert len(set(uploaded[:3])) == 3
-    assert not set(uploaded[:3]) & set(uploaded[4:])
-    monkeypatch.undo()
+    # It dies behind each of its steps, once the step is done.
+    for step in ("_moved_store", "_moved_catalogue", "_record", "_set_aside"):
+        with monkeypatch.context() as patch:
+            patch.setattr(migrating, step, dying(getattr(migrating, step)))
+            with pytest.raises(ConnectionError):
+                move.run()
+    # What was moved and cannot have changed was sent once.
+    again = [key for key in uploaded if uploaded.count(key) > 1 and key != uploaded[4]]
+    assert {key.split("/")[0] for key in again} <= {"log", "catalogue"}
+    assert any(key.endswith(".part") for key in again)
     found = move.run()
     assert found.store is not None
     assert found.tables
@@ -155,6 +161,74 @@ def test_one_that_breaks_off_goes_on(move: Move, monkeypatch: pytest.MonkeyPatch
     assert move.run() == found
     with served_inside(move.new.data, s3=move.new.s3, catalogue=move.new.catalogue.url) as server:
         assert len(server.client(Role.SUPERVISOR).get("/items").json()["items"]) == 2
+        assert len(server.events("installation.moved")) == 2
+    # Every detail is there that the log speaks of.
+    kept(move.new)
+
+
+def dying(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and then the end."""
+    if not inspect.iscoroutinefunction(step):
+
+        def once(*told: Any) -> Any:
+            step(*told)
+            raise ConnectionError
+
+        return once
+
+    async def later(*told: Any) -> Any:
+        await step(*told)
+        raise ConnectionError
+
+    return later
+
+
+def test_an_old_place_that_went_on_is_not_taken_for_moved(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served_inside(move.old.data) as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "_record", dying(migrating._record))
+        with pytest.raises(ConnectionError):
+            move.run()
+    with served_inside(move.old.data) as server:
+        item = server.client(Role.OFFICER).kept(b"two", "2.bin")
+    with pytest.raises(Conflict) as refusal:
+        move.run()
+    assert refusal.value.code == "moved-and-went-on"
+    with served_inside(move.old.data) as server:
+        assert server.client(Role.SUPERVISOR).get(f"/items/{item}/original").body == b"two"
+
+
+def test_what_is_not_the_same_there_is_not_kept(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served_inside(move.old.data) as server:
+        server.client(Role.OFFICER).kept(b"one", "1.bin")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            moving, "upload", lambda bucket, key, fd, size, digest, told: put_other(bucket, key, size, told)
+        )
+        with pytest.raises(Conflict) as store:
+            move.run()
+    assert store.value.code in ("other-in-bucket", "not-as-moved")
+    move.new = move.new.model_copy(update={"s3": move.old.s3})
+    copy = transferring._copy
+
+    def without_one(connection: Connection, table: Table, rows: Iterator[Any]) -> int:
+        found = list(rows)
+        return copy(connection, table, iter(found[:-1] if table.name == "audits" else found))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transferring, "_copy", without_one)
+        with pytest.raises(CustosError) as catalogue:
+            move.run()
+    assert catalogue.value.code in ("catalogue-differs", "catalogue-unreachable")
+    # Nothing was kept of it: the next attempt finds an empty database.
+    assert move.run().tables
+
+
+def put_other(bucket: Bucket, key: str, size: int, told: dict[str, Any]) -> str:
+    return put(bucket, key, bytes(size), told)
 
 
 @pytest.mark.parametrize("only", ["database", "bucket"])
