@@ -31,11 +31,9 @@ from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
-from storage.objects.s3.client import Bucket
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.store import S3Store
 from tests.catalogues import Catalogues, ask
-from tests.seaweed import Seaweed
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ORIGIN = "custos.test/log"
@@ -106,18 +104,6 @@ class Place:
 async def opened(base: Path, where: Where | None = None) -> AsyncIterator[Place]:
     async with open_catalogue(where or base / "catalogue.db", Still(), "test") as catalogue:
         yield Place(base, catalogue, open_signer(base / "keys"))
-
-
-@pytest.fixture
-async def place(
-    request: pytest.FixtureRequest, tmp_path: Path, catalogues: Catalogues, where: Where
-) -> AsyncIterator[Place]:
-    """Over SQLite and a directory, and over PostgreSQL and a bucket."""
-    async with opened(tmp_path, where) as one:
-        if catalogues.is_postgres:
-            seaweed: Seaweed = request.getfixturevalue("seaweed")
-            one.bucket = S3Store(Bucket(seaweed.place(seaweed.make_bucket())), tmp_path / "scratch")
-        yield one
 
 
 def require_chains(leaves: list[dict[str, object]]) -> None:

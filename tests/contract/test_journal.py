@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +11,10 @@ from sqlalchemy import Boolean, Integer, LargeBinary
 from sqlalchemy.sql.sqltypes import BigInteger
 
 from custody import journaling
-from custody.journal_chunks import parse_chunk
 from custody.journal_reading import chunks, readable
-from custody.journaling import Journal, JournalStands
-from custody.key_files import open_signer
+from custody.journaling import Journal
 from evidence.agents import Agent, AgentKind, Role
-from evidence.errors import Conflict, Unavailable
+from evidence.errors import Unavailable
 from evidence.ids import new_pseudonym
 from evidence.journal import SCAN_EVERY, Entry
 from evidence.ports.catalogue import Catalogue
@@ -33,12 +29,9 @@ from storage.objects.filesystem import FilesystemStore
 from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
-from storage.objects.s3.client import Bucket
 from storage.objects.s3.log import S3Log
-from storage.objects.s3.store import S3Store
 from tests.catalogues import Catalogues, ask
 from tests.contract.test_custody_log import NOW, Place, opened
-from tests.seaweed import Seaweed
 
 
 class At:
@@ -55,16 +48,10 @@ class At:
 
 
 @pytest.fixture
-async def place(
-    request: pytest.FixtureRequest, tmp_path: Path, catalogues: Catalogues, where: Where
-) -> AsyncIterator[Place]:
-    """Over SQLite and a directory, and over PostgreSQL and a bucket; the log has begun."""
-    async with opened(tmp_path, where) as one:
-        if catalogues.is_postgres:
-            seaweed: Seaweed = request.getfixturevalue("seaweed")
-            one.bucket = S3Store(Bucket(seaweed.place(seaweed.make_bucket())), tmp_path / "scratch")
-        await one.sequencer().run()
-        yield one
+async def place(place: Place) -> Place:
+    """The log has begun."""
+    await place.sequencer().run()
+    return place
 
 
 def store_of(place: Place) -> JournalStore:
@@ -325,101 +312,3 @@ async def test_what_is_all_told_is_said(place: Place) -> None:
     found = await readable(store_of(place), place.signer.note_key)
     assert found is not None
     assert found.last.header.through == 9
-
-
-@pytest.mark.parametrize("which", ["tail", "000"])
-async def test_damage_is_told_and_nothing_of_it_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
-) -> None:
-    monkeypatch.setattr(journaling, "CHUNK_BYTES", 800)
-    monkeypatch.setattr(journaling, "STEP", 10)
-    monkeypatch.setattr(journaling, "SCANNED", 10)
-    async with opened(tmp_path) as place:
-        await place.sequencer().run()
-        for number in range(40):
-            await agent(place, f"a{number}")
-        await written(journal_of(place))
-        objects = tmp_path / "store" / "objects" / "catalogue"
-        path = next(path for path in sorted(objects.rglob(which)) if path.is_file())
-        whole = path.read_bytes()
-        path.chmod(0o600)
-        drawn = random.Random(7)
-        for at in sorted(drawn.sample(range(len(whole)), 60)):
-            damaged = bytearray(whole)
-            damaged[at] ^= 1 << drawn.randrange(8)
-            path.write_bytes(damaged)
-            with pytest.raises(Conflict) as refusal:
-                await readable(store_of(place), place.signer.note_key)
-            assert refusal.value.code == "journal-broken"
-        path.write_bytes(whole[:-1])
-        with pytest.raises(Conflict):
-            await readable(store_of(place), place.signer.note_key)
-        if which == "000":
-            path.unlink()
-            with pytest.raises(Conflict, match="missing"):
-                await readable(store_of(place), place.signer.note_key)
-
-
-async def test_another_installations_journal_is_not_gone_on_with(tmp_path: Path) -> None:
-    async with opened(tmp_path) as place:
-        await place.sequencer().run()
-        await written(journal_of(place))
-        tail = tmp_path / "store" / "objects" / "catalogue" / "tail"
-        lying = tail.read_bytes()
-        async with open_catalogue(tmp_path / "other.db", At(NOW), "test", OFFICE_ZONE) as catalogue:
-            other = replace(place, catalogue=catalogue, signer=open_signer(tmp_path / "other"))
-            await catalogue.write(lambda tx: tx.log.begin("another.test/log"))
-            with pytest.raises(JournalStands) as stands:
-                await journal_of(other).run()
-            assert stands.value.code == "journal-stands"
-            alarms = await catalogue.read(lambda tx: tx.oversight.alarms())
-            assert [one.kind for one in alarms] == ["journal-stands"]
-        assert tail.read_bytes() == lying
-        with pytest.raises(Conflict, match="not signed"):
-            await readable(store_of(place), other.signer.note_key)
-        await agent(place, "a")
-        await written(journal_of(place))
-
-
-@pytest.mark.parametrize("is_closed", [False, True])
-async def test_under_a_new_key_it_goes_on_and_is_signed_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_closed: bool
-) -> None:
-    if is_closed:
-        monkeypatch.setattr(journaling, "CHUNK_BYTES", 1)
-    async with opened(tmp_path) as place:
-        await place.sequencer().run()
-        await agent(place, "a")
-        await written(journal_of(place))
-        after = replace(place, signer=open_signer(tmp_path / "next"))
-        await written(journal_of(after))
-        found = await readable(store_of(place), after.signer.note_key)
-        assert found is not None
-        # It is the same journal: nothing was told again.
-        assert found.first == 0
-        with pytest.raises(Conflict, match="not signed"):
-            await readable(store_of(place), place.signer.note_key)
-        await agent(after, "b")
-        await written(journal_of(after))
-        assert await restored(after, tmp_path / "r.db") == await rows_of(place.catalogue)
-
-
-async def test_without_its_tail_the_closed_chunks_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journaling, "CHUNK_BYTES", 800)
-    monkeypatch.setattr(journaling, "STEP", 10)
-    monkeypatch.setattr(journaling, "SCANNED", 10)
-    async with opened(tmp_path) as place:
-        await place.sequencer().run()
-        for number in range(40):
-            await agent(place, f"a{number}")
-        await written(journal_of(place))
-        tail = tmp_path / "store" / "objects" / "catalogue" / "tail"
-        number = parse_chunk(tail.read_bytes()).header.number
-        tail.unlink()
-        found = await readable(store_of(place), place.signer.note_key)
-        assert found is not None
-        assert found.last.header.number == number - 1
-        await written(journal_of(place))
-        assert await restored(place, tmp_path / "r.db") == await rows_of(place.catalogue)

@@ -19,7 +19,8 @@ from custody.revocation import NotFetched, RevocationLists, fetched
 from custody.stamping import Stamper
 from custody.trusted_time import TimeAuthorities, read_roots
 from tests.contract.test_custody_log import Place, opened
-from tests.contract.test_verify_log import Later, key_of, log_of
+from tests.contract.test_verify_log import key_of, log_of
+from tests.contract.test_verify_log_stamped import Later
 from tests.time_authority import TimeAuthority, time_authority
 
 NOT_LISTED = "whether the authority's certificate had been revoked: no revocation list of that time is here"

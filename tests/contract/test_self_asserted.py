@@ -34,7 +34,8 @@ from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.self_asserted import SELF_ASSERTED_POLICY
 from tests.contract.test_custody_log import NOW, Place, Still, opened
-from tests.contract.test_verify_log import Later, key_of, log_of
+from tests.contract.test_verify_log import key_of, log_of
+from tests.contract.test_verify_log_stamped import Later
 from tests.time_authority import TimeAuthority, time_authority
 
 STATEMENT = b"what is stamped"

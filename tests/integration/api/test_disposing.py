@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,9 +10,6 @@ from urllib.parse import quote
 
 import pytest
 
-from custody.key_files import open_signer
-from custody.notes import ED25519, Note, VerifierKey
-from custody.signing import FileSigner
 from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
 from custos.cli import main
 from custos.clock import SystemClock
@@ -22,13 +18,11 @@ from custos.instance import only_disposer
 from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.agents import Role
-from evidence.canonical import canonical
 from evidence.disposal import Fate, time_statement
 from evidence.errors import Conflict, Disposed, Unavailable
 from evidence.ids import new_id
 from evidence.items import Intent, Viewing
 from evidence.jobs import JobState, Stage
-from evidence.key_statements import BY_KEY, KEYS_VERSION, Rotation, reason_digest
 from storage.objects.disposer import FilesystemDisposer
 from tests.fault.scenario import Shift
 from tests.integration.api.test_cases import photo
@@ -291,77 +285,6 @@ def test_the_command(
     assert (status, "[no-such-file]" in words) == (2, True)
 
 
-def taken_over(before: FileSigner, after: FileSigner, log: str) -> dict[str, object]:
-    """The keys of a log (`custos/log-keys/1`) after one rotation."""
-    old, new = (str(VerifierKey(log, ED25519, one.note_key)) for one in (before, after))
-    now = SystemClock().now()
-    said = Rotation(log, 1, None, now, BY_KEY, old, new, reason_digest("r", "s"), new_id(now))
-    note = Note(said.text, tuple(one.sign_note(said.text, log) for one in (before, after)))
-    return {"v": KEYS_VERSION, "log": log, "key": new, "statements": [str(note)]}
-
-
-def test_the_certificate_is_proven_offline(
-    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    proposal = office.approved(*office.items)
-    office.run(proposal)
-    supervisor = office.server.client(Role.SUPERVISOR)
-    certificate = supervisor.get(f"/disposals/{proposal}/certificate").body.decode()
-    said = statement(certificate)
-    assert "到期" not in json.dumps(said, ensure_ascii=False)
-    assert "north" not in json.dumps(said)
-    shown = supervisor.get(f"/disposals/{proposal}").json()
-    detail = canonical({"unit": shown["unit"], "reason": shown["reason"]})
-    assert said["detail"] == hashlib.sha256(bytes.fromhex(shown["salt"]) + detail).hexdigest()
-
-    public = office.server.services.signer.public_pem
-    (tmp_path / "key.pem").write_bytes(public)
-    file = tmp_path / "certificate"
-
-    def verified(
-        text: str, key: str = "key.pem", root: Path = office.authority.root, *more: str
-    ) -> tuple[int, str]:
-        file.write_text(text)
-        arguments = ("--key", str(tmp_path / key), "--root", str(root), *more)
-        status = main(["verify", "certificate", str(file), *arguments])
-        return status, capsys.readouterr().out
-
-    status, words = verified(certificate)
-    assert (status, words.count("disposed    ")) == (0, 3)
-    head, payload, signature = certificate.split(".")
-    assert verified(f"{head}.{payload[:-4]}AAAA.{signature}")[0] == 1
-    (tmp_path / "other.pem").write_bytes(open_signer(tmp_path / "keys").public_pem)
-    assert verified(certificate, "other.pem")[0] == 1
-    # Unless a chain of keys says that the other took over from the one that signed.
-    chain = ("--keys", str(tmp_path / "keys.json"))
-    for after, status in ((open_signer(tmp_path / "keys"), 0), (open_signer(tmp_path / "third"), 1)):
-        document = taken_over(office.server.services.signer, after, "custos.test/log")
-        (tmp_path / "keys.json").write_text(json.dumps(document))
-        assert verified(certificate, "other.pem", office.authority.root, *chain)[0] == status
-    with time_authority(tmp_path / "other") as other:
-        status, words = verified(certificate, root=other.root)
-        assert (status, "cannot be proven" in words) == (1, True)
-    sign = office.server.services.signer.sign_statement
-    (time,) = said["trusted_times"]
-    first, *rest = said["items"]
-    for wrong, reason in (
-        ({"approvals": said["approvals"][:1]}, "two people"),
-        ({"approvals": [said["approvals"][0]] * 2}, "two people"),
-        ({"proposed_by": said["approvals"][0]["agent"]}, "two people"),
-        ({"items": rest}, "cannot be proven"),
-        ({"items": [*rest, first, first]}, "each item once"),
-        ({"items": [*rest, {**first, "disposed_at": said["proposed_at"]}]}, "trusted time"),
-        ({"trusted_times": [{**time, "at": said["proposed_at"]}]}, "not the one"),
-        ({"trusted_times": [{**time, "token": "AAAA"}]}, "cannot be proven"),
-        ({"trusted_times": [{**time, "token": "?"}]}, "lacks"),
-        ({"trusted_times": []}, "trusted time"),
-        ({"checked": {"at": said["checked"]["at"], "found": 1}}, "left"),
-        ({"v": "custos/receipt/1"}, "version 1"),
-    ):
-        status, words = verified(sign(canonical({**said, **wrong})))
-        assert (status, reason in words) == (1, True), (wrong, words)
-
-
 def test_with_an_item_go_its_marks_its_clips_and_the_words_of_its_reviews(
     tmp_path: Path, clip: Path, authority: TimeAuthority
 ) -> None:
@@ -405,38 +328,3 @@ def test_with_an_item_go_its_marks_its_clips_and_the_words_of_its_reviews(
         assert "毒品" not in str(office.row("SELECT findings, note FROM reviews"))
         assert supervisor.get("/figures?by=kind").json()["total"]["reviewed"] == 1
         assert not server.do(server.services.catalogue.read(lambda tx: tx.figures.difference()))
-
-
-def test_it_reaches_into_backups_by_certificates_alone(
-    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server, (item, other, _) = office.server, office.items
-    backup, objects = tmp_path / "backup", tmp_path / "backup" / "store" / "objects"
-    monkeypatch.setenv("CUSTOS_DATA", str(server.data))
-    monkeypatch.setenv("CUSTOS_PROTECTION__IMMUTABLE", "false")
-    monkeypatch.setenv(
-        "CUSTOS_CUSTODY__TIME_AUTHORITIES", json.dumps({office.authority.url: str(office.authority.root)})
-    )
-    assert main(["backup", "--to", str(backup)]) == 1
-    assert office.run(office.approved(item)).done
-    # What is only gone from the store is not taken for disposed of.
-    known = server.do(server.services.catalogue.read(lambda tx: tx.items.get(other)))
-    assert known is not None
-    (server.data / "store" / "objects" / known.key).unlink()
-    capsys.readouterr()
-    assert main(["dispose", "backup", str(backup)]) == 0
-    assert "Certificates name 1 items" in capsys.readouterr().out
-    left = [str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()]
-    assert not [one for one in left if item in one]
-    assert known.key in left
-    # One that somebody made up reaches nothing.
-    forged = server.data / "store" / "objects" / "disposals" / item / "certificate"
-    forged.parent.mkdir(parents=True)
-    stolen = open_signer(tmp_path / "stolen").sign_statement(
-        canonical({"v": "custos/disposal-certificate/1", "items": [{"keys": [known.key]}]})
-    )
-    forged.write_text(stolen)
-    assert main(["dispose", "backup", str(backup)]) == 1
-    assert "does not hold" in capsys.readouterr().out
-    assert (objects / known.key).exists()
-    assert main(["dispose", "backup", str(tmp_path)]) == 2
