@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from custody import journaling
-from custody.journal_chunks import parse_chunk
+from custody.journal_chunks import noted, parse_chunk
 from custody.journal_reading import readable
 from custody.journaling import JournalStands
 from custody.key_files import open_signer
+from custody.notes import Note
 from evidence.errors import Conflict
 from evidence.timekeeping import OFFICE_ZONE
 from storage.catalogue.catalogue import open_catalogue
@@ -79,6 +80,22 @@ async def test_another_installations_journal_is_not_gone_on_with(tmp_path: Path)
             await readable(store_of(place), other.signer.note_key)
         await agent(place, "a")
         await written(journal_of(place))
+
+
+async def test_a_chunk_that_somebody_else_signed_is_not_gone_on_with(tmp_path: Path) -> None:
+    async with opened(tmp_path) as place:
+        await place.sequencer().run()
+        await written(journal_of(place))
+        tail = tmp_path / "store" / "objects" / "catalogue" / "tail"
+        lying = parse_chunk(tail.read_bytes())
+        header = replace(lying.header, through=lying.header.through + 1)
+        signature = open_signer(tmp_path / "other").sign_note(header.text(), header.origin)
+        forged = noted(header, Note(header.text(), (signature,)), lying.body).encoded()
+        tail.write_bytes(forged)
+        await agent(place, "a")
+        with pytest.raises(JournalStands, match="another key"):
+            await journal_of(place).run()
+        assert tail.read_bytes() == forged
 
 
 @pytest.mark.parametrize("is_closed", [False, True])

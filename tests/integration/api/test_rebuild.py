@@ -173,6 +173,8 @@ def test_what_was_disposed_of_is_not_resurrected(tmp_path: Path, authority: Time
     kept(settings)
     with served_inside(data) as server:
         office = Office(server, authority, office.items)
+        aside = tmp_path / "aside"
+        shutil.copytree(next((settings.store / "objects" / "originals").rglob(office.items[0])), aside)
         # The journal knows that it was approved, and not that it was carried out.
         carried = office.run(proposal)
         assert carried.disposed == 2
@@ -181,12 +183,19 @@ def test_what_was_disposed_of_is_not_resurrected(tmp_path: Path, authority: Time
     lost = Lost(settings, ExitStack())
     shutil.copytree(data, tmp_path / "other")
     lost.lose()
+    # Somebody puts one of them back, from a copy of their own.
+    shutil.copytree(
+        aside,
+        next((settings.store / "objects" / "originals").rglob(office.items[2])).parent / office.items[0],
+    )
     found = lost.rebuilt()
-    assert found.items == Found(manifests=1)
+    assert found.items == Found(manifests=2, disposed=1)
     with served_inside(data) as server:
         supervisor = server.another(Role.SUPERVISOR)
         for item in office.items[:2]:
             assert supervisor.get(f"/items/{item}").code == "disposed"
+        alarms = server.do(server.services.catalogue.read(lambda tx: tx.oversight.alarms()))
+        assert [one.subject for one in alarms if one.kind == "disposal-left-some"] == [office.items[0]]
         assert supervisor.get(f"/items/{office.items[2]}/original").status == 200
         # What was begun is finished by the next run, and its certificate stays the one in the store.
         office = Office(server, authority, office.items)

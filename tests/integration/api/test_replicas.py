@@ -235,12 +235,15 @@ def test_holds_and_locks_go_to_every_copy(tmp_path: Path, both: ReplicaSettings)
 def test_one_store_that_is_away_keeps_no_other_from_hearing(tmp_path: Path, both: ReplicaSettings) -> None:
     settings = settings_for(tmp_path / "data", replicas=both)
     with served_inside(settings.data, replicas=both) as server:
-        found = item(server, server.client(Role.OFFICER).kept(b"only once", "1.bin"))
+        found, second = (
+            item(server, server.client(Role.OFFICER).kept(data, "1.bin")) for data in (b"only once", b"two")
+        )
         legal = server.client(Role.LEGAL_REVIEWER)
         # The first of the copies is away.
         first = next(iter(both.directories.values())) / MARKER
         first.unlink()
-        assert legal.post(f"/items/{found.id}/holds", {"reason": "r", "authority": "a"}).status == 201
+        for one in (found, second):
+            assert legal.post(f"/items/{one.id}/holds", {"reason": "r", "authority": "a"}).status == 201
         server.do(server.services.sweep.run())
         until = found.locked_until + ROLLING_LOCK
         with pytest.raises(CustosError):
@@ -253,6 +256,7 @@ def test_one_store_that_is_away_keeps_no_other_from_hearing(tmp_path: Path, both
             assert stat.held
             assert stat.locked_until is not None
             assert stat.locked_until >= until
+            assert asyncio.run(store.stat(second.key)).held
         first.touch()
         server.do(server.services.sweep.run())
         vault = next(replica.store for replica in copies.others if replica.name == "vault")
