@@ -20,7 +20,7 @@ from custos.replicas import MARKER, places
 from custos.settings import Settings
 from custos.stores import place_of
 from evidence.errors import CustosError
-from evidence.waiting import Waiting
+from evidence.waiting import HeldUp, Waiting
 from storage.catalogue.engine import Keeper
 from storage.objects.s3.place import Place
 from storage.objects.staging import tag_in
@@ -43,7 +43,7 @@ def examine(
     settings: Settings,
     *,
     catalogue: Callable[[], Keeper],
-    waiting: Callable[[], Sequence[Waiting]],
+    waiting: Callable[[], Sequence[Waiting | HeldUp]],
     sandbox: tuple[bool, str],
 ) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
@@ -188,10 +188,10 @@ def examine_catalogue(ask: Callable[[], Keeper]) -> list[Finding]:
     return [Finding("ok", "catalogue", words), role]
 
 
-def examine_queues(ask: Callable[[], Sequence[Waiting]]) -> list[Finding]:
-    """Whether each kind of work has a worker; a catalogue that does not answer is another's finding."""
+def examine_queues(ask: Callable[[], Sequence[Waiting | HeldUp]]) -> list[Finding]:
+    """Whether all work has a worker and goes on; a catalogue that does not answer is another's finding."""
     try:
-        return [Finding("problem", f"work-{one.cost}", one.words) for one in ask()]
+        return [Finding("problem", one.problem, one.words) for one in ask()]
     except CustosError:
         return []
 

@@ -29,7 +29,7 @@ from evidence.projection import catch_up
 from evidence.retention import EXTEND_WITHIN, RENEWED, ROLLING_LOCK
 from evidence.schedules import lock_for
 from evidence.timekeeping import is_live, to_text
-from evidence.waiting import WORK_WAITS
+from evidence.waiting import WORK_HELD_UP, WORK_WAITS
 from ingest.uploads import Uploads
 from retrieval.exports import Exports
 from retrieval.playbacks import Playbacks
@@ -48,6 +48,8 @@ _DROPPED_EVERY = timedelta(hours=1)
 _ASKED_EVERY = timedelta(minutes=1)
 _WAITING_AT_ONCE = 1_000
 _WATCHED_EVERY = timedelta(minutes=1)
+#: What the alarm about all work that is held up is about.
+_WORK = "work"
 #: No write takes longer.
 _UNFINISHED = timedelta(days=1)
 
@@ -136,7 +138,7 @@ class Sweep:
         await self._catalogue.write(note)
 
     async def _watch_queues(self) -> None:
-        """Work that no worker takes up is an alarm for as long as that is so."""
+        """Work that no worker takes up, or that cannot go on, is an alarm for as long as that is so."""
         now = self._clock.now()
         if self._watched_at is not None and is_live(self._watched_at + _WATCHED_EVERY, now, _WATCHED_EVERY):
             return
@@ -144,19 +146,22 @@ class Sweep:
         # Once is no sign: after a night that the machine was off everything has waited for long.
         waiting = [one for one in unanswered if one.subject in self._unanswered]
         self._unanswered = {one.subject for one in unanswered}
-        standing = {
-            alarm.subject
-            for alarm in await self._catalogue.read(lambda tx: tx.oversight.alarms())
-            if alarm.kind == WORK_WAITS
-        }
+        held_up = await self._catalogue.read(lambda tx: tx.jobs.held_up())
+        alarms = await self._catalogue.read(lambda tx: tx.oversight.alarms())
+        standing = {alarm.subject for alarm in alarms if alarm.kind == WORK_WAITS}
+        is_told = any(alarm.kind == WORK_HELD_UP for alarm in alarms)
 
         def note(tx: Transaction) -> None:
             for one in waiting:
                 raise_alarm(tx, Alarm(WORK_WAITS, one.subject, one.words, now))
             for subject in standing - {one.subject for one in waiting}:
                 tx.oversight.clear_alarm(WORK_WAITS, subject, now)
+            if held_up is None:
+                tx.oversight.clear_alarm(WORK_HELD_UP, _WORK, now)
+            elif held_up.reasons:
+                raise_alarm(tx, Alarm(WORK_HELD_UP, _WORK, held_up.words, now))
 
-        if waiting or standing:
+        if waiting or standing or held_up or is_told:
             await self._catalogue.write(note)
         self._watched_at = now
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from evidence.errors import Conflict, CustosError, LeaseLost, StageFailed
 from evidence.events import EventDraft, EventType, Outcome, Subject
-from evidence.jobs import HEARTBEAT, MAX_ATTEMPTS, RINGS, Job, Stage, backoff
+from evidence.jobs import HEARTBEAT, RINGS, Job, Stage, retry_after
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.doorbell import Doorbell
@@ -173,8 +173,8 @@ class JobRunner:
 
     async def _failed(self, job: Job, error: CustosError) -> None:
         now = self._clock.now()
-        final = (isinstance(error, StageFailed) and error.final) or job.attempts >= MAX_ATTEMPTS
-        retry_at = None if final else now + backoff(job.attempts)
+        pause = retry_after(job.attempts, error)
+        final, retry_at = pause is None, None if pause is None else now + pause
         _log.warning(
             "job %s (%s) attempt %d: %s%s", job.id, job.stage, job.attempts, error, ", final" if final else ""
         )

@@ -22,7 +22,12 @@ from __future__ import annotations
 
 
 class CustosError(Exception):
-    """Root of the tree. `code` is a stable kebab-case word, `message` is safe to show."""
+    """Root of the tree. `code` is a stable kebab-case word, `message` is safe to show.
+
+    `passes`: what is in the way goes away, and the very same is right later.
+    """
+
+    passes = False
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -78,9 +83,13 @@ class TooLarge(CustosError):
 class NoSpace(CustosError):
     """The free-space reserve would be touched."""
 
+    passes = True
+
 
 class Unavailable(CustosError):
     """A part that this needs is not answering."""
+
+    passes = True
 
 
 class EventNotWritten(Unavailable):
@@ -104,9 +113,11 @@ class LeaseLost(CustosError):
 class StageFailed(CustosError):
     """A stage could not do its work.
 
-    `final` means that trying again by itself cannot help; a person has to act on `message`.
+    `final` means that trying again by itself cannot help; a person has to act on `message`. `passes`: it is
+    the machine's fault, and not that of what is worked on.
     """
 
-    def __init__(self, code: str, message: str, *, final: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, final: bool = False, passes: bool = False) -> None:
         super().__init__(code, message)
         self.final = final
+        self.passes = passes

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from evidence.errors import CustosError, StageFailed
 from evidence.timekeeping import CLOCKS_APART, is_live
 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=5)
+#: Failures that may lie in the work itself end it after so many attempts.
 MAX_ATTEMPTS = 6
 _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=5)
@@ -163,6 +165,17 @@ def backoff(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failed attempt (1, 2, …): doubling, capped."""
     doubled: timedelta = _FIRST_DELAY * 2 ** min(max(attempts, 1) - 1, 16)
     return min(doubled, _LONGEST_DELAY)
+
+
+def retry_after(attempts: int, error: CustosError) -> timedelta | None:
+    """How long to wait after the `attempts`-th attempt ended so; None: it is not tried again by itself.
+
+    What is down or full is not the work's fault, and comes back: it is tried for as long as that takes.
+    """
+    if error.passes:
+        return backoff(attempts)
+    is_final = isinstance(error, StageFailed) and error.final
+    return None if is_final or attempts >= MAX_ATTEMPTS else backoff(attempts)
 
 
 def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | None, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Work that nobody takes up: which queue has no worker, as a pure rule.
+"""Work that nobody takes up, and work that cannot go on: what is to be said of them, as pure rules.
 
 A queue whose workers are busy is none of those: somebody has been at work of its cost. Bulk work stands
 behind everything else on a small machine, so that for it half a day says nothing.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evidence.jobs import Cost, Job, JobState, cost_of, is_claimable
+from evidence.jobs import MAX_ATTEMPTS, Cost, Job, JobState, cost_of, is_claimable
 
 #: How long due work of a cost may wait, while nobody is at any of it, before somebody is told.
 PATIENCE: Mapping[Cost, timedelta] = {
@@ -18,8 +18,9 @@ PATIENCE: Mapping[Cost, timedelta] = {
     Cost.TRANSCODE: timedelta(minutes=30),
     Cost.BULK: timedelta(hours=12),
 }
-#: Of the alarm.
+#: Of the alarms.
 WORK_WAITS = "work-waits"
+WORK_HELD_UP = "work-held-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Waiting:
     def subject(self) -> str:
         """Of the alarm."""
         return self.cost if self.staging is None else f"{self.cost} at {self.staging}"
+
+    @property
+    def problem(self) -> str:
+        """What `custos doctor` calls it."""
+        return f"work-{self.cost}"
 
     @property
     def words(self) -> str:
@@ -78,3 +84,34 @@ def _due_since(job: Job) -> datetime:
     if job.state is JobState.RUNNING and job.lease_until is not None:
         return job.lease_until
     return job.not_before
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """Jobs that were tried again and again, as something that they need is down or full; and why, in words.
+
+    `reasons` is empty while all of them are being tried again.
+    """
+
+    jobs: int
+    reasons: tuple[str, ...]
+
+    @property
+    def problem(self) -> str:
+        """What `custos doctor` calls it."""
+        return WORK_HELD_UP
+
+    @property
+    def words(self) -> str:
+        """What is to be said of it, and what to do."""
+        return (
+            f"{self.jobs} jobs cannot go on: {' '.join(self.reasons)} They are tried again every five "
+            "minutes, and go on by themselves once that is mended."
+        )
+
+
+def held_up(unfinished: Iterable[Job]) -> HeldUp | None:
+    """What cannot go on for long, by what is unfinished; None where that is nothing."""
+    tried = [job for job in unfinished if job.attempts >= MAX_ATTEMPTS]
+    reasons = sorted({job.message for job in tried if job.message})
+    return HeldUp(len(tried), tuple(reasons)) if tried else None

@@ -19,6 +19,7 @@ from transcode.sandbox import Limits, Places, Policy, Sandbox
 _CANNOT_EXECUTE = (126, 127)
 _SLOWEST_BYTES_PER_S = 10 << 20
 _KILLED = (-9, 137)
+WORKING_DISK_FULL = "The working disk is full. Make room: this goes on by itself then."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class Program:
     def missing(self) -> StageFailed:
         """What to raise when it is not there."""
         return StageFailed(
-            "tool-missing", f"The program {self.name} is missing on this machine. Install it, then try again."
+            "tool-missing",
+            f"The program {self.name} is missing on this machine. Install it: this goes on by itself then.",
+            passes=True,
         )
 
 
@@ -98,16 +101,20 @@ class Bench:
                 )
             except OSError as error:
                 raise StageFailed(
-                    "machine-fault", "A media tool could not be started on this machine. Try again later."
+                    "machine-fault",
+                    "A media tool could not be started on this machine. It is tried again by itself.",
+                    passes=True,
                 ) from error
         if finished.returncode in _CANNOT_EXECUTE:
             raise program.missing()
         if finished.returncode != 0 and finished.stderr_head.startswith("bwrap: "):
             raise StageFailed(
-                "sandbox-failed", "The sandbox for media tools could not be set up. Run `custos doctor`."
+                "sandbox-failed",
+                "The sandbox for media tools could not be set up. Run `custos doctor`.",
+                passes=True,
             )
         if "No space left on device" in finished.stderr_head:
-            raise StageFailed("no-space", "The working disk is full. Make room, then try again.")
+            raise StageFailed("no-space", WORKING_DISK_FULL, passes=True)
         return finished
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from evidence.canonical import Json
 from evidence.errors import StageFailed
 from evidence.ports.media import Made, Progress
-from transcode.bench import Bench, Bounds, Program, failure
+from transcode.bench import WORKING_DISK_FULL, Bench, Bounds, Program, failure
 from transcode.outputs import fresh, is_plain, jpeg_size
 from transcode.probe import Inside
 from transcode.process import Finished
@@ -285,7 +285,7 @@ def _no_picture() -> StageFailed:
 
 def _failed(fault: str, width: Json, height: Json) -> StageFailed:
     if fault == "no-space":
-        return StageFailed("no-space", "The working disk is full. Make room, then try again.")
+        return StageFailed("no-space", WORKING_DISK_FULL, passes=True)
     if fault == "truncated":
         return StageFailed(
             "picture-truncated",

@@ -17,7 +17,7 @@ from evidence.canonical import Json
 from evidence.errors import StageFailed
 from evidence.ports.media import Made, Progress
 from transcode import products, recovery, recovery_graph, siblings
-from transcode.bench import Bench, Bounds, Program, failure
+from transcode.bench import WORKING_DISK_FULL, Bench, Bounds, Program, failure
 from transcode.outputs import fresh
 from transcode.process import Finished
 from transcode.profiles import PROXY, SOFTWARE, Encoder
@@ -132,7 +132,7 @@ def _searched(
         ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise StageFailed("no-space", "The working disk is full. Make room, then try again.") from error
+            raise StageFailed("no-space", WORKING_DISK_FULL, passes=True) from error
         raise StageFailed(
             "original-unreadable", "The original cannot be read from the store right now. Try again later."
         ) from error

@@ -23,14 +23,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit status 1 if one of them is a problem."""
     from storage.catalogue.engine import kept_by
-    from storage.catalogue.queues import unanswered_in
+    from storage.catalogue.queues import standing_in
     from transcode.sandbox import Sandbox
 
     settings = load_settings(arguments.config)
     findings = examine(
         settings,
         catalogue=lambda: kept_by(catalogue_of(settings)),
-        waiting=lambda: unanswered_in(catalogue_of(settings), datetime.now(UTC)),
+        waiting=lambda: standing_in(catalogue_of(settings), datetime.now(UTC)),
         sandbox=Sandbox(settings.media.sandbox).protection(),
     )
     if arguments.json:

@@ -41,7 +41,7 @@ from evidence.ports.reviews import Reviews
 from evidence.ports.revocation import Revocation
 from evidence.ports.search import Search
 from evidence.ranges import ByteRange
-from evidence.waiting import Waiting
+from evidence.waiting import HeldUp, Waiting
 
 T = TypeVar("T")
 
@@ -218,6 +218,10 @@ class Jobs(Protocol):
 
     def unanswered(self, now: datetime) -> Sequence[Waiting]:
         """Work that waits longer than `evidence.waiting.PATIENCE`, and nobody has been at any like it."""
+        ...
+
+    def held_up(self) -> HeldUp | None:
+        """Work that has been tried for long, and goes on once what it needs is back; None: there is none."""
         ...
 
     def changes(self, after: int, limit: int) -> Sequence[JobChange]: ...

@@ -1,4 +1,4 @@
-"""What waits for a worker, for whoever only looks: nothing is opened, migrated or put on record."""
+"""What waits for a worker or is held up, for whoever only looks: nothing is migrated or put on record."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from evidence.waiting import Waiting
+from evidence.waiting import HeldUp, Waiting
 from storage.catalogue.engine import NEWEST, Where, begin_reading, connected, revision_of
 from storage.catalogue.work import SqlJobs
 
 
-def unanswered_in(where: Where, now: datetime) -> Sequence[Waiting]:
-    """Work of the catalogue there that nobody takes up; nothing where there is none, or one to be migrated.
+def standing_in(where: Where, now: datetime) -> Sequence[Waiting | HeldUp]:
+    """Work of the catalogue there that nobody takes up, or that is held up; nothing of one that is not
+    there, or has to be migrated.
 
     Raises Invalid, Unavailable("catalogue-unreachable").
     """
@@ -23,6 +24,8 @@ def unanswered_in(where: Where, now: datetime) -> Sequence[Waiting]:
             return ()
         begin_reading(connection)
         try:
-            return SqlJobs(connection).unanswered(now)
+            work = SqlJobs(connection)
+            held_up = work.held_up()
+            return [*work.unanswered(now), *([held_up] if held_up else [])]
         finally:
             connection.exec_driver_sql("ROLLBACK")

@@ -13,6 +13,7 @@ from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
 from evidence.jobs import (
     LEASE,
+    MAX_ATTEMPTS,
     URGENCY,
     Cost,
     Job,
@@ -26,7 +27,7 @@ from evidence.jobs import (
 )
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_micros
-from evidence.waiting import PATIENCE, Waiting, long_waiting
+from evidence.waiting import PATIENCE, HeldUp, Waiting, held_up, long_waiting
 from storage.catalogue import codec
 from storage.catalogue.tables import job_changes, jobs
 
@@ -281,6 +282,13 @@ class SqlJobs:
         """What waits, and nobody has been at any like it."""
         rows = self._connection.execute(select(jobs).where(jobs.c.state.in_(_UNFINISHED))).mappings()
         return [one for one in long_waiting(map(codec.job, rows), now) if not self._was_done(one, now)]
+
+    def held_up(self) -> HeldUp | None:
+        """What cannot go on for long."""
+        rows = self._connection.execute(
+            select(jobs).where(jobs.c.state.in_(_UNFINISHED), jobs.c.attempts >= MAX_ATTEMPTS)
+        ).mappings()
+        return held_up(map(codec.job, rows))
 
     def _was_done(self, waiting: Waiting, now: datetime) -> bool:
         """Whether work of that queue has ended of late, however it ended."""

@@ -17,9 +17,10 @@ from custos.settings import Settings
 from evidence.agents import Role
 from evidence.jobs import Cost, JobState, Stage
 from tests.catalogues import ask
+from tests.fault.killing import a_tree
 from tests.fault.lines import Lines
-from tests.fault.test_tree import a_tree, receipt_of, send_stubbornly
 from tests.fault.test_workers import has_to_be_encoded, in_state
+from tests.fault.traffic import receipt_of, send_stubbornly
 from tests.media import make_clip
 from tests.places import ROOT
 from tests.rabbitmq import RabbitMQ

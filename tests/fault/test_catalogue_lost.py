@@ -18,7 +18,7 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import verify_receipt
 from custody.journal_chunks import parse_chunk
 from custos.readiness import READY_FD
-from tests.fault.test_tree import receipt_of, send_stubbornly, wait_for_log
+from tests.fault.traffic import receipt_of, send_stubbornly, wait_for_log
 from tests.media import make_clip
 from tests.places import ROOT
 from tests.serving.client import Client

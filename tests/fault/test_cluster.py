@@ -1,4 +1,4 @@
-"""SIGKILL of everything that a Custos of many parts rests on, while recordings come in."""
+"""SIGKILL of all that a Custos of many parts rests on, while recordings come in, are seen and exported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from evidence.ports.objects import NotStored
 from storage.objects.s3.client import Bucket
-from tests.fault.test_tree import receive_in_trouble, strike
+from tests.fault.killing import strike
+from tests.fault.traffic import Traffic, receive_in_trouble
 from tests.postgres import serving_postgres
 from tests.seaweed import Seaweed, running
 from tests.serving.settings import custos_environment
@@ -24,16 +25,20 @@ CHECKPOINT = "log/checkpoint"
 _VICTIMS = {"api": 1, "worker": 6, "sequencer": 3, "valkey-server": 3, "postgres": 6, "seaweed": 1}
 
 
-def kill_everything(base: Path, *, recordings: int, rounds: int) -> None:
-    """Recordings come in while parts, database and store are killed, in rounds of 20; each is kept once."""
+def kill_everything(base: Path, *, officers: int, rounds: int, most_deeds: int) -> None:
+    """Recordings come in, are seen and exported while parts, database and store are killed, in rounds of 20.
+
+    Before each, up to `most_deeds` deeds come to their end, so that each kill meets another moment.
+    """
     drawn = random.Random(SEED)  # a schedule, no secret
     with serving_postgres() as postgres, running(base / "seaweed") as seaweed, postgres.catalogue() as url:
         bucket = seaweed.make_bucket()
 
-        def trouble(pid: int) -> None:
+        def trouble(pid: int, traffic: Traffic) -> None:
             victims = [victim for victim, often in _VICTIMS.items() for _ in range(often * rounds)]
             drawn.shuffle(victims)
             for victim in victims:
+                traffic.until(drawn.randint(0, most_deeds))
                 if victim == "postgres":
                     postgres.kill()
                     postgres.start()
@@ -50,7 +55,7 @@ def kill_everything(base: Path, *, recordings: int, rounds: int) -> None:
         settings = {
             name: value for name, value in told.items() if name.startswith(("CUSTOS_S3", "CUSTOS_CAT"))
         }
-        receive_in_trouble(base, recordings, trouble, kept, **settings)
+        receive_in_trouble(base, officers, trouble, kept, onlookers=True, seed=SEED, **settings)
         doubled = [
             key
             for key, n in Counter(
@@ -89,10 +94,10 @@ def copied(seaweed: Seaweed, name: str, place: Path) -> Path:
 
 
 def test_all_that_it_rests_on_is_killed_while_recordings_come_in(tmp_path: Path) -> None:
-    kill_everything(tmp_path, recordings=4, rounds=1)
+    kill_everything(tmp_path, officers=3, rounds=1, most_deeds=1)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_all_that_it_rests_on_is_killed_many_times(tmp_path: Path) -> None:
-    kill_everything(tmp_path, recordings=40, rounds=15)
+    kill_everything(tmp_path, officers=6, rounds=15, most_deeds=4)

@@ -11,6 +11,8 @@ import pytest
 from custos.wiring import open_services
 from evidence.errors import NoSpace
 from evidence.items import UploadState
+from evidence.jobs import MAX_ATTEMPTS, JobState
+from evidence.waiting import WORK_HELD_UP
 from tests.fault.scenario import Bell, Shift, metadata, pieces, settings_for, somebody, work
 
 
@@ -79,6 +81,37 @@ async def test_the_disk_is_full_when_the_commit_comes(small_disk: Path, clip: Pa
         (view,) = await services.reading.items(agent, None)
         async with services.store.open(view.item.key) as file:
             assert file.read() == data
+
+
+async def test_a_disk_that_stays_full_is_an_alarm_and_costs_no_work(small_disk: Path, clip: Path) -> None:
+    data = clip.read_bytes()
+    bell = Bell()
+    async with open_services(settings_for(small_disk), bell, "test") as services:
+        agent = await somebody(services)
+        upload = await services.uploads.open(agent, len(data), metadata(filename="a.mp4"))
+        await services.uploads.receive(agent, upload.id, 0, None, pieces(data, 0), None)
+        filler = fill(small_disk, leaving=0)
+        (commit,) = bell.rung
+
+        async def told() -> list[str]:
+            await services.sweep.run()
+            alarms = await services.catalogue.read(lambda tx: tx.oversight.alarms())
+            return [alarm.message for alarm in alarms if alarm.kind == WORK_HELD_UP]
+
+        for attempts in range(MAX_ATTEMPTS + 2):
+            assert bool(await told()) == (attempts >= MAX_ATTEMPTS)
+            assert await services.work.run(commit)
+            # Past the pause, and past when the alarms were looked at.
+            Shift.forward += timedelta(minutes=6)
+        (message,) = await told()
+        assert message.startswith("1 jobs cannot go on: ")
+        (job,) = await services.catalogue.read(lambda tx: tx.jobs.of_subjects([upload.id]))
+        assert (job.state, job.code) == (JobState.QUEUED, "disk-full")
+        filler.unlink()
+        await work(services, bell)
+        assert await services.uploads.receipt(agent, upload.id) is not None
+        Shift.forward += timedelta(minutes=6)
+        assert await told() == []
 
 
 async def test_no_upload_is_opened_that_would_touch_the_reserve(small_disk: Path) -> None:

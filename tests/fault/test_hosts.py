@@ -23,8 +23,8 @@ from evidence.agents import Role
 from evidence.jobs import Cost, Stage, cost_of
 from tests.catalogues import ask
 from tests.fault.test_cluster import copied
-from tests.fault.test_tree import receipt_of, wait_for_log
 from tests.fault.test_workers import a_broker
+from tests.fault.traffic import receipt_of, wait_for_log
 from tests.integration.api.test_progress import STAGES, listening, until_done
 from tests.media import make_clip
 from tests.places import SAMPLES

@@ -22,10 +22,11 @@ from evidence.agents import Role
 from evidence.ids import new_id
 from evidence.jobs import RINGS, Cost, Job, JobState, Stage
 from evidence.waiting import PATIENCE, WORK_WAITS
-from storage.catalogue.queues import unanswered_in
+from storage.catalogue.queues import standing_in
 from tests.catalogues import ask
+from tests.fault.killing import a_tree
 from tests.fault.scenario import Bell, Shift, metadata, pieces, settings_for, somebody, work
-from tests.fault.test_tree import a_tree, receipt_of
+from tests.fault.traffic import receipt_of
 from tests.media import ffmpeg
 from tests.serving.client import Client
 from tests.serving.hosts import process
@@ -142,14 +143,14 @@ async def test_work_without_a_worker_is_an_alarm_until_it_has_one(tmp_path: Path
         Shift.forward += PATIENCE[Cost.LIGHT]
         assert await alarms() == [(WORK_WAITS, f"light at {upload.staging}")]
         now = services.work._clock.now()
-        assert [one.cost for one in unanswered_in(settings.catalogue_file, now)] == [Cost.LIGHT]
+        assert [one.cost for one in standing_in(settings.catalogue_file, now)] == [Cost.LIGHT]
         await work(services, bell)
         Shift.forward += PATIENCE[Cost.LIGHT]
         assert await alarms() == []
 
 
 def test_whoever_only_looks_makes_no_catalogue(tmp_path: Path) -> None:
-    assert unanswered_in(tmp_path / "custos.db", NOW) == ()
+    assert standing_in(tmp_path / "custos.db", NOW) == ()
     assert list(tmp_path.iterdir()) == []
 
 

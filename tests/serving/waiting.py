@@ -12,12 +12,12 @@ PATIENCE_SECONDS = 120.0
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], what: str) -> T:
+def eventually(look: Callable[[], T | None], what: str, *, seconds: float = PATIENCE_SECONDS) -> T:
     """The first answer of `look` that is neither None nor False; fails when none comes."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         found = look()
         if found is not None and found is not False:
             return found
-        assert time.monotonic() < deadline, f"{what}: still not so after {PATIENCE_SECONDS:g} s"
+        assert time.monotonic() < deadline, f"{what}: still not so after {seconds:g} s"
         time.sleep(0.05)

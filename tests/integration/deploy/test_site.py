@@ -14,7 +14,8 @@ from clients.verifier.receipt import verify_receipt
 from custos.configuration import load_settings
 from custos.stores import open_stores
 from evidence.agents import Role
-from tests.fault.test_tree import a_tree, receipt_of
+from tests.fault.killing import a_tree
+from tests.fault.traffic import receipt_of
 from tests.integration.deploy.files import DEPLOY, compose
 from tests.media import make_clip
 from tests.places import ROOT

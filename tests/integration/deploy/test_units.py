@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from clients.verifier.receipt import verify_receipt
-from tests.fault.test_tree import receipt_of, wait_for_log
+from tests.fault.traffic import receipt_of, wait_for_log
 from tests.integration.deploy.files import DEPLOY
 from tests.media import make_clip
 from tests.places import ROOT

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from evidence import jobs
 from evidence.content import judge
+from evidence.errors import Conflict, CustosError, NoSpace, StageFailed, Unavailable
 from evidence.ids import is_id, new_id, uuid7
-from evidence.jobs import JobState, backoff, is_claimable, needs_ringing
+from evidence.jobs import MAX_ATTEMPTS, JobState, backoff, is_claimable, needs_ringing, retry_after
 from evidence.keys import is_key, manifest_key, original_key, rendition_key
 from evidence.ranges import merge, total
 from evidence.timekeeping import from_micros, from_text, is_live, to_micros, to_text
@@ -86,6 +87,21 @@ def test_merged_ranges_hold_the_same_bytes(ranges: list[tuple[int, int]]) -> Non
 @given(st.integers(1, 400))
 def test_waits_grow_and_end_somewhere(attempts: int) -> None:
     assert timedelta(seconds=2) <= backoff(attempts) <= backoff(attempts + 1) <= timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("c", "m"), NoSpace("c", "m"), StageFailed("c", "m", passes=True)], ids=repr
+)
+def test_what_is_down_or_full_is_waited_for_as_long_as_it_takes(error: CustosError) -> None:
+    assert retry_after(1, error) == backoff(1)
+    assert retry_after(10_000, error) == backoff(10_000)
+
+
+def test_what_may_lie_in_the_work_ends_it_in_the_end() -> None:
+    for error in (StageFailed("c", "m"), Conflict("c", "m")):
+        assert retry_after(MAX_ATTEMPTS - 1, error) == backoff(MAX_ATTEMPTS - 1)
+        assert retry_after(MAX_ATTEMPTS, error) is None
+    assert retry_after(1, StageFailed("c", "m", final=True)) is None
 
 
 def test_a_running_job_is_taken_over_only_when_its_lease_is_dead() -> None:

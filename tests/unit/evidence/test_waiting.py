@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from evidence.ids import new_id
-from evidence.jobs import LEASE, URGENCY, Cost, Job, JobState, Stage, cost_of
-from evidence.waiting import PATIENCE, long_waiting
+from evidence.jobs import LEASE, MAX_ATTEMPTS, URGENCY, Cost, Job, JobState, Stage, cost_of
+from evidence.waiting import PATIENCE, held_up, long_waiting
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -56,3 +57,18 @@ def test_what_fails_again_and_again_has_a_worker() -> None:
     waiting = job(Stage.COMMIT, since=timedelta(minutes=9))
     tried = job(Stage.COMMIT, since=timedelta(minutes=1), started=True)
     assert long_waiting([waiting, tried], NOW) == []
+
+
+def test_what_was_tried_again_and_again_is_held_up_and_says_why() -> None:
+    fresh = job(Stage.COMMIT, since=timedelta(0))
+    first = replace(fresh, attempts=MAX_ATTEMPTS - 1, code="disk-full", message="The disk is full.")
+    assert held_up([fresh, first]) is None
+    often = replace(first, attempts=MAX_ATTEMPTS)
+    trying = replace(often, state=JobState.RUNNING, code=None, message=None)
+    found = held_up([fresh, often, often, trying])
+    assert found is not None
+    assert (found.jobs, found.reasons) == (3, ("The disk is full.",))
+    assert found.words.startswith("3 jobs cannot go on: The disk is full. ")
+    found = held_up([trying])
+    assert found is not None
+    assert found.reasons == ()
