@@ -124,6 +124,14 @@ class Server:
         self._process.kill()
         self._ended()
 
+    def revive(self) -> None:
+        """Start it if it has ended by itself, as whatever keeps it running does; it may end again at once."""
+        if self._process is None or self._process.poll() is not None:
+            if self._process is not None:
+                self._ended()
+            with suppress(AssertionError):
+                self.start()
+
     def _ended(self) -> None:
         """Each process of it holds the pipe until it is gone."""
         assert self._process is not None
@@ -211,9 +219,12 @@ class Server:
 
 
 @contextmanager
-def serving_postgres(*settings: str) -> Iterator[Server]:
-    """A server with these settings beside its defaults, which are durable; all of it is gone afterwards."""
-    base = Path(tempfile.mkdtemp(prefix="custos-pg-"))
+def serving_postgres(*settings: str, place: Path | None = None) -> Iterator[Server]:
+    """A server with these settings beside its defaults, which are durable; all of it is gone afterwards.
+
+    It lies in `place`, or where what is temporary does.
+    """
+    base = Path(tempfile.mkdtemp(prefix="custos-pg-", dir=place))
     server = Server(base, settings)
     try:
         server.start()

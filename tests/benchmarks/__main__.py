@@ -1,7 +1,7 @@
 """`make bench`: ratios against a peer or a limit in the same run; ends with status 1 if one is missed.
 
 `python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events log copies search
-exports bucket processes, and hours, which is not run by default. All load stays on loopback.
+exports bucket processes, and hours and tall, which are not run by default. All load stays on loopback.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.benchmarks import (
     processes,
     search,
     serving_out,
+    tall,
 )
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import ROOT
@@ -42,12 +43,16 @@ SUITES = {
     "exports": exports.measure,
     "bucket": bucket.measure,
     "processes": processes.measure,
+    "tall": tall.measure,
 }
+
+#: These take a quarter of an hour and more.
+_LONG = ("hours", "tall")
 
 
 def main() -> int:
     report = Report()
-    wanted = sys.argv[1:] or [name for name in SUITES if name != "hours"]
+    wanted = sys.argv[1:] or [name for name in SUITES if name not in _LONG]
     (ROOT / "build").mkdir(exist_ok=True)
     for name in wanted:
         with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as work:
