@@ -21,7 +21,7 @@ from custos.settings import Settings
 from custos.stores import place_of
 from evidence.errors import CustosError
 from evidence.waiting import HeldUp, Waiting
-from storage.catalogue.engine import Keeper
+from storage.catalogue.keeper import Keeper
 from storage.objects.s3.place import Place
 from storage.objects.staging import tag_in
 
@@ -48,7 +48,7 @@ def examine(
 ) -> list[Finding]:
     """Every finding, the disk's first. Blocks for a second or so; leaves nothing behind.
 
-    `catalogue` says what keeps the catalogue, as `storage.catalogue.engine.kept_by` does, `waiting` what work
+    `catalogue` says what keeps the catalogue, as `storage.catalogue.keeper.kept_by` does, `waiting` what work
     nobody takes up, as `storage.catalogue.queues` does, and `sandbox` is what `MediaTools.protection` says.
     """
     return [

@@ -22,7 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit status 1 if one of them is a problem."""
-    from storage.catalogue.engine import kept_by
+    from storage.catalogue.keeper import kept_by
     from storage.catalogue.queues import standing_in
     from transcode.sandbox import Sandbox
 

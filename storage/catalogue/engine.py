@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -202,31 +201,6 @@ def is_begun(where: Where) -> bool:
             return False
         # Its tables may have been made for it; whoever opens it is an emitter.
         return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM emitters)").scalar_one())
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """What keeps a catalogue.
-
-    `could_change`: in words, what Custos's own role could do to what is frozen; None before there is any.
-    """
-
-    name: str
-    version: str
-    could_change: str | None = ""
-
-
-def kept_by(where: Where) -> Keeper:
-    """What keeps the catalogue; of a PostgreSQL, once it is found sound. Raises Invalid, Unavailable."""
-    if isinstance(where, Path):
-        return Keeper("SQLite", sqlite_version())
-    from storage.catalogue import postgres
-    from storage.catalogue.privileges import what_it_could_change
-
-    with connected(where) as connection:
-        postgres.require_sound(connection)
-        could = None if revision_of(connection) is None else what_it_could_change(connection)
-        return Keeper("PostgreSQL", postgres.version_of(connection), could)
 
 
 @contextmanager

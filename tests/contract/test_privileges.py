@@ -11,8 +11,8 @@ from custos.cli import main
 from evidence.errors import Invalid, Unavailable
 from evidence.ids import new_id
 from storage.catalogue.catalogue import open_catalogue
-from storage.catalogue.engine import kept_by
 from storage.catalogue.frozen import FROZEN
+from storage.catalogue.keeper import kept_by
 from storage.catalogue.privileges import prepare
 from tests.catalogues import ask, make_older
 from tests.contract.test_catalogue import NOW, FixedClock, draft

@@ -22,7 +22,7 @@ from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.jobs import Cost
 from evidence.waiting import Waiting
-from storage.catalogue.engine import Keeper
+from storage.catalogue.keeper import Keeper
 from storage.objects.staging import StagingDirectory
 
 _MOUNTINFO = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
