@@ -105,7 +105,7 @@ def _note(tx: Transaction, size: int) -> None:
 
 async def read_bodies(store: LogStore, number: int, width: int) -> list[Body | None]:
     """Those of the first `width` leaves of a bundle; None where the store has none. Raises ValueError."""
-    data = await store.read(path_of(number, is_full=True))
+    data = await store.read_kept(path_of(number, is_full=True))
     if data is None:
         data = await store.read(path_of(number, is_full=False))
     found = decode_bodies(data or b"")[:width]

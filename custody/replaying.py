@@ -136,7 +136,8 @@ class Replaying:
         """The store's leaves from `begin` up to before `end`; raises Conflict("log-forked")."""
         for number in range(begin // WIDTH, -(-end // WIDTH)):
             tile = tile_at(-1, number, end)
-            data = await self._store.read(tile.path)
+            read = self._store.read_kept if tile.is_full else self._store.read
+            data = await read(tile.path)
             try:
                 entries = decode_bundle(data or b"")
             except ValueError as error:

@@ -235,7 +235,11 @@ class LogStore(Protocol):
         ...
 
     async def read(self, path: str) -> bytes | None:
-        """The bytes; None if there are none."""
+        """The bytes of what is replaced; None if there are none."""
+        ...
+
+    async def read_kept(self, path: str) -> bytes | None:
+        """The bytes that were `put` there, whatever somebody laid over them; None if there are none."""
         ...
 
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:

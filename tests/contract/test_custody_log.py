@@ -198,6 +198,9 @@ class Failing:
     async def read(self, path: str) -> bytes | None:
         return await self._do(lambda: self._store.read(path))  # type: ignore[return-value]
 
+    async def read_kept(self, path: str) -> bytes | None:
+        return await self._do(lambda: self._store.read_kept(path))  # type: ignore[return-value]
+
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         return await self._do(lambda: self._store.swap(expected, checkpoint))  # type: ignore[return-value]
 

@@ -20,6 +20,7 @@ from evidence.ports.objects import AlreadyStored, NotStored
 from storage.objects.s3.checking import MOST_SKEW, require_fit
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
+from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
 from tests.buckets import NOW, SIZES, UNTIL, Held, key_of
 from tests.seaweed import ADMIN, DISPOSAL, SERVICE, Seaweed
@@ -111,6 +112,17 @@ async def test_what_is_put_on_top_covers_nothing_up(held: Held) -> None:
     assert (await held.store.stat(key, version=version)).locked_until == later
     with pytest.raises(AlreadyStored):
         await held.commit(key, b"another recording")
+
+
+async def test_what_is_put_over_the_logs_files_covers_nothing_up(held: Held) -> None:
+    log = S3Log(held.store)
+    await log.put("bodies/000", b"what the events said", UNTIL)
+    key = "log/bodies/000"
+    held.admin.put_object(Bucket=held.name, Key=key, Body=b"something else")
+    assert await log.read_kept("bodies/000") == b"what the events said"
+    held.admin.delete_object(Bucket=held.name, Key=key)
+    assert await log.read_kept("bodies/000") == b"what the events said"
+    assert await log.read_kept("bodies/001") is None
 
 
 async def test_what_lay_there_first_under_its_name_is_no_original_of_ours(held: Held) -> None:

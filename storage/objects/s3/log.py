@@ -38,6 +38,14 @@ class S3Log:
         """See the port: the newest; whoever reads the log checks it by its hashes."""
         return (await asyncio.to_thread(self._read, self._key(path)))[0]
 
+    async def read_kept(self, path: str) -> bytes | None:
+        """See the port: the version that was there first, which its lock keeps."""
+        try:
+            async with self._store.open(self._key(path)) as file:
+                return await asyncio.to_thread(file.read)
+        except NotStored:
+            return None
+
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         """See the port. An answer that was lost shows as `checkpoint` lying there already."""
         return await asyncio.to_thread(self._swap, expected, checkpoint)
