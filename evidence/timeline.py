@@ -1,8 +1,9 @@
 """A recording's own time: where each of its segments lies, what is missing, what is there twice. Pure.
 
 Invariants: segments stand in the order of their numbers where each has one of its own, else of their times;
-offsets are whole microseconds from the first. One clock places them; a segment that does not know it stands
-directly after the one before, and says so. Nothing is said of a hole where that cannot be known.
+offsets are whole microseconds from the first, and never fall. One clock places them; a segment that does not
+know it stands directly after the one before, or where the next is known to begin if that is sooner, and says
+so. Nothing is said of a hole where that cannot be known.
 """
 
 from __future__ import annotations
@@ -127,8 +128,9 @@ def _placed(ordered: Sequence[Segment], clock: Clock | None) -> tuple[tuple[Plac
         at_us = (known[first] or 0) - before
     begins_us = at_us
     placed = []
-    for segment, said in zip(ordered, known, strict=True):
-        at_us = at_us if said is None else said
+    for number, (segment, said) in enumerate(zip(ordered, known, strict=True)):
+        following = next((later for later in known[number:] if later is not None), at_us)
+        at_us = min(at_us, following) if said is None else said
         by = Placing.ASSUMED if said is None else Placing.CLOCK
         placed.append(Placed(segment, at_us - begins_us, by))
         at_us += segment.length_us or 0

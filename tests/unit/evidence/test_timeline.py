@@ -64,6 +64,12 @@ def test_one_that_does_not_know_the_clock_stands_after_the_one_before() -> None:
     assert (line.clock, line.begins_us) == (NAME, None)
 
 
+def test_one_that_does_not_know_the_clock_never_stands_behind_the_next_one() -> None:
+    # The first is longer than its clock leaves room for.
+    line = time_line([a_segment("a", -1, 0, 2), a_segment("b", None, 1, None), a_segment("c", 0, 2, None)])
+    assert [one.offset_us // S for one in line.placed] == [0, 1, 1]
+
+
 def test_the_clock_that_most_know_places_them() -> None:
     both = [replace(a_segment(item, at), number=None) for item, at in (("a", 0), ("b", 300))]
     both[0] = replace(both[0], starts=(Start(SUBMITTED, 5 * S), *both[0].starts))
