@@ -1,9 +1,9 @@
 """The one writer: a thread that commits in groups.
 
-Everything that waits when the thread looks is one transaction: functions each in a savepoint, single
-events in one insert. A function that raises undoes only itself; a commit that fails undoes all and every
-caller is told. No result is handed out before COMMIT has returned, which with synchronous=FULL means
-that it is on the disk.
+Everything that waits when the thread looks is one transaction, in its order: functions each in a savepoint,
+single events between two of those in one insert. A function that raises undoes only itself; a commit that
+fails undoes all and every caller is told. No result is handed out before COMMIT has returned, which with
+synchronous=FULL means that it is on the disk.
 
 The emitter's count is restored with what it counted: to the savepoint when a function raises, to the
 start of the group when the transaction fails.
@@ -164,10 +164,16 @@ class GroupWriter:
                     sealed += parts
                     settled.append((entry.future, parts[0], None))
             else:
+                # The log takes an emitter's events in the order of their rows, and that is its count's order.
+                self._store(sealed)
+                sealed = []
                 settled.append(self._apply_function(entry, transaction))
+        self._store(sealed)
+        return settled
+
+    def _store(self, sealed: Sequence[SealedEvent]) -> None:
         if sealed:
             store_events(self._connection, self._emitter, sealed)
-        return settled
 
     def _apply_function(self, entry: _Function, transaction: SqlTransaction) -> Settled:
         counted = self._emitter.n

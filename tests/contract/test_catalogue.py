@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -77,6 +78,43 @@ async def test_events_recorded_together_are_numbered_without_a_hole(catalogue: S
     history = await catalogue.read(lambda tx: tx.events.history(subject, 1000))
     assert [entry.data for entry in history] == [event.data for event in sealed]
     assert json.loads(history[0].detail or b"") == {"k": "值"}
+
+
+async def test_events_of_one_group_lie_in_the_order_of_their_count(catalogue: SqlCatalogue) -> None:
+    """The log takes them as they lie, and a verifier calls a count that jumps events that are missing."""
+    entered, gate = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        entered.set()
+        gate.wait()
+
+    def refuse(tx: Transaction) -> None:
+        tx.events.append(draft(new_id(NOW)))
+        raise Conflict("no", "No.")
+
+    holding = asyncio.create_task(catalogue.write(hold))
+    await asyncio.to_thread(entered.wait)
+    work = [
+        asyncio.create_task(one)
+        for _ in range(3)
+        for one in (
+            catalogue.record(draft(new_id(NOW))),
+            catalogue.record(draft(new_id(NOW))),
+            catalogue.write(lambda tx: tx.events.append(draft(new_id(NOW)))),
+            catalogue.write(refuse),
+        )
+    ]
+    await asyncio.sleep(0)
+    gate.set()
+    await holding
+    results = await asyncio.gather(*work, return_exceptions=True)
+    assert sum(isinstance(one, Conflict) for one in results) == 3
+    queued = await catalogue.read(lambda tx: tx.log.queued(99))
+    counted = [
+        parse_event(one.data)["n"] for one in queued if parse_event(one.data)["emitter"] == catalogue.emitter
+    ]
+    assert counted == list(range(len(counted)))
+    assert len(counted) == 10
 
 
 async def test_work_that_raises_undoes_itself_and_nothing_else(catalogue: SqlCatalogue) -> None:
