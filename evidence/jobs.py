@@ -22,6 +22,8 @@ HEARTBEAT = timedelta(seconds=5)
 MAX_ATTEMPTS = 6
 _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=5)
+#: What may be back by now: somebody is standing before the docking station.
+_LOOKED_AGAIN = timedelta(minutes=1)
 #: Permille from which on the pace says something.
 _TELLING = 20
 #: A rung job that nobody claimed is rung again after this long.
@@ -173,7 +175,7 @@ def retry_after(attempts: int, error: CustosError) -> timedelta | None:
     What is down or full is not the work's fault, and comes back: it is tried for as long as that takes.
     """
     if error.passes:
-        return backoff(attempts)
+        return min(backoff(attempts), _LOOKED_AGAIN)
     is_final = isinstance(error, StageFailed) and error.final
     return None if is_final or attempts >= MAX_ATTEMPTS else backoff(attempts)
 

@@ -105,8 +105,8 @@ class HeldUp:
     def words(self) -> str:
         """What is to be said of it, and what to do."""
         return (
-            f"{self.jobs} jobs cannot go on: {' '.join(self.reasons)} They are tried again every five "
-            "minutes, and go on by themselves once that is mended."
+            f"{self.jobs} jobs cannot go on: {' '.join(self.reasons)} They are tried again every "
+            "minute, and go on by themselves once that is mended."
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -11,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from tests.fault.conftest import mounted
 from tests.fault.test_cluster import SEED, copied
-from tests.fault.test_disk_full import fill
 from tests.fault.traffic import Traffic, receive_in_trouble
 from tests.postgres import serving_postgres
 from tests.seaweed import running
@@ -19,20 +20,37 @@ from tests.serving.settings import custos_environment
 from tests.serving.tree import Tree
 from tests.serving.waiting import PATIENCE_SECONDS, eventually
 
+_PIECE = 1 << 16
+
+
+def filled(disk: Path) -> Path:
+    """Take the room on a disk on which others are writing, to the last."""
+    filler = disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(_PIECE))
+    return filler
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A small one that a database's own account reaches too."""
+    with tempfile.TemporaryDirectory(prefix="custos-disk-") as place:
+        Path(place).chmod(0o755)
+        with mounted(Path(place) / "small", "-t", "tmpfs", "-o", "size=512m,mode=755", "tmpfs") as small:
+            yield small
+
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
-def test_the_databases_disk_is_full(tmp_path: Path) -> None:
-    with (
-        mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=512m", "tmpfs") as disk,
-        serving_postgres("max_wal_size=64MB", "min_wal_size=32MB", place=disk) as postgres,
-    ):
-        disk.chmod(0o755)
+def test_the_databases_disk_is_full(tmp_path: Path, disk: Path) -> None:
+    with serving_postgres("max_wal_size=64MB", "min_wal_size=32MB", place=disk) as postgres:
         url = postgres.new_database()
 
         def trouble(_pid: int, traffic: Traffic) -> None:
             traffic.until(8)
-            filler = fill(disk, leaving=0)
+            filler = filled(disk)
 
             def refused() -> bool:
                 # So that what it has in reserve for its log is used up soon.
@@ -56,16 +74,13 @@ def test_the_databases_disk_is_full(tmp_path: Path) -> None:
         receive_in_trouble(tmp_path, 3, trouble, onlookers=True, seed=SEED, CUSTOS_CATALOGUE__URL=url)
 
 
-def test_the_stores_disk_is_full(tmp_path: Path) -> None:
-    with (
-        mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=512m", "tmpfs") as disk,
-        running(disk / "seaweed") as seaweed,
-    ):
+def test_the_stores_disk_is_full(tmp_path: Path, disk: Path) -> None:
+    with running(disk / "seaweed") as seaweed:
         bucket = seaweed.make_bucket()
 
         def trouble(_pid: int, traffic: Traffic) -> None:
             traffic.until(8)
-            filler = fill(disk, leaving=0)
+            filler = filled(disk)
             admin = seaweed.administrator()
 
             def refused() -> bool:
