@@ -93,6 +93,9 @@ def test_the_stores_disk_is_full(tmp_path: Path, disk: Path) -> None:
             eventually(refused, "the store has no room")
             eventually(lambda: len(set(traffic.uploads) - set(traffic.receipts)) >= 3, "receipts are owed")
             filler.unlink()
+            # The index of its own files refuses for ever what follows a write that failed; see docs/s3.md.
+            seaweed.stop()
+            seaweed.start_again()
             traffic.until(8)
 
         def kept(tree: Tree) -> Path:
