@@ -14,8 +14,10 @@ _SLOW_PIECE, _SLOW_SECONDS = 7, 0.005
 class Lines:
     """Listens on loopback, and passes on to a port there."""
 
-    def __init__(self, server: int) -> None:
+    def __init__(self, server: int, slow_piece: int = _SLOW_PIECE) -> None:
+        """`slow_piece`: so many bytes pass at once on a slow line."""
         self._server = server
+        self._slow_piece = slow_piece
         self._passes = threading.Event()
         self._passes.set()
         self._ended = threading.Event()
@@ -80,7 +82,7 @@ class Lines:
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while piece := one.recv(_SLOW_PIECE if self._is_slow else _PIECE):
+            while piece := one.recv(self._slow_piece if self._is_slow else _PIECE):
                 self.asked += 1
                 self._passes.wait()
                 if self._is_slow:
