@@ -123,6 +123,7 @@ class EventType(StrEnum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105  an event's name, no secret
     LOG_REPLAYED = "log.replayed"
     CATALOGUE_REBUILT = "catalogue.rebuilt"
+    JOURNAL_PRUNED = "journal.pruned"
     INSTALLATION_MOVED = "installation.moved"
     ALARM_RAISED = "alarm.raised"
     KEY_RECOVERY_NAMED = "key.recovery-named"
@@ -226,6 +227,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.TOKEN_ISSUED: None,
     EventType.LOG_REPLAYED: None,
     EventType.CATALOGUE_REBUILT: None,
+    EventType.JOURNAL_PRUNED: None,
     EventType.INSTALLATION_MOVED: None,
     EventType.ALARM_RAISED: None,
     EventType.KEY_RECOVERY_NAMED: None,

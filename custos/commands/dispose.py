@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from custos.configuration import load_settings
 from custos.instance import only_disposer
 from custos.settings import Settings
 from evidence.errors import Conflict
+from evidence.events import EventDraft, EventType
 from evidence.ids import is_id
 from evidence.timekeeping import from_text, to_text
 
@@ -33,6 +35,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     run = commands.add_parser("run", help="carry out what is approved, by trusted time; the server may run")
     run.add_argument("--proposal", metavar="ID", help="only this one")
     run.set_defaults(run=run_waiting)
+    journal = commands.add_parser(
+        "journal",
+        help="remove what no restoration needs any more of the catalogue's journal in the store",
+        description="The journal is written anew every thirty days; what lies before the newest whole one, "
+        "and is not locked any more, goes. `run` does it too.",
+    )
+    journal.set_defaults(run=prune_journal)
     backup = commands.add_parser(
         "backup",
         help="remove from a backup what certificates in the store prove to be disposed of",
@@ -85,11 +94,36 @@ def run_waiting(arguments: argparse.Namespace) -> int:
             done = done and carried.done
         if not waiting:
             print("No approved disposal waits.")
+        await _prune(settings, services)
         return done
 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_disposer(settings.data, settings.run):
         return 0 if asyncio.run(with_services(settings, carry_out)) else 1
+
+
+def prune_journal(arguments: argparse.Namespace) -> int:
+    """Remove chunks of the journal that no restoration needs any more; raises Conflict("journal-broken")."""
+    settings = load_settings(arguments.config)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with only_disposer(settings.data, settings.run):
+        asyncio.run(with_services(settings, partial(_prune, settings)))
+    return 0
+
+
+async def _prune(settings: Settings, services: Services) -> None:
+    from custody.journal_pruning import prune
+    from custody.key_files import open_signer
+    from custos.clock import SystemClock
+    from custos.stores import open_stores
+
+    journal = (await asyncio.to_thread(open_stores, settings)).journal
+    now = SystemClock().now()
+    count = await prune(journal, _disposer(settings), open_signer(settings.keys).note_key, now)
+    if count:
+        draft = EventDraft(EventType.JOURNAL_PRUNED, None, now, detail={"chunks": count})
+        await services.catalogue.record(draft)
+    print(f"{count:,} chunks of the catalogue's journal, which nothing needs any more, were removed.")
 
 
 def reach_backup(arguments: argparse.Namespace) -> int:

@@ -76,6 +76,10 @@ class JournalStore(Protocol):
         """
         ...
 
+    async def oldest(self) -> int | None:
+        """The lowest number that is closed and there still; None before the first."""
+        ...
+
     async def newest(self) -> int | None:
         """The highest number that is closed; None before the first."""
         ...

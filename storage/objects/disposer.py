@@ -20,8 +20,8 @@ from evidence.ports.disposal import Disposer
 from storage.objects.disk import set_immutable, storage_error, sync_directory
 from storage.objects.sidecars import Sidecars
 
-#: How many directories of a key are not the item's own: originals/yyyy/mm, renditions, exports.
-_SHARED_DIRECTORIES = {"originals": 3, "renditions": 1, "exports": 1}
+#: How many directories of a key are not its own: originals/yyyy/mm, renditions, exports, catalogue.
+_SHARED_DIRECTORIES = {"originals": 3, "renditions": 1, "exports": 1, "catalogue": 1}
 
 
 class MirroredDisposer:

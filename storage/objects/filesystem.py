@@ -152,7 +152,7 @@ class FilesystemStore:
     def _keys(self, prefix: str) -> list[str]:
         keys = (
             str((Path(directory) / name).relative_to(self._objects))
-            for directory, _, names in os.walk(self._objects)
+            for directory, _, names in os.walk(self._objects / prefix.rpartition("/")[0])
             for name in names
         )
         return sorted(key for key in keys if key.startswith(prefix))

@@ -38,10 +38,14 @@ class StoreJournal:
         """See the port."""
         return await self._files.swap(expected, chunk)
 
+    async def oldest(self) -> int | None:
+        """See the port."""
+        return min(await self._numbers(), default=None)
+
     async def newest(self) -> int | None:
         """See the port."""
-        found = None
-        async for key in self._objects.keys(f"{JOURNAL}/"):
-            number = journal_number(key)
-            found = number if number is not None else found
-        return found
+        return max(await self._numbers(), default=None)
+
+    async def _numbers(self) -> list[int]:
+        keys = [key async for key in self._objects.keys(f"{JOURNAL}/")]
+        return [number for key in keys if (number := journal_number(key)) is not None]

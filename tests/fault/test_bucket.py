@@ -61,6 +61,7 @@ async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held)
     key, version, data = await held.stored()
     loose = key_of(b"never locked")
     lying = held.admin.put_object(Bucket=held.name, Key=loose, Body=b"never locked")["VersionId"]
+    head = held.admin.put_object(Bucket=held.name, Key="catalogue/tail", Body=b"t")["VersionId"]
     service, disposal = (Bucket(seaweed.place(held.name, who)) for who in (SERVICE, DISPOSAL))
     refused = [
         lambda: service.ask("delete_object", Key=key),
@@ -73,6 +74,7 @@ async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held)
         lambda: disposal.ask("delete_object", Key=key, VersionId=version),
         lambda: disposal.ask("put_object", Key=key, Body=b"other"),
         lambda: disposal.ask("delete_object", Key="log/checkpoint"),
+        lambda: disposal.ask("delete_object", Key="catalogue/tail", VersionId=head),
     ]
     for attempt in refused:
         with pytest.raises(Unavailable) as error:
@@ -80,6 +82,10 @@ async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held)
         assert error.value.code == "store-refused"
     assert await held.read(key, version) == data
     disposal.ask("delete_object", Key=loose, VersionId=lying)
+    # What tells of an item that went, and what no restoration needs any more.
+    for key in ("exports/1/2/metadata.bin", "catalogue/000/000/000"):
+        lying = held.admin.put_object(Bucket=held.name, Key=key, Body=b"x")["VersionId"]
+        disposal.ask("delete_object", Key=key, VersionId=lying)
 
 
 async def test_what_is_put_on_top_covers_nothing_up(held: Held) -> None:

@@ -82,6 +82,16 @@ def test_units_are_placed_and_shown_as_a_tree(data: Path, capsys: pytest.Capture
     assert "[bad-unit]" in capsys.readouterr().err
 
 
+def test_a_journal_of_which_all_is_needed_stays_as_it_is(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["unit", "place", "三中队", "--below", "一大队"]) == 0
+    capsys.readouterr()
+    assert main(["dispose", "journal"]) == 0
+    said = "0 chunks of the catalogue's journal, which nothing needs any more, were removed."
+    assert capsys.readouterr().out.strip() == said
+
+
 def test_whoever_leaves_gets_in_no_more(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     held: dict[str, str] = {}
 
