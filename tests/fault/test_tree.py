@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.killing import strike
+from tests.fault.killing import part, strike
 from tests.fault.traffic import Traffic, receive_in_trouble
+from tests.serving.waiting import eventually
 
 SEED = 20261122
 
@@ -20,7 +21,9 @@ def test_parts_are_killed_many_times(tmp_path: Path) -> None:
 
     def trouble(pid: int, traffic: Traffic) -> None:
         for _ in range(40):
+            victim = drawn.choice(["api", "worker", "worker", "sequencer"])
+            eventually(lambda victim=victim: part(pid, victim), f"{victim} is running")
             traffic.until(drawn.randrange(3))
-            strike(pid, drawn.choice(["api", "worker", "worker", "sequencer"]))
+            strike(pid, victim)
 
     receive_in_trouble(tmp_path, 8, trouble, onlookers=True, seed=SEED)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
@@ -35,7 +37,26 @@ _PATIENCE_SECONDS = 3 * PATIENCE_SECONDS
 T = TypeVar("T")
 
 
-def send_stubbornly(client: Client, clip: bytes, name: str) -> str:
+class Wait(Protocol):
+    """Tries again and again, over lines that break off, and says what was waited for in vain."""
+
+    def __call__(self, attempt: Callable[[], T | None], what: str) -> T: ...
+
+
+def tried(attempt: Callable[[], T | None]) -> T | None:
+    """What `attempt` gives; None where its line broke off."""
+    try:
+        return attempt()
+    except (OSError, HTTPException):
+        return None
+
+
+def in_the_end(attempt: Callable[[], T | None], what: str) -> T:
+    """What `attempt` gives once no line breaks off and the server can say it."""
+    return eventually(lambda: tried(attempt), what, seconds=_PATIENCE_SECONDS)
+
+
+def send_stubbornly(client: Client, clip: bytes, name: str, wait: Wait = in_the_end) -> str:
     """As a docking station does: whatever happens, ask where the upload stands and go on."""
     upload: str | None = None
 
@@ -59,10 +80,10 @@ def send_stubbornly(client: Client, clip: bytes, name: str) -> str:
             assert answer.status in (204, 409, 503), answer.body
         return None if offset is None else upload
 
-    return _in_the_end(attempt, f"{name} is sent")
+    return wait(attempt, f"{name} is sent")
 
 
-def receipt_of(client: Client, upload: str) -> str:
+def receipt_of(client: Client, upload: str, wait: Wait = in_the_end) -> str:
     """The completed receipt, however often the server dies meanwhile."""
 
     def look() -> str | None:
@@ -71,7 +92,7 @@ def receipt_of(client: Client, upload: str) -> str:
             return None
         return answer.body.decode()
 
-    return _in_the_end(look, "there is a completed receipt")
+    return wait(look, "there is a completed receipt")
 
 
 def wait_for_log(client: Client, items: list[str]) -> None:
@@ -84,18 +105,6 @@ def wait_for_log(client: Client, items: list[str]) -> None:
 
     for item in items:
         eventually(lambda item=item: is_in(item), "its events are in the log")
-
-
-def _in_the_end(attempt: Callable[[], T | None], what: str) -> T:
-    """What `attempt` gives once no line breaks off and the server can say it."""
-
-    def tried() -> T | None:
-        try:
-            return attempt()
-        except (OSError, HTTPException):
-            return None
-
-    return eventually(tried, what, seconds=_PATIENCE_SECONDS)
 
 
 def _said(answer: Answer, *also: int) -> Any:
@@ -120,7 +129,8 @@ class Looked:
 class Traffic:
     """Officers, a reviewer and an archivist at work, each in a thread of their own.
 
-    `deeds` counts what they brought to an end. Who waits for some sees that what was broken has recovered.
+    `deeds` counts what they brought to an end, looks apart: those need the fewest parts, and are many. Who
+    waits for some sees that what was broken has recovered.
     """
 
     client: Client
@@ -133,6 +143,7 @@ class Traffic:
     exports: list[tuple[Path, Any]] = field(default_factory=list)
     deeds: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
+    _given_up: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _work: list[Future[None]] = field(default_factory=list)
 
@@ -148,9 +159,12 @@ class Traffic:
                 for one in self._work:
                     one.add_done_callback(self._tell)
                 yield
+                self._end()
+                # As long as there is trouble anything may take as long as it likes; then it has to recover.
+                wait_for(self._work, _PATIENCE_SECONDS)
             finally:
-                self._ended.set()
-                self._tell(None)
+                self._end()
+                self._given_up.set()
         for one in self._work:
             one.result()
 
@@ -167,6 +181,16 @@ class Traffic:
                 one.result()
         assert done, f"{self.deeds} deeds done, and no other for {_PATIENCE_SECONDS:g} s"
 
+    def _end(self) -> None:
+        self._ended.set()
+        self._tell(None)
+
+    def _wait(self, attempt: Callable[[], T | None], what: str) -> T:
+        while (found := tried(attempt)) is None or found is False:
+            assert not self._given_up.is_set(), f"{what}: not so long after all trouble was over"
+            time.sleep(0.05)
+        return found
+
     def _tell(self, _: object) -> None:
         with self._changed:
             self._changed.notify_all()
@@ -180,9 +204,9 @@ class Traffic:
         number = 0
         while not number or not self._ended.is_set():
             name = f"camera-{officer}-{number}"
-            self.uploads[name] = send_stubbornly(self.client, self.clip, name)
+            self.uploads[name] = send_stubbornly(self.client, self.clip, name, self._wait)
             self._did()
-            self.receipts[name] = receipt_of(self.client, self.uploads[name])
+            self.receipts[name] = receipt_of(self.client, self.uploads[name], self._wait)
             self._did()
             number += 1
 
@@ -200,8 +224,7 @@ class Traffic:
         while item := self._some_item(draw):
             first = draw.randrange(len(self.clip))
             look = f"look {number}"
-            _in_the_end(lambda item=item, look=look, first=first: self._looked(item, look, first), look)
-            self._did()
+            self._wait(lambda item=item, look=look, first=first: self._looked(item, look, first), look)
             number += 1
 
     def _looked(self, item: str, purpose: str, first: int) -> bool:
@@ -229,7 +252,7 @@ class Traffic:
 
     def _exported(self, item: str) -> None:
         wanted = {"profile": "internal", "reason": "a trial", "renditions": []}
-        asked = _in_the_end(
+        asked = self._wait(
             lambda: _said(self.client.post(f"/items/{item}/exports", wanted)), "an export is asked for"
         )
 
@@ -238,7 +261,7 @@ class Traffic:
             assert not export or export["job"]["state"] != "failed", export
             return export and export["made"]
 
-        found = _in_the_end(made, "the export is made")
+        found = self._wait(made, "the export is made")
         data = bytearray()
 
         def fetched() -> bool:
@@ -251,13 +274,13 @@ class Traffic:
                     data.extend(piece)
             return len(data) == found["size"]
 
-        _in_the_end(fetched, "the archive is fetched")
+        self._wait(fetched, "the archive is fetched")
 
         def sealed() -> Any:
             seal = _said(self.client.get(found["seal"]))
             return seal if seal and seal["leaf"] is not None else None
 
-        seal = _in_the_end(sealed, "it is sealed in the log")
+        seal = self._wait(sealed, "it is sealed in the log")
         path = self.place / f"{asked['id']}.zip"
         path.write_bytes(data)
         self.exports.append((path, seal))
