@@ -37,6 +37,8 @@ def kill_everything(base: Path, *, officers: int, rounds: int, most_deeds: int) 
         def trouble(pid: int, traffic: Traffic) -> None:
             victims = [victim for victim, often in _VICTIMS.items() for _ in range(often * rounds)]
             drawn.shuffle(victims)
+            # Until there is something to look at and to export.
+            traffic.until(2 * officers)
             for victim in victims:
                 if victim not in ("postgres", "seaweed"):
                     eventually(lambda victim=victim: part(pid, victim), f"{victim} is running")
