@@ -27,12 +27,20 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for register in COMMANDS:
         register(subparsers)
-    for subparser in subparsers.choices.values():
-        # Also accepted behind the command, where people look for it; SUPPRESS keeps an earlier one.
-        subparser.add_argument(
-            "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=_CONFIG_HELP
-        )
+    _accept_config_behind(top)
     return top
+
+
+def _accept_config_behind(parser: argparse.ArgumentParser) -> None:
+    """Also behind each command, and behind the command's own, where people look for it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in set(action.choices.values()):
+                # SUPPRESS keeps an earlier one.
+                below.add_argument(
+                    "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=_CONFIG_HELP
+                )
+                _accept_config_behind(below)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

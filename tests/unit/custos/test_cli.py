@@ -38,7 +38,15 @@ def test_a_command_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "COMMAND" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [["--config", "a.toml", "serve"], ["serve", "--config", "a.toml"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--config", "a.toml", "serve"],
+        ["serve", "--config", "a.toml"],
+        ["keys", "show", "--config", "a.toml"],
+        ["keys", "--config", "a.toml", "show"],
+    ],
+)
 def test_the_settings_file_may_be_named_before_or_behind_the_command(argv: list[str]) -> None:
     assert cli.parser().parse_args(argv).config == Path("a.toml")
 
