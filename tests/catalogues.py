@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from pysqlite3 import dbapi2 as sqlite
 
 from storage.catalogue.engine import Where, migrate, open_engine
@@ -72,6 +73,17 @@ class Catalogues:
         self._directory.mkdir(exist_ok=True)
         self._count += 1
         return self._directory / f"{self._count}.db"
+
+
+def over(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
+    """Places for catalogues over the engine that is the fixture's parameter."""
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with ExitStack() as stack:
+        yield Catalogues(tmp_path / "catalogues", server, stack)
+
+
+#: As `catalogues` of a file whose tests hang little on the engine: the second is left to `make test-long`.
+SQLITE_FIRST = pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])(over)
 
 
 #: What a catalogue is back to as if the newest migrations, 0020 to 0024, were not known when it was made.

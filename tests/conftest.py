@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,11 +55,9 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
     """Places for catalogues: each test once over SQLite and once over PostgreSQL."""
-    from tests.catalogues import Catalogues
+    from tests.catalogues import over
 
-    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    with ExitStack() as stack:
-        yield Catalogues(tmp_path / "catalogues", server, stack)
+    yield from over(request, tmp_path)
 
 
 @pytest.fixture

@@ -23,15 +23,20 @@ from evidence.canonical import canonical, parse_canonical
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
 from evidence.proofs import as_json
+from storage.catalogue.engine import Where
+from tests.catalogues import SQLITE_FIRST
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
 
 ITEMS = [new_id(NOW) for _ in range(3)]
 
 
+catalogues = SQLITE_FIRST
+
+
 @asynccontextmanager
-async def grown(base: Path) -> AsyncIterator[Place]:
+async def grown(base: Path, where: Where) -> AsyncIterator[Place]:
     """A log that grew in several steps."""
-    async with opened(base) as one:
+    async with opened(base, where) as one:
         for count in (4, 0, 9, 7):
             await one.happen(count, *ITEMS[: count % 3])
             await one.sequencer().run()
@@ -39,8 +44,8 @@ async def grown(base: Path) -> AsyncIterator[Place]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with grown(tmp_path / "here") as one:
+async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+    async with grown(tmp_path / "here", where) as one:
         yield one
 
 

@@ -25,14 +25,18 @@ from custos.log_keeper import open_sequencer
 from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.errors import Unavailable
+from storage.catalogue.engine import Where
+from tests.catalogues import SQLITE_FIRST
 from tests.contract.test_custody_log import ORIGIN, Place, Still
 from tests.contract.test_verify_log import grown, key_of, log_of
 from tests.time_authority import TimeAuthority, time_authority
 
+catalogues = SQLITE_FIRST
+
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with grown(tmp_path / "here") as one:
+async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+    async with grown(tmp_path / "here", where) as one:
         yield one
 
 

@@ -34,9 +34,13 @@ from custos.sections import CustodySettings
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.ports.log import Witnessed
+from storage.catalogue.engine import Where
+from tests.catalogues import SQLITE_FIRST
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
 from tests.serving.waiting import PATIENCE_SECONDS
 from tests.witnesses import Later, ServedWitness, served_witness
+
+catalogues = SQLITE_FIRST
 
 
 @pytest.fixture
@@ -45,8 +49,8 @@ def clock() -> Later:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with opened(tmp_path / "here") as one:
+async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
+    async with opened(tmp_path / "here", where) as one:
         await one.happen(4)
         await one.sequencer().run()
         yield one
@@ -261,10 +265,15 @@ def _kept(served: ServedWitness) -> str:
 async def test_a_catalogue_and_store_put_back_together_are_told_by_the_witness(
     place: Place, clock: Later, witnesses: list[ServedWitness], tmp_path: Path
 ) -> None:
-    await cosigning(place, clock, 1, witnesses[0].asked).run()
-    shutil.copytree(place.base, tmp_path / "backup")
-    await grows(place, 10)
-    await cosigning(place, clock, 1, witnesses[0].asked).run()
+    # The same log's beginning, in one directory with its catalogue.
+    whole = tmp_path / "whole"
+    shutil.copytree(place.base / "keys", whole / "keys")
+    async with opened(whole) as one:
+        await grows(one, 4)
+        await cosigning(one, clock, 1, witnesses[0].asked).run()
+        shutil.copytree(whole, tmp_path / "backup")
+        await grows(one, 10)
+        await cosigning(one, clock, 1, witnesses[0].asked).run()
     async with opened(tmp_path / "backup") as back:
         await back.happen(1)
         # Nothing in the installation itself can tell.
