@@ -182,6 +182,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.EXPORT: ExportStage(
                 store,
                 extracts,
+                authority,
                 signer,
                 signer.public_pem,
                 ConfiguredTime(

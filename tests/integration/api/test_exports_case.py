@@ -1,0 +1,265 @@
+"""The history of a case in its export: what it proves, who is shown what of it, and who cut it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.verifier.export import verify_export
+from clients.verifier.heads import Step, pinned
+from clients.verifier.item_proof import verify_case_proof
+from clients.verifier.receipt import NotVerified
+from evidence.agents import Role
+from tests.serving.case_histories import Storied, document, opened, storied
+from tests.serving.exports import Kept, asked, kept
+from tests.serving.films import sealed_for
+from tests.serving.forging import call_it_version_1, rebag, retell_case, rewrite
+from tests.serving.inside import Inside
+
+_V1 = Path(__file__).parents[2] / "vectors" / "export-v1.zip"
+
+
+@pytest.fixture(scope="module")
+def story(bureau: Inside) -> Storied:
+    """A case with a history."""
+    return storied(bureau)
+
+
+@pytest.fixture(scope="module")
+def told(bureau: Inside, story: Storied, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """It, exported for the office itself, so that details are there."""
+    archivist = bureau.client(Role.ARCHIVIST)
+    made = asked(archivist, f"/cases/{story.case}/exports", profile="internal")
+    return kept(bureau, archivist, made, tmp_path_factory.mktemp("told"))
+
+
+@pytest.fixture
+def copy(told: Kept, tmp_path: Path) -> Path:
+    """What somebody may change."""
+    return Path(shutil.copytree(told.directory, tmp_path / "copy"))
+
+
+def history_of(steps: list[Step]) -> Step:
+    (found,) = [step for step in steps if step.title == "history of the case"]
+    return found
+
+
+def events_of(directory: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((directory / "custody/proofs/case.json").read_bytes())["events"]
+    return found
+
+
+def types_of(directory: Path) -> list[str]:
+    return [json.loads(one["leaf"])["event"]["type"] for one in events_of(directory) if "leaf" in one]
+
+
+def test_what_was_linked_and_withdrawn_is_there_and_proven(told: Kept, story: Storied) -> None:
+    step = history_of(told.verify())
+    assert "from its opening up to the export" in step.proved
+    assert "of 4 links 1 were withdrawn; all that was linked to it then is in the export" in step.proved
+    assert f"joined with {story.joined}" in step.proved
+    assert step.not_checked == ""
+    types = types_of(told.directory)
+    assert types[0] == "case.opened"
+    assert {"link.made", "link.withdrawn", "case.moved", "hold.placed", "note.written"} < set(types)
+    assert "export.asked" in types
+    details = [json.loads(one["detail"]) for one in events_of(told.directory) if one["detail"] is not None]
+    assert {"reason": "系另案材料"} in details
+    steps = {one.title: one for one in told.verify()}
+    assert "nothing else was linked" not in steps["completeness"].not_checked
+    verify_case_proof(
+        json.loads((told.directory / "custody/proofs/case.json").read_bytes()), told.key, 20_000
+    )
+
+
+def test_profiles_withhold_details_of_the_case_and_list_them(
+    bureau: Inside, story: Storied, tmp_path: Path
+) -> None:
+    archivist = bureau.client(Role.ARCHIVIST)
+    made = asked(archivist, f"/cases/{story.case}/exports", profile="defence")
+    found = kept(bureau, archivist, made, tmp_path)
+    assert history_of(found.verify()).not_checked == ""
+    lines = json.loads((found.directory / "custody/withheld.json").read_bytes())["withheld"]
+    listed = {one["type"] for one in lines if one.get("case") == story.case and one["what"] == "detail"}
+    assert {"link.withdrawn", "case.opened", "note.written", "export.asked"} <= listed
+    assert "hold.placed" not in listed
+    texts = [path for path in found.directory.rglob("*") if path.suffix in (".json", ".js", ".html", ".xml")]
+    everything = "".join(path.read_text() for path in texts)
+    for secret in ("系另案材料", "同一当事人", "已核对"):
+        assert secret not in everything
+        assert json.dumps(secret)[1:-1] not in everything
+
+
+def test_the_reports_in_it_tell_the_history_of_the_case(told: Kept, story: Storied) -> None:
+    chinese, english = (
+        (told.directory / f"report/report.{language}.html").read_text() for language in ("zh-CN", "en")
+    )
+    assert "案件自身的经过" in chinese
+    assert f"撤销与本案的关联；{story.withdrawn}；理由：系另案材料" in chinese
+    assert f"Link to the case withdrawn; {story.withdrawn}; reason: 系另案材料" in english
+    assert f"Case moved to another state; other case: {story.joined}" in english
+    assert "Hold placed; on the order of 市法院" in english
+
+
+def test_what_is_sealed_is_a_hash_in_the_history_and_nothing_more(bureau: Inside, tmp_path: Path) -> None:
+    archivist, other = bureau.client(Role.ARCHIVIST), bureau.another(Role.SUPERVISOR)
+    shown, secret = document(bureau, "公开"), document(bureau, "封存")
+    case = opened(bureau, "封存案", shown, secret)
+    sealed_for(bureau, secret, other)
+    found = kept(bureau, archivist, asked(archivist, f"/cases/{case}/exports"), tmp_path)
+    step = history_of(found.verify())
+    assert "what 1 events say that name something not open to whoever asked" in step.not_checked
+    assert "all that was linked" not in step.proved
+    (closed,) = [one for one in events_of(found.directory) if "hash" in one]
+    assert set(closed) == {"hash", "proof"}
+    for path in found.directory.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path
+    # Whoever is named sees it, and that it is not missing either.
+    place = tmp_path / "other"
+    place.mkdir()
+    theirs = kept(bureau, other, asked(other, f"/cases/{case}/exports"), place)
+    assert history_of(theirs.verify()).not_checked == ""
+
+
+def test_what_is_linked_and_may_not_be_exported_is_named(bureau: Inside, tmp_path: Path) -> None:
+    """Seen by whoever asked, for it was shared with them, and not theirs to take away."""
+    archivist = bureau.client(Role.ARCHIVIST)
+    own, elsewhere = document(bureau, "本所"), bureau.client(Role.STATION, "south").kept(b"south", "a.txt")
+    case = opened(bureau, "两所案", own)
+    linking = bureau.client(Role.ARCHIVIST, "south")
+    until = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    share = {"username": archivist.get("/session").json()["username"], "until": until, "reason": "r"}
+    assert linking.post(f"/items/{elsewhere}/shares", share).status == 201
+    assign = {"username": linking.get("/session").json()["username"]}
+    assert bureau.client(Role.SUPERVISOR).post(f"/cases/{case}/people", assign).status == 204
+    assert linking.post(f"/cases/{case}/links", {"items": [elsewhere]}).status == 200
+    found = kept(bureau, archivist, asked(archivist, f"/cases/{case}/exports"), tmp_path)
+    step = history_of(found.verify())
+    assert f"{elsewhere}: linked to the case then, and not in the export" in step.not_checked
+    assert "all that was linked" not in step.proved
+
+
+def _close(events: list[Any], kind: str) -> None:
+    """Make the first event of that type a closed one."""
+    place = next(
+        place for place, one in enumerate(events) if json.loads(one["leaf"])["event"]["type"] == kind
+    )
+    one = events[place]
+    made = hashlib.sha256(b"\0" + one["leaf"].encode()).hexdigest()
+    events[place] = {"hash": made, "proof": one["proof"]}
+
+
+def _cut_beginning(events: list[Any]) -> None:
+    del events[:2]
+
+
+def _cut_inner(events: list[Any]) -> None:
+    (place,) = [
+        place
+        for place, one in enumerate(events)
+        if json.loads(one["leaf"])["event"]["type"] == "link.withdrawn"
+    ]
+    del events[place]
+
+
+def _cut_end(events: list[Any]) -> None:
+    while json.loads(events.pop()["leaf"])["event"]["type"] != "export.asked":
+        pass
+
+
+def _swap(events: list[Any]) -> None:
+    events[1], events[2] = events[2], events[1]
+
+
+def _bend(events: list[Any]) -> None:
+    events[1]["leaf"] = events[1]["leaf"].replace('"success"', '"failure"')
+
+
+def _close_and_forge(events: list[Any]) -> None:
+    leaf = events.pop(1)
+    events.insert(1, {"hash": "00" * 32, "proof": leaf["proof"]})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_cut_beginning, "earlier ones are left out"),
+        (_cut_inner, "something was left out between"),
+        (_cut_end, "the history of the case ends before the export"),
+        (_swap, "does not follow the one before it"),
+        (_bend, "its leaf is not the one that is in the signed tree"),
+        (_close_and_forge, "its leaf is not the one that is in the signed tree"),
+        (partial(_close, kind="link.made"), "items that were not linked to the case"),
+        (partial(_close, kind="export.asked"), "the history of the case ends before the export"),
+    ],
+)  # fmt: skip
+def test_who_cuts_the_history_of_the_case_and_puts_all_else_right_is_named(
+    told: Kept, copy: Path, change: Callable[[list[Any]], None], named: str
+) -> None:
+    retell_case(copy, change)
+    with pytest.raises(NotVerified, match=r"tagmanifest-sha256\.txt was changed"):
+        verify_export(copy, told.key, told.seal)
+    with pytest.raises(NotVerified, match=named):
+        verify_export(copy, told.key)
+
+
+def test_who_drops_the_history_of_the_case_is_named(told: Kept, copy: Path) -> None:
+    (copy / "custody/proofs/case.json").unlink()
+    rebag(copy)
+    with pytest.raises(NotVerified, match=r"custody/proofs/case\.json is missing"):
+        verify_export(copy, told.key)
+    rewrite(copy / "custody/export.json", lambda said: said.update(case_events=None))
+    rebag(copy)
+    with pytest.raises(NotVerified, match=r"custody/proofs/case\.json is missing"):
+        verify_export(copy, told.key)
+
+
+def test_who_calls_it_an_export_of_version_1_is_named(told: Kept, copy: Path) -> None:
+    call_it_version_1(copy)
+    with pytest.raises(NotVerified, match="of another version than the log says was asked for"):
+        verify_export(copy, told.key)
+
+
+def test_an_event_that_is_closed_without_being_listed_is_named(told: Kept, copy: Path) -> None:
+    retell_case(copy, partial(_close, kind="link.withdrawn"))
+    # Listed, it is said not to be shown; not listed, it is found.
+    assert "what 1 events say" in history_of(verify_export(copy, told.key)).not_checked
+    rewrite(
+        copy / "custody/withheld.json",
+        lambda said: said.update(withheld=[one for one in said["withheld"] if one["what"] != "event"]),
+    )
+    rewrite(copy / "custody/export.json", lambda said: said.update(withheld=said["withheld"] - 1))
+    rebag(copy)
+    with pytest.raises(NotVerified, match="other events of the case than those that are closed"):
+        verify_export(copy, told.key)
+
+
+def test_of_an_item_no_case_is_told(bureau: Inside, story: Storied, tmp_path: Path) -> None:
+    archivist = bureau.client(Role.ARCHIVIST)
+    found = kept(bureau, archivist, asked(archivist, f"/items/{story.linked[0]}/exports"), tmp_path)
+    said = json.loads((found.directory / "custody/export.json").read_bytes())
+    assert (said["v"], said["case_events"]) == ("custos/export/2", None)
+    assert not (found.directory / "custody/proofs/case.json").exists()
+    assert "history of the case" not in [step.title for step in found.verify()]
+
+
+def test_an_export_of_version_1_verifies_and_says_what_is_not_in_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(_V1) as archive:
+        archive.extractall(tmp_path)
+    key = pinned((tmp_path / "log-key.txt").read_text())
+    seal = json.loads((tmp_path / "seal.json").read_bytes())
+    steps = verify_export(tmp_path / "export", key, seal)
+    assert history_of(steps).proved == "nothing: an export of version 1 does not hold it"
+    assert "linked to it and withdrawn again" in history_of(steps).not_checked
+    completeness = {step.title: step for step in steps}["completeness"]
+    assert completeness.not_checked.startswith("that nothing else was linked to the case")
