@@ -5,6 +5,7 @@ const Histories = (() => {
   const { Wrong, bytes, hex, hash, fromHex, proofParts, included, leadsTo } = Checks;
   // Events that an export holds of an item or a case, the latest: only then may earlier ones be left out.
   const MOST_EVENTS = 20000;
+  const CASE = "the case";
 
   // Of an event that names what is not open to whoever asked there is the leaf's hash alone; only a case has such.
   // `hear` is given each event that is shown.
@@ -37,7 +38,6 @@ const Histories = (() => {
       throw new Wrong(`the history of ${about} begins with event ${line.first}: earlier ones are left out`);
     }
   }
-  const CASE = "the case";
 
   // Whether the event asks for this export; then it has to be by whom, when and in which version the export says.
   function asksFor(event, said) {

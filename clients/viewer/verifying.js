@@ -160,3 +160,8 @@ function canonical(value) {
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
 }
+
+$("check").onclick = verify;
+$("key").onchange = verify;
+$("folder").onchange = verify;
+$("seal").onchange = verify;

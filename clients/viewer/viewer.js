@@ -120,6 +120,12 @@ function drawCase({ proof }) {
   $("events").replaceChildren(...proof.events.map((one) => one.hash === undefined ? drawEvent(one) : drawClosed()));
 }
 
+// The items that an event of the case is about, as people know them.
+function itemsOf({ subjects }) {
+  const items = subjects.filter(({ kind }) => kind === "item").map(({ id }) => loaded.get(id)?.document.submitted.filename ?? id);
+  return items.length > 2 ? [`${items.length}`] : items;
+}
+
 function drawClosed() {
   const row = element("tr");
   row.append(element("td", word("closed"), { colSpan: 5, className: "soft" }));
@@ -131,7 +137,8 @@ function drawEvent({ leaf, detail }) {
   const row = element("tr");
   const who = event.agent === null ? word("system") : told.agents[event.agent] ?? `${word("someone")} ${event.agent.slice(0, 8)}`;
   const name = EVENTS[event.type]?.[language === "en" ? 0 : 1] ?? event.type;
-  row.append(...[event.time.slice(0, 19).replace("T", " "), name, who, event.outcome].map((text) => element("td", text)));
+  const what = shown === "case" ? [name, ...itemsOf(event)].join(" · ") : name;
+  row.append(...[event.time.slice(0, 19).replace("T", " "), what, who, event.outcome].map((text) => element("td", text)));
   const cell = element("td");
   if (detail === null) {
     const why = told.withheld.find((one) => one.event === event.id)?.why;
@@ -150,7 +157,3 @@ $("language").onclick = () => {
   draw();
   verify();
 };
-$("check").onclick = verify;
-$("key").onchange = verify;
-$("folder").onchange = verify;
-$("seal").onchange = verify;

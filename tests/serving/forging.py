@@ -144,3 +144,20 @@ def call_it_version_1(directory: Path) -> None:
     said = rewrite(directory / "custody/export.json", retell)
     rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
     rebag(directory)
+
+
+def drop_case(directory: Path) -> None:
+    """Take the history of the case away, and say that there is none."""
+    (directory / "custody/proofs/case.json").unlink()
+    (directory / "viewer/data/case.js").unlink()
+
+    def relist(document: Any) -> None:
+        document["withheld"] = [
+            one for one in document["withheld"] if one["what"] != "event" and "case" not in one
+        ]
+
+    withheld = rewrite(directory / "custody/withheld.json", relist)["withheld"]
+    change = {"case_events": None, "withheld": len(withheld)}
+    said = rewrite(directory / "custody/export.json", lambda document: document.update(change))
+    rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)

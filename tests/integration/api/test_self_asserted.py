@@ -57,7 +57,7 @@ def test_the_verifier_says_whose_time_it_is(export: Kept) -> None:
     assert steps["seal"].not_checked.endswith(OWN)
     assert steps["stamps"].proved == "nothing, as there are none"
     assert steps["self-asserted time"].not_checked.endswith(OWN)
-    assert json.loads((export.directory / "custody/export.json").read_bytes())["v"] == "custos/export/1"
+    assert json.loads((export.directory / "custody/export.json").read_bytes())["v"] == "custos/export/2"
 
 
 def test_without_a_library_it_says_the_same(export: Kept, tmp_path: Path) -> None:
