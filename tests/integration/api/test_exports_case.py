@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,27 @@ def test_the_reports_in_it_tell_the_history_of_the_case(told: Kept, story: Stori
     assert f"Link to the case withdrawn; {story.withdrawn}; reason: 系另案材料" in english
     assert f"Case moved to another state; other case: {story.joined}" in english
     assert "Hold placed; on the order of 市法院" in english
+
+
+def test_a_report_of_the_case_tells_what_was_withdrawn_to_whoever_may_see_it(
+    bureau: Inside, tmp_path: Path
+) -> None:
+    story = storied(bureau, "粤执〔2026〕38号")
+    reviewer, other = bureau.client(Role.REVIEWER), bureau.another(Role.SUPERVISOR)
+    bureau.do(bureau.services.sequencer.run())
+    said = reviewer.get(f"/cases/{story.case}/report.html?lang=zh-CN").body.decode()
+    assert "撤销与本案的关联；记录.txt；理由：系另案材料" in said
+    assert "写入备注；已核对" in said
+    assert "事件链没有缺漏" in said
+    path = tmp_path / "report.pdf"
+    path.write_bytes(reviewer.get(f"/cases/{story.case}/report.pdf?lang=en").body)
+    run = subprocess.run(["pdftotext", "-raw", path, "-"], capture_output=True, check=True, text=True)
+    assert "Link to the case withdrawn" in run.stdout
+    assert "系另案材料" in run.stdout
+    sealed_for(bureau, story.withdrawn, other)
+    closed = reviewer.get(f"/cases/{story.case}/report.html?lang=zh-CN").body.decode()
+    assert "系另案材料" not in closed
+    assert "条事件涉及申请人无权查看的内容" in closed
 
 
 def test_what_is_sealed_is_a_hash_in_the_history_and_nothing_more(bureau: Inside, tmp_path: Path) -> None:
