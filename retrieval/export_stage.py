@@ -195,7 +195,8 @@ class ExportStage:
             bag.add(path, data)
         for digest in sorted({digest for one in dated for digest in one.lists}):
             bag.add(f"custody/{list_path(digest)}", await self._read(f"log/{list_path(digest)}"))
-        bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
+        keys = await self._extracts.keys(head)
+        bag.add("custody/log-keys.json", canonical(keys))
         names = await self._names(lease, export, found, case)
         found.segments = missing_segments([one.item for one in found.files])
         document = export_document(
@@ -218,6 +219,7 @@ class ExportStage:
             "withheld": found.withheld,
             "checkpoint": head.checkpoint,
             "key": key,
+            "keys": keys,
             "self_asserted": self._own is not None,
         }
         bag.add("viewer/data/export.js", script_of("custosExport", told))

@@ -1,6 +1,6 @@
 "use strict";
-// What an export proves, checked in the browser from docs/formats/export.md and log.md. Each check returns what it
-// proved, or throws Wrong with what is not as it has to be. Nothing here asks a server.
+// What all checks rest on: bytes, digests, Ed25519, paths in the tree, and the files of the bag. Each check returns what
+// it proved, or throws Wrong with what is not as it has to be. Nothing here asks a server.
 const Checks = (() => {
   class Wrong extends Error {}
 
@@ -37,39 +37,6 @@ const Checks = (() => {
       throw new Error("no-ed25519");
     }
     return crypto.subtle.verify("Ed25519", imported, signature, message);
-  }
-
-  // name+id+base64 of 0x01 and the key: c2sp.org/signed-note
-  function pinned(text) {
-    const at = text.trim().split("+");
-    if (at.length < 3) throw new Wrong("the key is not of the form name+id+key");
-    const [name, id] = at;
-    const material = fromBase64(at.slice(2).join("+"), "the key");
-    if (material.length !== 33 || material[0] !== 1) throw new Wrong("the key is no Ed25519 key");
-    const own = hash(bytes(`${name}\n`), material).slice(0, 4);
-    if (hex(own) !== id) throw new Wrong("the key's identifier does not belong to it");
-    return { name, id: own, raw: material.slice(1) };
-  }
-
-  async function head(note, key) {
-    const cut = note.lastIndexOf("\n\n");
-    const text = note.slice(0, cut + 1);
-    const lines = text.split("\n");
-    if (cut < 0 || lines.length !== 4) throw new Wrong("the checkpoint is not a signed note of three lines");
-    const marks = note.slice(cut + 2).split("\n").slice(0, -1).map((line) => line.split(" "));
-    let held = false;
-    for (const [dash, name, value] of marks) {
-      if (dash !== "—" || name !== key.name) continue;
-      const signature = fromBase64(value, "a signature of the checkpoint");
-      if (!same(signature.slice(0, 4), key.id)) continue;
-      if (!await signed(key, signature.slice(4), bytes(text))) {
-        throw new Wrong("the checkpoint's signature does not hold: somebody changed it");
-      }
-      held = true;
-    }
-    if (!held) throw new Wrong(`the checkpoint is not signed by ${key.name} with that key`);
-    if (lines[0] !== key.name || !/^(0|[1-9][0-9]*)$/.test(lines[1])) throw new Wrong("the checkpoint is of another log");
-    return { origin: lines[0], size: Number(lines[1]), root: fromBase64(lines[2], "the checkpoint's root") };
   }
 
   // RFC 9162 §2.1.3.2
@@ -144,26 +111,12 @@ const Checks = (() => {
     return digests;
   }
 
-  async function seal(said, document, digest, key) {
-    if (said.v !== "custos/export-seal-file/1") throw new Wrong("the seal is not of version 1");
-    const parts = said.statement.split(".");
-    const header = JSON.parse(new TextDecoder().decode(fromBase64url(parts[0], "the seal")));
-    if (parts.length !== 3 || header.alg !== "Ed25519" || header.typ !== "custos-statement+jws") {
-      throw new Wrong("the seal is not signed the way this version of Custos signs");
-    }
-    if (!await signed(key, fromBase64url(parts[2], "the seal"), bytes(`${parts[0]}.${parts[1]}`))) {
-      throw new Wrong("the seal's signature is wrong: it was changed or forged");
-    }
-    const statement = JSON.parse(new TextDecoder().decode(fromBase64url(parts[1], "the seal")));
-    if (statement.v !== "custos/export-seal/1" || statement.export !== document.export) throw new Wrong("the seal is of another export");
-    if (statement.tagmanifest_sha256 !== digest) throw new Wrong("the seal is over another export, or tagmanifest-sha256.txt was changed");
-    if (said.leaf === null) return false;
-    const proof = proofParts(said.proof, "the seal");
-    const { event } = JSON.parse(said.leaf);
-    if (event.type !== "export.made" || event.digests.sha256 !== digest) throw new Wrong("the seal's leaf is not of this export");
-    included(said.leaf, proof, await head(proof.note, key), "the seal");
-    return true;
+  // The one form of a value, in which two are compared.
+  function canonical(value) {
+    if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+    if (value === null || typeof value !== "object") return JSON.stringify(value);
+    return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
   }
 
-  return { Wrong, bytes, hex, hash, fromHex, pinned, head, proofParts, leadsTo, included, files, seal };
+  return { Wrong, canonical, bytes, hex, hash, same, fromHex, fromBase64, fromBase64url, signed, proofParts, leadsTo, included, files };
 })();

@@ -2,6 +2,8 @@
 // What this page says of the export: every check that it can make, and what stays open.
 function step(kind, text) { $("steps").append(element("li", kind === "bad" ? `${word("bad")}: ${text}` : kind === "open" ? `${word("open")}: ${text}` : text, { className: kind })); }
 
+const { canonical } = Checks;
+
 let run = 0;
 async function verify() {
   const mine = run += 1;
@@ -10,17 +12,18 @@ async function verify() {
   const results = [];
   const say = (kind, text) => results.push([kind, text]);
   try {
-    const key = Checks.pinned($("key").value);
-    const found = await Checks.head(told.checkpoint, key);
     if (!["custos/export/1", "custos/export/2"].includes(said.v)) throw new Checks.Wrong("the export is not of version 1 or 2");
-    if (found.size !== said.log.size || found.origin !== said.log.origin) throw new Checks.Wrong("the checkpoint is not the one of which the export speaks");
-    say("good", word("step.head")(found));
-    const copies = await checkHistories(found);
+    const trust = Trust.from($("key").value);
+    const pinned = trust.log(told.checkpoint.split("\n")[0]);
+    const keys = told.keys ? await KeyChain.from(pinned, told.keys) : [pinned];
+    const head = await Trust.head(told.checkpoint, trust, keys);
+    if (head.size !== said.log.size || head.origin !== said.log.origin) throw new Checks.Wrong("the checkpoint is not the one of which the export speaks");
+    sayHead(head, trust, keys, pinned, say);
+    const copies = await checkHistories(head);
     say("good", word("step.history")(copies.events, said.items.length));
-    await checkCase(found, copies, say);
+    await checkCase(head, say);
     say("good", word("step.details")(copies.hidden));
-    await checkFiles(key, copies.made, say);
-    say("open", word(told.self_asserted ? "open.selfAsserted" : "open.tokens"));
+    await checkFiles({ head, trust, keys, roots: await rootsChosen() }, copies.made, say);
     say("open", word("open.after"));
   } catch (error) {
     if (error instanceof Checks.Wrong) say("bad", error.message);
@@ -35,6 +38,20 @@ async function verify() {
   $("verdict").textContent = wrong ? word("bad") : word("ok")(results.filter(([kind]) => kind === "open").length);
   $("steps").dataset.verdict = results.some(([kind]) => kind === "bad") ? "not-verified" : "verified";
   draw();
+}
+
+// Who signed the head, by which key, and what that leaves open.
+function sayHead(head, trust, keys, pinned, say) {
+  say("good", word("step.head")(head));
+  if (keys.length > 1) say("good", word("step.keys")(keys.length - 1, pinned.text === keys.at(-1).text));
+  if (head.byEarlier) say("open", word("open.earlierKey"));
+  if (head.cosigned.length === 0) say("open", word(trust.quorum === null ? "open.others" : "open.noWitness"));
+  else if (Trust.letsTwoPass(trust)) say("open", word("open.twoHalves"));
+}
+
+async function rootsChosen() {
+  const texts = await Promise.all([...$("root").files].map((file) => file.text()));
+  return texts.flatMap(Certificates.fromPem);
 }
 
 async function checkHistories(found) {
@@ -66,7 +83,7 @@ const withheldOf = (subject, proof) => proof.events.filter(({ detail }) => detai
 });
 
 // The case's own history; exports of version 1 do not hold it.
-async function checkCase(found, copies, say) {
+async function checkCase(found, say) {
   const said = told.export;
   if (said.matter !== "case") {
     if (said.case_events) throw new Checks.Wrong("an export of one item holds the history of a case");
@@ -99,11 +116,12 @@ function checkList(named) {
   if (canonical(counts) !== canonical(listed)) throw new Checks.Wrong("the export counts its items otherwise than it lists them");
 }
 
-async function checkFiles(key, made, say) {
+async function checkFiles(log, made, say) {
   const chosen = [...$("folder").files];
   if (chosen.length === 0) {
     say("open", word("open.files"));
     say("open", word("open.seal"));
+    say("open", word(told.self_asserted ? "open.selfAsserted" : "open.noTokens"));
     return;
   }
   // The folder may be the export's own or the one around it.
@@ -127,13 +145,68 @@ async function checkFiles(key, made, say) {
   }
   say("good", word("step.originals")(items.filter(({ original, events }) => original !== null && events.first === 0).length, copies));
   if (late.length > 0) say("open", word("open.beginning")(late.map(({ item }) => item).join(", ")));
-  const [seal] = $("seal").files;
-  if (!seal) {
+  await checkStamps(found, log, say);
+  await checkSeal(found, digests, log, say);
+}
+
+const second = (at) => new Date(at).toISOString().slice(0, 19).replace("T", " ");
+
+// The heads that were stamped, by time authorities and by this Custos itself.
+async function checkStamps(files, { head, trust, keys, roots }, say) {
+  const stamped = await Stamps.below("stamps", files, head, keys);
+  const own = await Stamps.below("self-asserted", files, head, keys);
+  if (stamped.length > 0) {
+    say("good", word("step.stamped")(stamped.length));
+    const times = [];
+    for (const one of stamped) times.push(await Stamps.stated(one, roots, trust.timePolicies));
+    sayTimes(times, say);
+  } else if (own.length === 0) {
+    say("open", word("open.noStamps"));
+  }
+  if (own.length > 0) {
+    const times = [];
+    for (const one of own) times.push(await Stamps.asserted(one, await ownAuthority(files)));
+    say("good", word("step.own")(own.length));
+    sayOwn(times, say);
+  }
+}
+
+async function ownAuthority(files) {
+  const name = "custody/self-asserted/authority.pem";
+  if (!files.has(name)) throw new Checks.Wrong(`${name} is missing`);
+  return Certificates.fromPem(await files.get(name).text());
+}
+
+// What tokens of time authorities state: proven below a root that was chosen, else their own certificates' word.
+function sayTimes(times, say) {
+  const read = times.filter(({ here }) => here === undefined);
+  if (read.length > 0) {
+    const [first, last] = [Math.min, Math.max].map((one) => second(one(...read.map(({ at }) => at))));
+    const said = { count: read.length, first, last, authority: [...new Set(read.map(({ authority }) => authority))].join(", ") };
+    const { root } = read[0];
+    // Without a root anybody may have made the certificate, and the time with it.
+    say(root === null ? "open" : "good", word(root === null ? "open.tokens" : "step.dated")({ ...said, root }));
+    if (root !== null) say("open", word("open.revoked"));
+  }
+  for (const { here } of times) if (here !== undefined) say("open", word("open.here")(here));
+}
+
+function sayOwn(times, say) {
+  const read = times.filter(({ here }) => here === undefined).map(({ at }) => at);
+  say("open", read.length > 0 ? word("open.ownTime")(second(Math.min(...read)), second(Math.max(...read))) : word("open.selfAsserted"));
+}
+
+async function checkSeal(files, digests, { trust, keys, roots }, say) {
+  const [chosen] = $("seal").files;
+  if (!chosen) {
     say("open", word("open.seal"));
     return;
   }
-  const logged = await Checks.seal(JSON.parse(await seal.text()), told.export, digests.get("tagmanifest-sha256.txt"), key);
-  say("good", word("step.seal")(logged));
+  const seal = await Stamps.seal(JSON.parse(await chosen.text()), told.export, digests.get("tagmanifest-sha256.txt"), keys);
+  say("good", word("step.seal")(seal.logged));
+  if (seal.token !== null) sayTimes([await Stamps.stated(seal.token, roots, trust.timePolicies)], say);
+  else if (seal.own !== null) sayOwn([await Stamps.asserted(seal.own, await ownAuthority(files))], say);
+  else say("open", word("open.sealTime"));
 }
 
 // What this page shows came from its data files; they have to say what the documents of the export say.
@@ -144,6 +217,11 @@ async function checkShown(found) {
   };
   const equal = (one, other) => canonical(one) === canonical(other);
   if (!equal(await text("custody/export.json"), told.export)) throw new Checks.Wrong("this page shows another export than custody/export.json");
+  if (!equal((await text("custody/withheld.json")).withheld, told.withheld)) throw new Checks.Wrong("this page shows other things as withheld than custody/withheld.json");
+  if (await found.get("custody/checkpoint")?.text() !== told.checkpoint) throw new Checks.Wrong("this page was given another head than custody/checkpoint");
+  if (told.keys && !equal(await text("custody/log-keys.json"), told.keys)) throw new Checks.Wrong("this page was given other keys than custody/log-keys.json");
+  if (!equal(await text("metadata/agents.json"), told.agents)) throw new Checks.Wrong("this page shows other names than metadata/agents.json");
+  if (told.case && !equal(await text("metadata/case.json"), told.case)) throw new Checks.Wrong("this page shows the case otherwise than metadata/case.json");
   if (told.export.case_events && !equal(await text("custody/proofs/case.json"), (await load("case")).proof)) {
     throw new Checks.Wrong("this page shows the history of the case otherwise than custody/proofs/case.json");
   }
@@ -155,13 +233,14 @@ async function checkShown(found) {
   }
 }
 
-function canonical(value) {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
-}
-
 $("check").onclick = verify;
 $("key").onchange = verify;
 $("folder").onchange = verify;
 $("seal").onchange = verify;
+$("root").onchange = verify;
+// A policy that somebody pinned stands where a key stands.
+$("policy").onchange = async () => {
+  const [file] = $("policy").files;
+  if (file) $("key").value = await file.text();
+  verify();
+};

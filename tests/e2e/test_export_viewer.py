@@ -20,6 +20,7 @@ from tests.media import make_clip
 from tests.serving.exports import Kept, asked, case_of_two, kept
 from tests.serving.forging import call_it_version_1, drop_case, exchange_original, retell_case
 from tests.serving.inside import served_inside
+from tests.serving.self_stamping import stamp_itself
 
 ROOT = Path(__file__).parents[2]
 VECTORS, VIEWER = ROOT / "tests" / "vectors", ROOT / "clients" / "viewer"
@@ -65,6 +66,8 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
     with served_inside(place / "data") as server:
         archivist = server.client(Role.ARCHIVIST)
         case = case_of_two(server, camera)
+        server.do(server.services.sequencer.run())
+        stamp_itself(server)
         found = []
         for profile in ("court", "defence"):
             (place / profile).mkdir()
@@ -89,13 +92,15 @@ def test_it_plays_shows_the_history_and_checks_everything(bureau: Bureau) -> Non
     assert (shown["title"], shown["english"]) == ("Custos 导出包", "Custos export")
     assert shown["verdict"] == "verified"
     kinds = [kind for kind, _ in shown["steps"]]
-    assert kinds == ["good"] * 7 + ["open"] * 2
-    assert any("自行陈述（self-asserted），对外不具证明力" in words for _, words in shown["steps"])
+    assert (kinds.count("good"), kinds.count("open"), kinds.count("bad")) == (8, 4, 0)
+    own = [words for _, words in shown["steps"] if "自行陈述（self-asserted），对外不具证明力" in words]
+    # Of the stamped head and of the seal, each with the time that it states.
+    assert [words.startswith("未核验: 时间 20") for words in own] == [True, True]
     assert shown["played"]["width"] == 320
     assert any("接收入库" in row for row in shown["rows"])
     assert "无证经营" in shown["about"]
     # The defence's: nothing was chosen, so that the files stay open, and what is withheld is said to be.
-    assert [kind for kind, _ in withheld["steps"]] == ["good"] * 4 + ["open"] * 4
+    assert [kind for kind, _ in withheld["steps"]] == ["good", "open", *["good"] * 3, *["open"] * 4]
     assert "无证经营" not in withheld["about"]
     assert any("不予提供" in row for row in withheld["rows"])
 
@@ -115,6 +120,11 @@ def _spoiled(bureau: Bureau, place: Path, name: str, change: Any) -> dict[str, A
 
 def test_what_was_changed_is_named_as_the_verifier_names_it(bureau: Bureau, tmp_path: Path) -> None:
     changes: list[tuple[str, Any, str]] = [
+        (
+            "custody/self-asserted/*.tsr",
+            lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+            "custody/self-asserted/",
+        ),
         ("data/originals/*", lambda data: data[:-1] + bytes([data[-1] ^ 1]), "data/originals/"),
         ("data/renditions/*/playable.mp4", lambda data: None, "is missing"),
         ("custody/receipts/*", lambda data: data + b"x", "custody/receipts/"),
