@@ -13,9 +13,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import (
+    BasicConstraints,
+    Certificate,
+    CertificateBuilder,
+    ExtendedKeyUsage,
+    KeyUsage,
+    Name,
+    NameAttribute,
+    ObjectIdentifier,
+    UnrecognizedExtension,
+    load_der_x509_certificate,
+    random_serial_number,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.e2e.test_page import NODE
 from tests.time_authority import TimeAuthority
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate, and the key that it is of."""
+
+    certificate: Certificate
+    key: EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode()
+
 
 DATA = b"evidence.example.gov.cn/log\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 
@@ -148,8 +182,6 @@ def _der(path: Path) -> bytes:
 
 
 def _serial(one: Stamped) -> int:
-    from cryptography.x509 import load_der_x509_certificate
-
     return load_der_x509_certificate(_der(one.authority.root.with_name("signer.pem"))).serial_number
 
 
@@ -183,3 +215,90 @@ def test_no_byte_that_is_changed_gives_another_time_or_crashes_the_page(
             # What no signature covers, the status for one, may be other: what is stated stays the same.
             assert (found["at"], found["policy"]) == (right["at"], right["policy"]), number
     assert sum("wrong" in found for found in others) > 0.95 * len(others)
+
+
+def _issued(
+    name: str,
+    above: Issued | None = None,
+    *,
+    authority: bool | None = True,
+    length: int | None = None,
+    purposes: Sequence[ObjectIdentifier] = (),
+    critical: bool = True,
+    days: tuple[int, int] = (-1, 10),
+    more: Sequence[UnrecognizedExtension] = (),
+    signs: bool = True,
+) -> Issued:
+    """A certificate as it is asked for, signed by the one above or by itself."""
+    key = generate_private_key(SECP256R1())
+    subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
+        CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if above is None else above.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(random_serial_number())
+        .not_valid_before(NOON + timedelta(days=days[0]))
+        .not_valid_after(NOON + timedelta(days=days[1]))
+    )
+    if authority is not None:
+        builder = builder.add_extension(BasicConstraints(authority, length if authority else None), True)
+    if not signs:
+        builder = builder.add_extension(
+            KeyUsage(True, False, False, False, False, False, False, False, False), True
+        )
+    if purposes:
+        builder = builder.add_extension(ExtendedKeyUsage(purposes), critical)
+    for one in more:
+        builder = builder.add_extension(one, True)
+    return Issued(builder.sign(key if above is None else above.key, SHA256()), key)
+
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+STAMPING = (ExtendedKeyUsageOID.TIME_STAMPING,)
+CODE = ExtendedKeyUsageOID.CODE_SIGNING
+
+
+def test_certificates_lead_to_a_root_only_as_they_may(tmp_path: Path) -> None:
+    root = _issued("root")
+    between = _issued("between", root)
+    short = _issued("short", length=0)
+    below = _issued("below", short)
+    leaf = _issued("leaf", root, authority=False)
+    silent = _issued("silent", root, authority=None)
+    mute = _issued("mute", root, signs=False)
+    strange = UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    twin = _issued("root")
+    cases: list[tuple[Issued, list[Issued], list[Issued], str | None]] = [
+        (_issued("t", root, purposes=STAMPING), [], [root], "root"),
+        (_issued("t", between, purposes=STAMPING), [between], [twin, root], "root"),
+        (_issued("t", between, purposes=STAMPING), [], [root], None),
+        (_issued("t", root, purposes=STAMPING), [], [twin], None),
+        (_issued("t", root), [], [root], "is not for time stamping alone"),
+        (_issued("t", root, purposes=(*STAMPING, CODE)), [], [root], "is not for time stamping alone"),
+        (_issued("t", root, purposes=STAMPING, critical=False), [], [root], "is not for time stamping alone"),
+        (_issued("t", root, purposes=STAMPING, days=(-9, -1)), [], [root], "was not in force at that time"),
+        (_issued("t", root, purposes=STAMPING, days=(1, 9)), [], [root], "was not in force at that time"),
+        (_issued("t", root, purposes=STAMPING, more=[strange]), [], [root], "critical extension"),
+        (_issued("t", leaf, purposes=STAMPING), [leaf], [root], "leaf is no authority that may issue"),
+        (_issued("t", silent, purposes=STAMPING), [silent], [root], "silent is no authority that may issue"),
+        (_issued("t", mute, purposes=STAMPING), [mute], [root], "mute may not sign certificates"),
+        (_issued("t", below, purposes=STAMPING), [below], [short], "short may not issue so long a chain"),
+    ]  # fmt: skip
+    told = judged(
+        [
+            {
+                "signer": one.pem,
+                "held": [each.pem for each in held],
+                "roots": [each.pem for each in roots],
+                "at": int(NOON.timestamp() * 1000),
+            }
+            for one, held, roots, _ in cases
+        ],
+        tmp_path,
+    )
+    for found, (_, _, _, wanted) in zip(told, cases, strict=True):
+        if wanted in (None, "root"):
+            assert found == {"root": wanted}
+        else:
+            assert wanted in found.get("wrong", ""), (wanted, found)
