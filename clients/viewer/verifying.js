@@ -204,8 +204,9 @@ async function checkSeal(files, digests, { trust, keys, roots }, say) {
   }
   const seal = await Stamps.seal(JSON.parse(await chosen.text()), told.export, digests.get("tagmanifest-sha256.txt"), keys);
   say("good", word("step.seal")(seal.logged));
-  if (seal.token !== null) sayTimes([await Stamps.stated(seal.token, roots, trust.timePolicies)], say);
-  else if (seal.own !== null) sayOwn([await Stamps.asserted(seal.own, await ownAuthority(files))], say);
+  const ofSeal = (kind, text) => say(kind, word("theSeal") + text);
+  if (seal.token !== null) sayTimes([await Stamps.stated(seal.token, roots, trust.timePolicies)], ofSeal);
+  else if (seal.own !== null) sayOwn([await Stamps.asserted(seal.own, await ownAuthority(files))], ofSeal);
   else say("open", word("open.sealTime"));
 }
 

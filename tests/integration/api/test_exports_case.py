@@ -252,6 +252,13 @@ def test_who_calls_it_an_export_of_version_1_is_named(told: Kept, copy: Path) ->
         verify_export(copy, told.key)
 
 
+def test_counts_of_the_case_are_those_of_its_proof(told: Kept, copy: Path) -> None:
+    rewrite(copy / "custody/export.json", lambda said: said["case_events"].update(waiting=9))
+    rebag(copy)
+    with pytest.raises(NotVerified, match="counts the events of the case otherwise"):
+        verify_export(copy, told.key)
+
+
 def test_an_event_that_is_closed_without_being_listed_is_named(told: Kept, copy: Path) -> None:
     retell_case(copy, partial(_close, kind="link.withdrawn"))
     # Listed, it is said not to be shown; not listed, it is found.
