@@ -148,6 +148,7 @@ def test_forged_tokens_are_named(plain: Stamped, tmp_path: Path) -> None:
         (case(b"", plain.root), "ends inside a value"),
         (case(b"\x30\x03\x02\x01\x02", plain.root), ""),
         (case(b"\x30\x80" + answer[4:] + b"\0\0", plain.root), "a length is of no form that DER has"),
+        (case(b"\x30\x83\0" + answer[2:], plain.root), "a length is longer than it has to be"),
         (case(b"\x30" * 65_537, plain.root), "a token is too long"),
     ]
     for found, (_, told) in zip(judged([one for one, _ in cases], tmp_path), cases, strict=True):

@@ -76,7 +76,10 @@ async function visit({ page: path, key, policy, root, folder, seal, show, play }
 }
 
 try {
-  for (const one of job.visits) said.visits.push(await visit(one));
+  // Whoever chooses a folder does so alone: two such choices at once wait for each other.
+  const together = job.visits.map((one) => (one.folder ? null : visit(one)));
+  said.visits = await Promise.all(together);
+  for (const [place, one] of job.visits.entries()) if (one.folder) said.visits[place] = await visit(one);
 } finally {
   await context.close();
 }

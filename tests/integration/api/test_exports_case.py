@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from clients.verifier.export import verify_export
-from clients.verifier.heads import Step, pinned
-from clients.verifier.item_proof import verify_case_proof
+from clients.verifier.heads import Step, pin_of, pinned
 from clients.verifier.receipt import NotVerified
+from custos.cli import main
 from evidence.agents import Role
 from tests.serving.case_histories import Storied, document, opened, storied
 from tests.serving.exports import Kept, asked, kept
@@ -63,7 +63,9 @@ def types_of(directory: Path) -> list[str]:
     return [json.loads(one["leaf"])["event"]["type"] for one in events_of(directory) if "leaf" in one]
 
 
-def test_what_was_linked_and_withdrawn_is_there_and_proven(told: Kept, story: Storied) -> None:
+def test_what_was_linked_and_withdrawn_is_there_and_proven(
+    told: Kept, story: Storied, capsys: pytest.CaptureFixture[str]
+) -> None:
     step = history_of(told.verify())
     assert "from its opening up to the export" in step.proved
     assert "of 4 links 1 were withdrawn; all that was linked to it then is in the export" in step.proved
@@ -77,9 +79,9 @@ def test_what_was_linked_and_withdrawn_is_there_and_proven(told: Kept, story: St
     assert {"reason": "系另案材料"} in details
     steps = {one.title: one for one in told.verify()}
     assert "nothing else was linked" not in steps["completeness"].not_checked
-    verify_case_proof(
-        json.loads((told.directory / "custody/proofs/case.json").read_bytes()), told.key, 20_000
-    )
+    pin = pin_of(told.key.name, told.key.public.raw)
+    assert main(["verify", "proofs", str(told.directory / "custody/proofs/case.json"), "--key", pin]) == 0
+    assert "chain of the case: they follow each other without one left out" in capsys.readouterr().out
 
 
 def test_profiles_withhold_details_of_the_case_and_list_them(
