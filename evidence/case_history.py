@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from evidence.access import Viewer
@@ -13,6 +13,9 @@ from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Transaction
 from evidence.proofs import CaseProof
 from evidence.withholding import closed_to, named_in
+
+#: Identifiers that are asked about in one question.
+_AT_ONCE = 1_000
 
 
 def opened_to(
@@ -33,7 +36,18 @@ def opened_to(
     except Denied:
         return closed_to(proof, besides, (), whole=False)
     items, cases = named_in(proof)
-    seen = seen_among(tx, authority, agent, items.difference(besides), now)
+    seen, known = set(besides), set[str]()
+    for some in _slices(items - seen):
+        seen |= seen_among(tx, authority, agent, some, now)
     scope = authority.scope(agent, Action.SEE_CASE)
-    known = {} if scope is None else tx.cases.seen_by(Viewer.of(agent, scope, now), cases)
-    return closed_to(proof, seen.union(besides), known)
+    if scope is not None:
+        viewer = Viewer.of(agent, scope, now)
+        for some in _slices(cases):
+            known |= tx.cases.seen_by(viewer, some).keys()
+    return closed_to(proof, seen, known)
+
+
+def _slices(ids: Collection[str]) -> Iterator[Sequence[str]]:
+    """These, so many at a time: twenty thousand looks may each have named two hundred."""
+    listed = sorted(ids)
+    return (listed[first : first + _AT_ONCE] for first in range(0, len(listed), _AT_ONCE))
