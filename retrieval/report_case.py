@@ -182,6 +182,6 @@ _MORE: Mapping[str, _More] = {
 }
 
 
-def items_named(proof: CaseProof) -> Sequence[str]:
-    """Every item that an open event names, each once."""
-    return list(dict.fromkeys(item for one in told(proof) for item in one.subjects.get("item", ())))
+def subjects_named(proof: CaseProof, kind: str) -> Sequence[str]:
+    """Everything of that kind that an open event names, each once."""
+    return list(dict.fromkeys(one for event in told(proof) for one in event.subjects.get(kind, ())))

@@ -27,7 +27,7 @@ from evidence.report import Language, Report
 from evidence.timeline import time_line
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
-from retrieval.report_case import CaseHistory, items_named
+from retrieval.report_case import CaseHistory, subjects_named
 from retrieval.report_html import report_html
 from retrieval.report_item import ItemTold
 from retrieval.report_words import Words
@@ -165,11 +165,15 @@ class Reports:
         acted = await asyncio.to_thread(agents_in, proofs)
         people = {agent.id, *acted, *(item.agent_id for item in found.items)}
         cases = {case.id: case.number for made in found.links.values() for _, case in made}
-        named = [] if history is None else items_named(history.proof)
+        # What an open event names is open to its reader: that is what makes it one.
+        named, others = (
+            [] if history is None else subjects_named(history.proof, kind) for kind in ("item", "case")
+        )
 
         def look(tx: Transaction) -> tuple[Words, dict[str, str]]:
             files = {one.id: one.submission.filename for one in tx.items.several(named)}
-            return Words(language, tx.zone, tx.agents.names(sorted(people)), cases), files
+            numbers = cases | {case.id: case.number for case in tx.cases.get_all(others).values()}
+            return Words(language, tx.zone, tx.agents.names(sorted(people)), numbers), files
 
         words, files = await self._catalogue.read(look)
 

@@ -9,9 +9,12 @@ const waiting = new Map();
 
 const word = (key) => WORDS[language][key];
 
+// Characters that act on a reader instead of showing something are written out: a[U+202E]gpj.exe. Names come from others.
+const plain = (text) => text.replace(/[^\n\P{C}]|[\p{Zl}\p{Zp}]/gu, (one) => `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
+
 function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);
-  made.textContent = text ?? "";
+  made.textContent = plain(text ?? "");
   Object.assign(made, attributes);
   return made;
 }
@@ -56,7 +59,7 @@ function draw() {
   $("title").textContent = word("title");
   $("whose").textContent = $("key").value.trim() === told.key ? word("keyOwn") : "";
   const { export: said, case: file } = told;
-  $("subtitle").textContent = file?.number ?? "";
+  $("subtitle").textContent = plain(file?.number ?? "");
   const gaps = said.missing_segments.map((one) => `${one.device} ${one.recording}: ${one.segments.map((run) => [...new Set(run)].join("–")).join(", ")}`);
   facts($("about"), [
     ["number", file?.number], ["matter", file?.detail?.title], ["parties", file?.detail?.parties.join("、")], ["place", file?.detail?.place],
@@ -101,7 +104,7 @@ function drawItem({ document: about, proof }) {
   $("item").hidden = false;
   if ($("item").dataset.item !== about.item) $("player").replaceChildren(player(about));
   $("item").dataset.item = about.item;
-  $("item-name").textContent = about.submitted.filename;
+  $("item-name").textContent = plain(about.submitted.filename);
   facts($("facts"), [
     ["name", about.submitted.filename], ["size", about.size.toLocaleString(language)], ["SHA-256", about.digests.sha256],
     ["device", about.submitted.device], ["received", about.committed_at], ["locked", about.locked_until], ["kept", about.keep_until],

@@ -71,7 +71,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with time_authority(place / "authority") as authority:
         known = {"time_authorities": {authority.url: str(authority.root)}}
         with served_inside(place / "data", custody=known) as bureau:
-            case = opened(bureau, "粤执〔2026〕40号", document(bureau, "一"))
+            hostile = bureau.client(Role.STATION).kept(b"hostile", "a\u202egpj.exe")
+            case = opened(bureau, "粤执〔2026〕40号", document(bureau, "一"), hostile)
             bureau.do(bureau.services.sequencer.run())
             store = Settings(data=bureau.data).store
             files = LogFiles(store, FilesystemStore(store, immutable=False))
@@ -176,7 +177,12 @@ def test_tokens_date_what_they_are_over_below_a_root_that_was_chosen(desk: Desk)
     place = desk.export.directory
     whole = {"key": desk.key, "folder": str(place), "seal": desk.seal}
     alone, dated, strange = look(
-        [page(place, **whole), page(place, root=root, **whole), page(place, root=str(other.root), **whole)]
+        [
+            # Names show what they hold instead of acting on whoever reads them.
+            page(place, show="a[U+202E]gpj.exe", **whole),
+            page(place, root=root, **whole),
+            page(place, root=str(other.root), **whole),
+        ]
     )
     assert alone["verdict"] == dated["verdict"] == "verified"
     assert not any("Time of the tests" in text for text in kinds(alone, "good"))

@@ -122,6 +122,7 @@ def test_a_report_of_the_case_tells_what_was_withdrawn_to_whoever_may_see_it(
     said = reviewer.get(f"/cases/{story.case}/report.html?lang=zh-CN").body.decode()
     assert "撤销与本案的关联；记录.txt；理由：系另案材料" in said
     assert "写入备注；已核对" in said
+    assert "案件状态变更；另一案件：粤执〔2026〕38号之一；由“" in said
     assert "事件链没有缺漏" in said
     path = tmp_path / "report.pdf"
     path.write_bytes(reviewer.get(f"/cases/{story.case}/report.pdf?lang=en").body)

@@ -20,7 +20,7 @@ from evidence.proofs import CaseProof, ClosedEvent, ProvenEvent
 from evidence.report import Language, Report
 from evidence.withholding import closed_to, named_in
 from retrieval.report import AskedFor, CaseTold, case_report
-from retrieval.report_case import CaseHistory, items_named
+from retrieval.report_case import CaseHistory, subjects_named
 from retrieval.report_html import report_html
 from retrieval.report_words import Words
 
@@ -124,7 +124,7 @@ def test_it_says_what_was_linked_by_whom_and_why_it_was_withdrawn() -> None:
         assert said in text, said
     chinese = report_html(report_of(history, Language.CHINESE)).decode()
     assert "撤销与本案的关联；执法.mp4；理由：系另案" in chinese
-    assert items_named(proof) == [ITEM]
+    assert (subjects_named(proof, "item"), subjects_named(proof, "case")) == ([ITEM], [CASE, OTHER])
 
 
 def test_what_is_wrong_with_its_chain_is_said_where_nobody_misses_it() -> None:
