@@ -238,6 +238,17 @@ def test_who_cuts_the_history_of_the_case_and_puts_all_else_right_is_named(
         verify_export(copy, told.key)
 
 
+def test_a_full_history_may_begin_later_and_says_what_that_leaves_open(
+    told: Kept, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retell_case(copy, _cut_beginning)
+    monkeypatch.setattr("clients.verifier.export_case.MOST_EVENTS", len(events_of(copy)))
+    step = history_of(verify_export(copy, told.key))
+    assert "from number 2 up to the export" in step.proved
+    assert "all that was linked" not in step.proved
+    assert step.not_checked.startswith("the 2 events before the first one")
+
+
 def test_who_drops_the_history_of_the_case_is_named(told: Kept, copy: Path) -> None:
     (copy / "custody/proofs/case.json").unlink()
     rebag(copy)
