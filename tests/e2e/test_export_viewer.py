@@ -18,7 +18,7 @@ from evidence.agents import Role
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.media import make_clip
 from tests.serving.exports import Kept, asked, case_of_two, kept
-from tests.serving.forging import call_it_version_1, drop_case, exchange_original, retell_case
+from tests.serving.forging import call_it_version_1, close_event, drop_case, exchange_original, retell_case
 from tests.serving.inside import served_inside
 from tests.serving.self_stamping import stamp_itself
 
@@ -190,9 +190,20 @@ def test_the_page_shows_what_was_linked_and_an_export_of_version_1_has_no_histor
         archive.extractall(tmp_path)
     for path in VIEWER.iterdir():
         shutil.copy(path, tmp_path / "export/viewer")
-    case, old = look(
-        [page(bureau.court.directory, show="案件自身的经过"), page(tmp_path / "export", show="记录1.txt")]
+    closed = tmp_path / "closed"
+    shutil.copytree(bureau.court.directory, closed)
+    retell_case(closed, lambda events: close_event(events, "note.written"))
+    case, one_closed, old = look(
+        [
+            page(bureau.court.directory, show="案件自身的经过"),
+            page(closed, show="案件自身的经过"),
+            page(tmp_path / "export", show="记录1.txt"),
+        ]
     )
+    assert one_closed["verdict"] == "verified"
+    assert any("案件有 1 条事件涉及申请人无权查看的内容" in text for _, text in one_closed["steps"])
+    assert one_closed["rows"].count("涉及申请人无权查看内容的事件") == 1
+    assert not any("写入备注" in row for row in one_closed["rows"])
     assert any("受理立卷" in row for row in case["rows"])
     assert any("关联案件" in row and ".mp4" in row for row in case["rows"])
     assert old["verdict"] == "verified"

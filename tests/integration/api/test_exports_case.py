@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ from evidence.agents import Role
 from tests.serving.case_histories import Storied, document, opened, storied
 from tests.serving.exports import Kept, asked, kept
 from tests.serving.films import sealed_for
-from tests.serving.forging import call_it_version_1, rebag, retell_case, rewrite
+from tests.serving.forging import call_it_version_1, close_event, rebag, retell_case, rewrite
 from tests.serving.inside import Inside
 
 _V1 = Path(__file__).parents[2] / "vectors" / "export-v1.zip"
@@ -174,16 +173,6 @@ def test_what_is_linked_and_may_not_be_exported_is_named(bureau: Inside, tmp_pat
     assert "all that was linked" not in step.proved
 
 
-def _close(events: list[Any], kind: str) -> None:
-    """Make the first event of that type a closed one."""
-    place = next(
-        place for place, one in enumerate(events) if json.loads(one["leaf"])["event"]["type"] == kind
-    )
-    one = events[place]
-    made = hashlib.sha256(b"\0" + one["leaf"].encode()).hexdigest()
-    events[place] = {"hash": made, "proof": one["proof"]}
-
-
 def _cut_beginning(events: list[Any]) -> None:
     del events[:2]
 
@@ -224,8 +213,8 @@ def _close_and_forge(events: list[Any]) -> None:
         (_swap, "does not follow the one before it"),
         (_bend, "its leaf is not the one that is in the signed tree"),
         (_close_and_forge, "its leaf is not the one that is in the signed tree"),
-        (partial(_close, kind="link.made"), "items that were not linked to the case"),
-        (partial(_close, kind="export.asked"), "the history of the case ends before the export"),
+        (partial(close_event, kind="link.made"), "items that were not linked to the case"),
+        (partial(close_event, kind="export.asked"), "the history of the case ends before the export"),
     ],
 )  # fmt: skip
 def test_who_cuts_the_history_of_the_case_and_puts_all_else_right_is_named(
@@ -274,7 +263,7 @@ def test_counts_of_the_case_are_those_of_its_proof(told: Kept, copy: Path) -> No
 
 
 def test_an_event_that_is_closed_without_being_listed_is_named(told: Kept, copy: Path) -> None:
-    retell_case(copy, partial(_close, kind="link.withdrawn"))
+    retell_case(copy, partial(close_event, kind="link.withdrawn"))
     # Listed, it is said not to be shown; not listed, it is found.
     assert "what 1 events say" in history_of(verify_export(copy, told.key)).not_checked
     rewrite(
