@@ -18,7 +18,14 @@ from evidence.agents import Role
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.media import make_clip
 from tests.serving.exports import Kept, asked, case_of_two, kept
-from tests.serving.forging import call_it_version_1, close_event, drop_case, exchange_original, retell_case
+from tests.serving.forging import (
+    call_it_version_1,
+    close_event,
+    drop_case,
+    exchange_original,
+    rescript,
+    retell_case,
+)
 from tests.serving.inside import served_inside
 from tests.serving.self_stamping import stamp_itself
 
@@ -161,6 +168,13 @@ def test_a_forger_who_puts_everything_right_again_is_found_without_the_seal(
     assert "earlier ones are left out" in found["steps"][-1][1]
 
 
+def _closed_and_not_listed(place: Path) -> None:
+    retell_case(place, lambda events: close_event(events, "note.written"))
+    lines = json.loads((place / "custody/withheld.json").read_bytes())["withheld"]
+    kept_lines = [one for one in lines if one["what"] != "event"]
+    rescript(place / "viewer/data/export.js", withheld=kept_lines)
+
+
 def test_who_cuts_the_history_of_the_case_is_named_here_too(bureau: Bureau, tmp_path: Path) -> None:
     changes: list[tuple[Any, str]] = [
         (lambda place: retell_case(place, lambda events: events.__delitem__(0)), "earlier ones are left out"),
@@ -171,6 +185,7 @@ def test_who_cuts_the_history_of_the_case_is_named_here_too(bureau: Bureau, tmp_
         (lambda place: retell_case(place, lambda events: events.__delitem__(-1)), "ends before the export"),
         (drop_case, "the history of the case is missing"),
         (call_it_version_1, "of another version than the log says was asked for"),
+        (_closed_and_not_listed, "that are closed are not those that are listed"),
     ]
     visits = []
     for number, (change, _) in enumerate(changes):
