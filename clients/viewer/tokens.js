@@ -72,6 +72,7 @@ const Tokens = (() => {
 
   // The certificate that the signer is named by.
   function certificateOf({ signer, held }) {
+    if (signer.who.tag === 0x80) throw new NotHere("signers that are named by their key's identifier");
     const [issuer, serial] = Der.sequence(signer.who, "who signed a token");
     const found = held.filter((one) => same(one.issuer, issuer.whole) && same(one.serial, serial.whole));
     if (found.length !== 1) throw new Wrong("the certificate that signed a token is not in it");
