@@ -128,7 +128,7 @@ def _checked(proof: Proof) -> Checked:
         if isinstance(event, ProvenEvent):
             chains = json.loads(event.leaf)["chains"]
             link = next(one for one in chains if one["subject"] == proof.subject)
-            if number is not None and (link["seq"], link["prev"]) != (number, before):
+            if before is not None and (link["prev"] != before or number not in (None, link["seq"])):
                 unbroken = False
             number = link["seq"]
         before = hashed.hex()

@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,12 @@ import pytest
 from clients.verifier.export import verify_export
 from clients.verifier.heads import Step, pin_of, pinned
 from clients.verifier.receipt import NotVerified
+from custody.extracts import LogExtracts
 from custos.cli import main
 from evidence.agents import Role
+from evidence.leaf import leaf_hash
+from evidence.proofs import ClosedEvent, ProvenEvent
+from evidence.withholding import closed_to
 from tests.serving.case_histories import Storied, document, opened, storied
 from tests.serving.exports import Kept, asked, kept
 from tests.serving.films import sealed_for
@@ -132,6 +137,32 @@ def test_a_report_of_the_case_tells_what_was_withdrawn_to_whoever_may_see_it(
     closed = reviewer.get(f"/cases/{story.case}/report.html?lang=zh-CN").body.decode()
     assert "系另案材料" not in closed
     assert "条事件涉及申请人无权查看的内容" in closed
+
+
+def test_the_server_checks_closed_events_as_it_checks_open_ones(bureau: Inside, story: Storied) -> None:
+    bureau.do(bureau.services.sequencer.run())
+    extracts = LogExtracts(bureau.services.catalogue, bureau.services.signer.note_key, witnessed=False)
+    head = bureau.do(extracts.head())
+    assert head is not None
+    whole = bureau.do(extracts.of_case(story.case, head))
+
+    def checked(chain: Sequence[ProvenEvent | ClosedEvent]) -> tuple[int, bool]:
+        found = bureau.do(extracts.checked(replace(whole, chain=chain)))
+        return found.failed, found.unbroken
+
+    # Only the first is open to somebody who may see no item, and what names none.
+    shown = closed_to(whole, (), ()).chain
+    closed = [place for place, one in enumerate(shown) if isinstance(one, ClosedEvent)]
+    assert closed[:3] == [1, 2, 3]
+    assert checked(shown) == (0, True)
+    for place in (1, closed[-1]):
+        assert checked([*shown[:place], *shown[place + 1 :]]) == (0, False)
+    bent = replace(shown[1], hash=bytes(32))
+    assert checked([shown[0], bent, *shown[2:]])[0] == 1
+    # A history that begins with a closed event names it all the same.
+    assert checked(shown[closed[-1] :]) == (0, True)
+    other = ClosedEvent(leaf_hash(whole.events[1].leaf), whole.events[1].proof)
+    assert checked([other, *shown[closed[-1] + 1 :]]) == (0, False)
 
 
 def test_what_is_sealed_is_a_hash_in_the_history_and_nothing_more(bureau: Inside, tmp_path: Path) -> None:
