@@ -19,7 +19,7 @@ from custody.notes import (
     parse_tlog_proof,
     require_signed,
 )  # fmt: skip
-from custody.proofs import consistency_hashes, head_shown, keys_document, proven
+from custody.proofs import consistency_hashes, head_shown, keys_document, proven, proven_case
 from custody.tree import root_by_inclusion
 from evidence.canonical import Json
 from evidence.errors import Unavailable
@@ -28,7 +28,7 @@ from evidence.leaf import leaf_hash
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import Checked, DatedHead
 from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import ItemProof
+from evidence.proofs import CaseProof, ItemProof, Proof, ProvenEvent
 
 #: The log is at most a second behind; one that stands still is not waited for longer than this.
 _LOOKS = 40
@@ -76,12 +76,17 @@ class LogExtracts:
         key = self.key(head)
         return await self._catalogue.read(lambda tx: proven(tx, item_id, head, key, MOST_EVENTS))
 
+    async def of_case(self, case_id: str, head: LogHead) -> CaseProof:
+        """See the port."""
+        key = self.key(head)
+        return await self._catalogue.read(lambda tx: proven_case(tx, case_id, head, key, MOST_EVENTS))
+
     async def head(self) -> LogHead | None:
         """See the port."""
         head = await self._catalogue.read(lambda tx: tx.log.head())
         return None if head is None or not head.published else head
 
-    async def checked(self, proof: ItemProof) -> Checked:
+    async def checked(self, proof: Proof) -> Checked:
         """See the port."""
         return await asyncio.to_thread(_checked, proof)
 
@@ -99,7 +104,7 @@ class LogExtracts:
         return await self._catalogue.read(look)
 
 
-def _checked(proof: ItemProof) -> Checked:
+def _checked(proof: Proof) -> Checked:
     key = parse_key(proof.key)
     note = parse_note(proof.checkpoint)
     head = parse_checkpoint(note.text)
@@ -109,20 +114,24 @@ def _checked(proof: ItemProof) -> Checked:
         is_signed = True
     except ValueError:
         is_signed = False
-    before: tuple[int, str] | None = None
-    for event in proof.events:
-        hashed = leaf_hash(event.leaf)
+    number: int | None = None
+    before: str | None = None
+    for event in proof.chain if isinstance(proof, CaseProof) else proof.events:
+        hashed = leaf_hash(event.leaf) if isinstance(event, ProvenEvent) else event.hash
         index, hashes, checkpoint = parse_tlog_proof(event.proof)
         try:
             holds = root_by_inclusion(index, head.size, hashed, hashes) == head.root
         except ValueError:
             holds = False
         failed += not (is_signed and holds and checkpoint == proof.checkpoint)
-        chains = json.loads(event.leaf)["chains"]
-        link = next(one for one in chains if one["subject"] == proof.item_id)
-        if before is not None and (link["seq"], link["prev"]) != (before[0] + 1, before[1]):
-            unbroken = False
-        before = (link["seq"], hashed.hex())
+        number = None if number is None else number + 1
+        if isinstance(event, ProvenEvent):
+            chains = json.loads(event.leaf)["chains"]
+            link = next(one for one in chains if one["subject"] == proof.subject)
+            if before is not None and (link["prev"] != before or number not in (None, link["seq"])):
+                unbroken = False
+            number = link["seq"]
+        before = hashed.hex()
     root = base64.b64encode(head.root).decode()
     cosigned = sum(one.name != head.origin for one in note.signatures)
     return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)

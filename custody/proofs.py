@@ -20,7 +20,7 @@ from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import ItemProof, ProvenEvent
+from evidence.proofs import CaseProof, ItemProof, ProvenEvent
 
 #: Events of one item that are proven at once, the latest.
 MOST_PROOFS = 1_000
@@ -185,11 +185,22 @@ def consistency_hashes(tx: Transaction, old: int, new: int) -> list[bytes]:
 
 def proven(tx: Transaction, item_id: str, head: LogHead, key: str, most: int) -> ItemProof:
     """The item's latest `most` events in the tree of that head."""
+    found, waiting = _events(tx, item_id, head, most)
+    return ItemProof(item_id, key, head.checkpoint, found, waiting)
+
+
+def proven_case(tx: Transaction, case_id: str, head: LogHead, key: str, most: int) -> CaseProof:
+    """The same of a case's own events."""
+    found, waiting = _events(tx, case_id, head, most)
+    return CaseProof(case_id, key, head.checkpoint, found, waiting)
+
+
+def _events(tx: Transaction, subject: str, head: LogHead, most: int) -> tuple[list[ProvenEvent], int]:
     size = head.published
-    logged = tx.log.of_subject(item_id, size, most)
+    logged = tx.log.of_subject(subject, size, most)
     hashes = hashes_of(tx, [inclusion_spans(one.number, size) for one in logged], size)
     found = [
         ProvenEvent(one.leaf, tlog_proof(one.number, proof, head.checkpoint), one.salt, one.detail)
         for one, proof in zip(logged, hashes, strict=True)
     ]
-    return ItemProof(item_id, key, head.checkpoint, found, tx.log.waiting(item_id, size))
+    return found, tx.log.waiting(subject, size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from custody.sequencer import LOG_LOCK
@@ -31,11 +32,20 @@ class Stamper:
     """The use case of stamping; `trusted` is None where no authority is configured."""
 
     def __init__(
-        self, catalogue: Catalogue, store: LogStore, trusted: TimeAsked | None, clock: Clock, needed: int = 1
+        self,
+        catalogue: Catalogue,
+        store: LogStore,
+        trusted: TimeAsked | None,
+        clock: Clock,
+        needed: int = 1,
+        required: Collection[str] = (),
     ) -> None:
-        """`needed`: so many authorities have to answer for a head to count as stamped."""
+        """`needed`: so many authorities have to answer for a head to count as stamped, and among them those
+        whose addresses are `required`.
+        """
         self._catalogue = catalogue
         self._needed = needed
+        self._required = tuple(required)
         self._store = store
         self._trusted = trusted
         self._clock = clock
@@ -43,8 +53,8 @@ class Stamper:
     async def run(self) -> Stamp | None:
         """Stamp the head if it is due; the stamp, durable in store and catalogue, None if none was due.
 
-        Raises Unavailable("no-trusted-time") where fewer authorities answer than are needed; the next run
-        asks again.
+        Raises Unavailable("no-trusted-time") where fewer authorities answer than are needed, or one that is
+        required does not; the next run asks again, and nothing of this one is kept.
         """
         if self._trusted is None:
             return None
@@ -56,13 +66,16 @@ class Stamper:
             return None
         checkpoint = head.checkpoint.encode()
         times = await self._trusted.stamp_all(checkpoint)
-        if len(times) < self._needed:
+        answered = {time.authority for time in times}
+        absent = [url for url in self._required if url not in answered]
+        if absent or len(times) < self._needed:
             since = await self._catalogue.read(_begun) if last is None else last.asked_at
             if now - since > _ALARM_AFTER:
                 await self._catalogue.write(self._raise)
             raise Unavailable(
                 "no-trusted-time",
-                f"{len(times)} time authorities gave a time that can be trusted; {self._needed} are needed.",
+                f"{len(times)} time authorities gave a time that can be trusted; {self._needed} are needed"
+                + (f", and {', '.join(absent)} among them." if absent else "."),
             )
         locked_until = now + LOG_LOCK
         await self._store.put(f"stamps/{head.published}.checkpoint", checkpoint, locked_until)
@@ -91,8 +104,8 @@ class Stamper:
             Alarm(
                 "log-not-stamped",
                 "log",
-                "No time authority has stamped the custody log for a day. Look at the server's log, and at "
-                "`custody.time_authorities`.",
+                "The custody log has not been stamped for a day by as many time authorities as are needed, "
+                "and those that are required. Look at the server's log, and at `custody.time_authorities`.",
                 self._clock.now(),
             ),
         )

@@ -267,8 +267,21 @@ def examine_trusted_time(settings: Settings) -> Finding:
             f"The root certificates of {', '.join(missing)} are not where `custody.time_authorities` says: "
             "its time cannot be checked, and no disposal is carried out by it.",
         )
+    custody = settings.custody
+    if custody.time_authorities_needed > len(authorities):
+        return Finding(
+            "problem",
+            "trusted-time",
+            f"`custody.time_authorities_needed` asks for {custody.time_authorities_needed} time authorities, "
+            f"and there are {len(authorities)}: the log is never stamped.",
+        )
+    required = custody.time_authorities_required
     return Finding(
-        "ok", "trusted-time", f"Disposals are carried out by the time of {', '.join(authorities)}."
+        "ok",
+        "trusted-time",
+        f"Disposals are carried out by the time of {', '.join(custody.disposing_authorities)}. A head of "
+        f"the log counts as stamped once {custody.time_authorities_needed} of {len(authorities)} time "
+        f"authorities answered{', and among them ' + ', '.join(required) if required else ''}.",
     )
 
 

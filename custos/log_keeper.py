@@ -71,7 +71,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
         await require_in_force(catalogue, signer.note_key)
         witnesses, needed = configured(custody.witnesses, custody.witnesses_needed, signer.note_key)
         sequencer = Sequencer(catalogue, files, signer, clock, custody.origin)
-        roots = await asyncio.to_thread(read_roots, custody.time_authorities)
+        roots = await asyncio.to_thread(read_roots, custody.required_first)
         needed_times = custody.time_authorities_needed
         if roots and needed_times > len(roots):
             raise Invalid(
@@ -85,7 +85,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
         )
         own = await own_time(settings, clock)
         stamper = (
-            Stamper(catalogue, files, asked, clock, needed_times)
+            Stamper(catalogue, files, asked, clock, needed_times, custody.time_authorities_required)
             if own is None
             else SelfStamper(catalogue, files, own, clock)
         )

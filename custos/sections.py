@@ -245,6 +245,13 @@ class CustodySettings(Section):
         "a whole number, 1 or more, and not more than there are authorities",
         ge=1,
     )
+    time_authorities_required: list[str] = setting(
+        [],
+        "Those of the time authorities that have to be among the ones that stamped a head, whatever number "
+        "is needed; the others are optional. Where any is named here, disposals go by the time of these "
+        "alone, and exports are stamped by them first.",
+        "addresses of `custody.time_authorities`",
+    )
 
     embedded_time_authority: bool = setting(
         True,
@@ -269,6 +276,28 @@ class CustodySettings(Section):
         "a whole number, 1 or more, and not more than there are witnesses",
         ge=1,
     )
+
+    @field_validator("time_authorities_required")
+    @classmethod
+    def _among_authorities(cls, required: list[str], known: ValidationInfo) -> list[str]:
+        """One that nobody asks would never answer."""
+        if not set(required) <= known.data.get("time_authorities", dict.fromkeys(required)).keys():
+            raise ValueError("one that is required and no authority")
+        return required
+
+    @property
+    def required_first(self) -> dict[str, str]:
+        """The time authorities in the order in which their word is taken: those that are required first."""
+        return self._required | self.time_authorities
+
+    @property
+    def disposing_authorities(self) -> dict[str, str]:
+        """Those by whose time something may be disposed of."""
+        return self._required or self.time_authorities
+
+    @property
+    def _required(self) -> dict[str, str]:
+        return {url: self.time_authorities[url] for url in self.time_authorities_required}
 
     @field_validator("time_authority_imprints")
     @classmethod

@@ -182,6 +182,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
             Stage.EXPORT: ExportStage(
                 store,
                 extracts,
+                authority,
                 signer,
                 signer.public_pem,
                 ConfiguredTime(
@@ -189,7 +190,7 @@ async def open_services(settings: Settings, doorbell: Doorbell, process: str) ->
                     settings.custody.time_authority_policies,
                     settings.custody.time_authority_imprints,
                 )
-                if (authorities := settings.custody.time_authorities)
+                if (authorities := settings.custody.required_first)
                 else None,
                 clock,
                 settings.work_directory,

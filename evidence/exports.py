@@ -6,6 +6,7 @@ event that it does not explain is in it all the same, as a leaf that commits to 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,9 @@ from evidence.errors import Conflict, Invalid
 from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject
 from evidence.timekeeping import from_text, to_text
 
-EXPORT_VERSION = "custos/export/1"
+EXPORT_VERSION = "custos/export/2"
+#: What export.asked commits to, so that no export passes as one of another version.
+_FORMAT = {"format_sha256": hashlib.sha256(EXPORT_VERSION.encode()).hexdigest()}
 PLAN_VERSION = "custos/export-plan/1"
 SEAL_VERSION = "custos/export-seal/1"
 MOST_ITEMS = 5_000
@@ -160,7 +163,7 @@ def asked_events(export: Export) -> list[EventDraft]:
     """That it was asked for: one event, or several where it has more items than one can name.
 
     Each names the export, its case and items of its own, so that the chain of every item holds one that names
-    the export. The last one has the identifier that the export knows.
+    the export, and that of the case all of them. The last one has the identifier that the export knows.
     """
     about = [Subject("export", export.id)]
     if export.matter is Matter.CASE:
@@ -179,6 +182,7 @@ def asked_events(export: Export) -> list[EventDraft]:
             export.agent_id,
             export.asked_at,
             (*about, *(Subject("item", item_id) for item_id in some)),
+            digests=_FORMAT,
             detail=said if len(slices) == 1 else {**said, "part": number, "parts": len(slices)},
             id=export.event_id if number == len(slices) else None,
         )

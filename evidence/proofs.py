@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from evidence.canonical import Json
 from evidence.ports.log import Stamp
 
 ITEM_PROOF_VERSION = "custos/item-proof/1"
+CASE_PROOF_VERSION = "custos/case-proof/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,58 @@ class ItemProof:
     events: Sequence[ProvenEvent]
     waiting: int
 
+    @property
+    def subject(self) -> str:
+        """Whose chain it is."""
+        return self.item_id
 
-def first_leaf(proof: ItemProof) -> int | None:
+
+@dataclass(frozen=True, slots=True)
+class ClosedEvent:
+    """A leaf of a case's chain that names what is not open to whoever asked: its hash, with its proof."""
+
+    hash: bytes
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseProof:
+    """A case's own events in the log, oldest first; `waiting` counts those that are not in it yet.
+
+    `key` and `checkpoint` are empty before there is a log.
+    """
+
+    case_id: str
+    key: str
+    checkpoint: str
+    chain: Sequence[ProvenEvent | ClosedEvent]
+    waiting: int
+
+    @property
+    def subject(self) -> str:
+        """Whose chain it is."""
+        return self.case_id
+
+    @property
+    def events(self) -> Sequence[ProvenEvent]:
+        """Those that are open."""
+        return [one for one in self.chain if isinstance(one, ProvenEvent)]
+
+    @property
+    def closed(self) -> int:
+        """How many are not."""
+        return len(self.chain) - len(self.events)
+
+
+Proof: TypeAlias = ItemProof | CaseProof
+
+
+def first_leaf(proof: Proof) -> int | None:
     """The number in the log of the first event that is proven; None where none is."""
-    if not proof.events:
+    chain = proof.chain if isinstance(proof, CaseProof) else proof.events
+    if not chain:
         return None
-    return int(proof.events[0].proof.split("\n")[1].removeprefix("index "))
+    return int(chain[0].proof.split("\n")[1].removeprefix("index "))
 
 
 def stamp_of(proof: ItemProof, stamps: Iterable[Stamp]) -> Stamp | None:
@@ -59,13 +107,30 @@ def as_json(proof: ItemProof) -> dict[str, Json]:
         "item": proof.item_id,
         "key": proof.key,
         "waiting": proof.waiting,
+        "events": [_event_as_json(one) for one in proof.events],
+    }
+
+
+def case_as_json(proof: CaseProof) -> dict[str, Json]:
+    """`custos/case-proof/1` (docs/formats/export.md)."""
+    return {
+        "v": CASE_PROOF_VERSION,
+        "case": proof.case_id,
+        "key": proof.key,
+        "waiting": proof.waiting,
         "events": [
-            {
-                "leaf": one.leaf.decode(),
-                "proof": one.proof,
-                "salt": None if one.salt is None else one.salt.hex(),
-                "detail": None if one.detail is None else one.detail.decode(),
-            }
-            for one in proof.events
+            _event_as_json(one)
+            if isinstance(one, ProvenEvent)
+            else {"hash": one.hash.hex(), "proof": one.proof}
+            for one in proof.chain
         ],
+    }
+
+
+def _event_as_json(one: ProvenEvent) -> dict[str, Json]:
+    return {
+        "leaf": one.leaf.decode(),
+        "proof": one.proof,
+        "salt": None if one.salt is None else one.salt.hex(),
+        "detail": None if one.detail is None else one.detail.decode(),
     }

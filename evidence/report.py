@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from evidence.events import EventType
-from evidence.proofs import ItemProof
+from evidence.proofs import Proof
 from evidence.ranges import ByteRange, merge
 from evidence.timekeeping import from_text
 
@@ -79,7 +79,7 @@ class Told:
     subjects: Mapping[str, Sequence[str]]
     digests: Mapping[str, str]
     detail: Mapping[str, Any] | None
-    #: Its place among the item's events, from 0.
+    #: Its place among the events of the item or case, from 0.
     number: int
 
     def subject(self, kind: str) -> str | None:
@@ -87,7 +87,7 @@ class Told:
         return next(iter(self.subjects.get(kind, ())), None)
 
 
-def told(proof: ItemProof) -> list[Told]:
+def told(proof: Proof) -> list[Told]:
     """The events of a proof, in their order."""
     found = []
     for one in proof.events:
@@ -106,7 +106,7 @@ def told(proof: ItemProof) -> list[Told]:
                 subjects,
                 event["digests"],
                 None if one.detail is None else json.loads(one.detail),
-                next(int(link["seq"]) for link in leaf["chains"] if link["subject"] == proof.item_id),
+                next(int(link["seq"]) for link in leaf["chains"] if link["subject"] == proof.subject),
             )
         )
     return found

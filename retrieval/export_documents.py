@@ -14,7 +14,7 @@ from evidence.exports import DISCLOSED, EXPORT_VERSION, Export, Profile, Told
 from evidence.items import Item, Rendition
 from evidence.ports.dossier import Note, Stated
 from evidence.ports.log import LogHead
-from evidence.proofs import ItemProof
+from evidence.proofs import CaseProof, ItemProof, Proof, ProvenEvent
 from evidence.timekeeping import to_text
 
 #: Endings that any desktop knows what to open with; what is not here is `.bin`.
@@ -163,14 +163,32 @@ def disposed_line(item: Item) -> Json:
     }
 
 
+def _number(proof: Proof, one: ProvenEvent) -> int:
+    """Which of the chain's events it is, from 0."""
+    chains = json.loads(one.leaf)["chains"]
+    return next(int(link["seq"]) for link in chains if link["subject"] == proof.subject)
+
+
 def _events_line(proof: ItemProof) -> dict[str, Json]:
     """How much of an item's chain is in the export: from which number on, how many, and what waits."""
-    first = 0
-    if proof.events:
-        chains = json.loads(proof.events[0].leaf)["chains"]
-        first = next(int(link["seq"]) for link in chains if link["subject"] == proof.item_id)
+    first = _number(proof, proof.events[0]) if proof.events else 0
     shown = sum(one.detail is not None for one in proof.events)
     return {"first": first, "count": len(proof.events), "shown": shown, "waiting": proof.waiting}
+
+
+def _case_line(proof: CaseProof) -> dict[str, Json]:
+    """The same of a case's own chain, and how many of its events are closed."""
+    places = [(place, one) for place, one in enumerate(proof.chain) if isinstance(one, ProvenEvent)]
+    # That it was asked for is among them, and open.
+    place, one = places[0]
+    shown = sum(one.detail is not None for _, one in places)
+    return {
+        "first": _number(proof, one) - place,
+        "count": len(proof.chain),
+        "shown": shown,
+        "closed": proof.closed,
+        "waiting": proof.waiting,
+    }
 
 
 def export_document(
@@ -181,11 +199,12 @@ def export_document(
     head: LogHead,
     files: Sequence[ItemFile],
     proofs: Mapping[str, ItemProof],
+    case: CaseProof | None,
     withheld: int,
     disposed: Sequence[Item],
     segments: Sequence[Json],
 ) -> dict[str, Json]:
-    """`custody/export.json`: `custos/export/1`."""
+    """`custody/export.json`: `custos/export/2`. `case` is the history of the case, if it is of one."""
     items = list[Json]()
     for file in files:
         item = file.item
@@ -213,6 +232,7 @@ def export_document(
         "time_source": time_source,
         "log": {"origin": head.origin, "size": head.published},
         "items": items,
+        "case_events": None if case is None else _case_line(case),
         "counts": {
             "held": len(files) + len(disposed),
             "shown": originals,

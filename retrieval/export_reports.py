@@ -22,8 +22,10 @@ from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, first_leaf, stamp_of
 from evidence.report import Language, Report
 from evidence.withholding import agents_in
+from retrieval.export_case import CaseGathered
 from retrieval.export_documents import ItemFile
 from retrieval.report import Apart, AskedFor, CaseTold, case_report, item_report
+from retrieval.report_case import CaseHistory
 from retrieval.report_html import report_html
 from retrieval.report_item import ItemTold, details_missing
 from retrieval.report_words import Words
@@ -79,11 +81,7 @@ class ExportReports:
             file.description,
             file.renditions,
             () if known.case is None or known.link is None else ((known.link, known.case),),
-            frozenset(
-                str(line["event"])
-                for line in withheld
-                if isinstance(line, Mapping) and line["what"] == "detail" and line["why"] == "profile"
-            ),
+            _kept_back(withheld),
             stamp_of(proof, [one.stamp for one in dated]),
         )
         assert told.checked is not None
@@ -105,11 +103,15 @@ class ExportReports:
         apart: Sequence[Apart],
         segments: Sequence[Json],
         disposed: Sequence[Item],
+        gathered: CaseGathered | None,
         names: Mapping[str, str],
     ) -> dict[str, bytes]:
         """The case's pages; none where one item is exported."""
-        if self._export.matter is not Matter.CASE:
+        if gathered is None:
             return {}
+        checked = await self._extracts.checked(gathered.proof)
+        known = {one.item.id: one.item.submission.filename for one in apart}
+        history = CaseHistory(gathered.proof, checked, _kept_back(gathered.withheld), known)
 
         def look(tx: Transaction) -> tuple[Case | None, timedelta]:
             return tx.cases.get(self._export.subject_id), tx.zone
@@ -119,10 +121,21 @@ class ExportReports:
 
         def told(language: Language) -> Report:
             linked = [_linked(one, language) for one in apart]
-            of_case = CaseTold(case, (), segments, linked, disposed, closed_off=not self._names_told)
+            of_case = CaseTold(
+                case, (), segments, linked, disposed, closed_off=not self._names_told, history=history
+            )
             return case_report(Words(language, zone, names), self._asked, of_case)
 
         return {f"report/report.{one.value}.html": report_html(told(one)) for one in Language}
+
+
+def _kept_back(withheld: Sequence[Json]) -> frozenset[str]:
+    """The events whose detail is kept and not shown."""
+    return frozenset(
+        str(line["event"])
+        for line in withheld
+        if isinstance(line, Mapping) and line["what"] == "detail" and line["why"] == "profile"
+    )
 
 
 def _linked(one: Apart, language: Language) -> Apart:

@@ -18,7 +18,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from evidence.bags import Sums
 from evidence.canonical import Json, canonical
@@ -28,6 +27,7 @@ from evidence.exports import DISCLOSED, Export, MadeExport, Matter, Plan, Told, 
 from evidence.ids import new_id
 from evidence.items import Item
 from evidence.keys import export_key, manifest_key
+from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.disposal import TrustedClock
@@ -37,18 +37,17 @@ from evidence.ports.log import LogHead
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import OwnClock, Signer
 from evidence.ports.work import Lease
-from evidence.proofs import ItemProof, as_json, first_leaf
+from evidence.proofs import ItemProof, Proof, as_json, first_leaf
 from evidence.revocation import ListSource, list_path
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
 from retrieval.case_uco import case_uco
 from retrieval.certification import certifications
+from retrieval.export_case import CaseGathered, add_case
 from retrieval.export_documents import (
-    CaseFile,
     ItemFile,
     Sent,
-    case_document,
     export_document,
     item_document,
     original_path,
@@ -97,6 +96,7 @@ class ExportStage:
         self,
         store: ObjectStore,
         extracts: LogExtracts,
+        authority: Authority,
         signer: Signer,
         public_pem: bytes,
         trusted: TrustedClock | None,
@@ -105,9 +105,13 @@ class ExportStage:
         attached: Mapping[str, bytes],
         own: OwnClock | None = None,
     ) -> None:
-        """`own` signs the time where nobody else is asked: one of `trusted` and `own` at most is there."""
+        """`authority` says what of a case's history is open to whoever asked.
+
+        `own` signs the time where nobody else is asked: one of `trusted` and `own` at most is there.
+        """
         self._store = store
         self._extracts = extracts
+        self._authority = authority
         self._signer = signer
         self._public_pem = public_pem
         self._trusted = trusted
@@ -179,6 +183,11 @@ class ExportStage:
         for number, item_id in enumerate(export.items):
             await self._add_item(lease, export, item_id, head, bag, found, now)
             lease.progress(950 * (number + 1) // len(export.items))
+        case = await add_case(lease, self._extracts, self._authority, export, head, bag, now)
+        if case is not None:
+            found.withheld += case.withheld
+            if (first := first_leaf(case.proof)) is not None:
+                found.begins.append(first)
         key = self._extracts.key(head)
         dated = await self._extracts.dated(found.begins, head)
         own = b"" if self._own is None else self._own.certificates
@@ -186,9 +195,9 @@ class ExportStage:
             bag.add(path, data)
         for digest in sorted({digest for one in dated for digest in one.lists}):
             bag.add(f"custody/{list_path(digest)}", await self._read(f"log/{list_path(digest)}"))
-        bag.add("custody/log-keys.json", canonical(await self._extracts.keys(head)))
-        names = await self._names(lease, export, found)
-        case = await self._case(lease, export, bag, found)
+        keys = await self._extracts.keys(head)
+        bag.add("custody/log-keys.json", canonical(keys))
+        names = await self._names(lease, export, found, case)
         found.segments = missing_segments([one.item for one in found.files])
         document = export_document(
             export,
@@ -197,6 +206,7 @@ class ExportStage:
             head=head,
             files=found.files,
             proofs=found.proofs,
+            case=None if case is None else case.proof,
             withheld=len(found.withheld),
             disposed=found.disposed,
             segments=found.segments,
@@ -205,15 +215,17 @@ class ExportStage:
         told = {
             "export": document,
             "agents": dict(names),
-            "case": case,
+            "case": None if case is None else case.told,
             "withheld": found.withheld,
             "checkpoint": head.checkpoint,
             "key": key,
+            "keys": keys,
             "self_asserted": self._own is not None,
         }
         bag.add("viewer/data/export.js", script_of("custosExport", told))
         reports = ExportReports(lease, self._extracts, export, now, self._clock.source())
-        for path, data in (await reports.of_case(found.apart, found.segments, found.disposed, names)).items():
+        of_case = await reports.of_case(found.apart, found.segments, found.disposed, case, names)
+        for path, data in of_case.items():
             bag.add(path, data)
 
     def _add_documents(
@@ -222,15 +234,16 @@ class ExportStage:
         document: Mapping[str, Json],
         found: _Gathered,
         names: Mapping[str, str],
-        case: Mapping[str, Any] | None,
+        case: CaseGathered | None,
     ) -> None:
+        proofs: list[Proof] = [*found.proofs.values(), *([] if case is None else [case.proof])]
         bag.add("custody/export.json", canonical(document))
         bag.add("custody/withheld.json", canonical({"withheld": found.withheld}))
         bag.add("custody/signing-key.pub.pem", self._public_pem)
         bag.add("metadata/agents.json", for_reading(dict(names)))
-        bag.add("metadata/premis.xml", premis(found.files, found.proofs, names))
+        bag.add("metadata/premis.xml", premis(found.files, proofs, names))
         bag.add("metadata/case-uco.jsonld", for_reading(case_uco(document, found.files, found.proofs)))
-        for path, data in certifications(document, found.files, case).items():
+        for path, data in certifications(document, found.files, None if case is None else case.told).items():
             bag.add(path, data)
         for path, data in self._attached.items():
             bag.add(path, data)
@@ -296,24 +309,11 @@ class ExportStage:
             sent.append(Sent(rendition_path(one), one.kind, one.media_type, one.size, one.sha256))
         return sent
 
-    async def _case(
-        self, lease: Lease, export: Export, bag: BagWriter, found: _Gathered
-    ) -> Mapping[str, Any] | None:
-        if export.matter is not Matter.CASE:
-            return None
-
-        def look(tx: Transaction) -> CaseFile:
-            case = tx.cases.get(export.subject_id)
-            assert case is not None
-            return CaseFile(case, tx.dossier.notes([case.id]))
-
-        told, withheld = case_document(await lease.read(look), export.wanted.profile)
-        found.withheld += withheld
-        bag.add("metadata/case.json", for_reading(told))
-        return told
-
-    async def _names(self, lease: Lease, export: Export, found: _Gathered) -> Mapping[str, str]:
-        acted = await asyncio.to_thread(agents_in, list(found.proofs.values()))
+    async def _names(
+        self, lease: Lease, export: Export, found: _Gathered, case: CaseGathered | None
+    ) -> Mapping[str, str]:
+        proofs: list[Proof] = [*found.proofs.values(), *([] if case is None else [case.proof])]
+        acted = await asyncio.to_thread(agents_in, proofs)
         if Told.ACCESS not in DISCLOSED[export.wanted.profile]:
             found.withheld.append({"what": "names", "count": len(acted), "why": "profile"})
             return {}

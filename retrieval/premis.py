@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
-from evidence.proofs import ItemProof
+from evidence.proofs import CaseProof, Proof
 from retrieval.export_documents import ItemFile, Sent
 
 _PREMIS = "http://www.loc.gov/premis/v3"
@@ -18,22 +18,27 @@ register_namespace("xsi", _XSI)
 _NOT_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535), "�")
 
 
-def premis(files: Sequence[ItemFile], proofs: Mapping[str, ItemProof], names: Mapping[str, str]) -> bytes:
-    """The document: an object for each file that is sent, the events of its item, and whoever acted.
+def premis(files: Sequence[ItemFile], proofs: Collection[Proof], names: Mapping[str, str]) -> bytes:
+    """The document: an object for each file that is sent and for the case, their events, and whoever acted.
 
     An agent is known by its pseudonym, and by its name where `names` has it.
     """
     root = Element(f"{{{_PREMIS}}}premis", {"version": "3.0"})
     events: dict[str, dict[str, Any]] = {}
-    for proof in proofs.values():
+    for proof in proofs:
         for one in proof.events:
             event = json.loads(one.leaf)["event"]
             events[event["id"]] = event
     for file in files:
         for sent in file.sent:
             _object(root, file, sent)
+    objects = {file.item.id: "custos-item" for file in files}
+    for case in (proof.case_id for proof in proofs if isinstance(proof, CaseProof)):
+        whole = SubElement(root, f"{{{_PREMIS}}}object", {f"{{{_XSI}}}type": "intellectualEntity"})
+        _identified(whole, "objectIdentifier", "custos-case", case)
+        objects[case] = "custos-case"
     for event in events.values():
-        _event(root, event, {file.item.id for file in files})
+        _event(root, event, objects)
     for agent in sorted({event["agent"] for event in events.values() if event["agent"]}):
         _agent(root, agent, names.get(agent))
     indent(root)
@@ -73,7 +78,7 @@ def _object(root: Element, file: ItemFile, sent: Sent) -> None:
     _identified(related, "relatedObjectIdentifier", "custos-item", file.item.id)
 
 
-def _event(root: Element, event: Mapping[str, Any], items: set[str]) -> None:
+def _event(root: Element, event: Mapping[str, Any], objects: Mapping[str, str]) -> None:
     made = _add(root, "event")
     _identified(made, "eventIdentifier", "custos-event", event["id"])
     _add(made, "eventType", event["premis"] or event["type"])
@@ -83,8 +88,8 @@ def _event(root: Element, event: Mapping[str, Any], items: set[str]) -> None:
     if event["agent"]:
         _identified(made, "linkingAgentIdentifier", "custos-agent", event["agent"])
     for subject in event["subjects"]:
-        if subject["id"] in items:
-            _identified(made, "linkingObjectIdentifier", "custos-item", subject["id"])
+        if subject["id"] in objects:
+            _identified(made, "linkingObjectIdentifier", objects[subject["id"]], subject["id"])
 
 
 def _agent(root: Element, agent: str, name: str | None) -> None:

@@ -12,6 +12,7 @@ from evidence.exports import Profile
 from evidence.items import Item
 from evidence.ports.exports import Checked
 from evidence.report import Block, Report, Row, Section, Sentence, Table
+from retrieval.report_case import CaseHistory, case_details_missing, case_history, wrong_case
 from retrieval.report_item import (
     ItemTold,
     checked_head,
@@ -68,6 +69,8 @@ class CaseTold:
     apart: Sequence[Apart] = ()
     disposed: Sequence[Item] = ()
     closed_off: bool = False
+    #: None where the reader may not see it, and where there is no log yet.
+    history: CaseHistory | None = None
 
 
 def item_report(words: Words, asked: AskedFor, one: ItemTold) -> Report:
@@ -80,14 +83,19 @@ def item_report(words: Words, asked: AskedFor, one: ItemTold) -> Report:
 
 
 def case_report(words: Words, asked: AskedFor, told: CaseTold) -> Report:
-    """The report of a case: its facts, then each item, then how all of it is checked."""
-    case, items = told.case, told.items
+    """The report of a case: its facts and its history, then each item, then how all of it is checked."""
+    case, items, history = told.case, told.items, told.history
     # What holds of one item is said at that item; what is wrong with any, where nobody misses it.
     wrong = [block for one in items for block in checked_item(words, one) if block.loud]
     for each in told.apart:
         wrong += wrong_item(words, each.item.id, each.checked, each.events)
-    sections = [Section(2, words.say("case-facts"), [*wrong, *_case(words, told)])]
     details = [details_missing(one) for one in items] + [(one.withheld, one.gone) for one in told.apart]
+    if history is not None:
+        wrong += wrong_case(words, history)
+        details.append(case_details_missing(history))
+    sections = [Section(2, words.say("case-facts"), [*wrong, *_case(words, told)])]
+    if history is not None:
+        sections.append(Section(2, words.say("case-history"), case_history(words, history)))
     missing: list[Block] = [*missing_numbers(words, told.segments), *missing_details(words, details)]
     missing += _disposed(words, [*(one.item for one in items), *told.disposed])
     sections.append(Section(2, words.say("missing"), missing or [Sentence(words.say("nothing-missing"))]))
@@ -138,7 +146,7 @@ def _case(words: Words, told: CaseTold) -> list[Block]:
             ("place", words.stated(case.detail.place)),
         ]
     blocks: list[Block] = [facts(words, rows)]
-    blocks.append(Sentence(words.say("case-scope")))
+    blocks.append(Sentence(words.say("case-scope" if told.history else "case-scope-alone")))
     linked = [(one.item, None) for one in told.items] + [(one.item, one.link) for one in told.apart]
     if not linked:
         return [*blocks, Sentence(words.say("no-items"))]

@@ -38,7 +38,7 @@ def seen(
         if at[place]:
             blocks += [Sentence(words.say(key)), *table_of(words, at[place], withheld)]
     if at[Place.COUNTED]:
-        blocks += [Sentence(words.say("counted")), _counted(words, at[Place.COUNTED])]
+        blocks += [Sentence(words.say("counted")), counted(words, at[Place.COUNTED])]
     return blocks
 
 
@@ -87,22 +87,23 @@ def _content(
     return words.kind_of(kinds[name]) if name in kinds else words.say("gone-copy")
 
 
-def _counted(words: Words, events: list[Told]) -> Table:
-    counted: dict[tuple[str | None, str], list[Told]] = {}
+def counted(words: Words, events: list[Told], group: str = "") -> Table:
+    """A row for each person and kind of look: how often, and between when; in the words of `group` first."""
+    found_by: dict[tuple[str | None, str], list[Told]] = {}
     for event in events:
-        counted.setdefault((event.agent, event.type), []).append(event)
+        found_by.setdefault((event.agent, event.type), []).append(event)
     rows = [
         Row(
             (
                 words.who(agent),
-                named(words, kind),
+                words.say(group + kind) if words.knows(group + kind) else named(words, kind),
                 str(len(found)),
                 # The log's order is not that of several processes' clocks.
                 words.between(min(one.at for one in found), max(one.at for one in found)),
             ),
             tuple(event.id for event in found),
         )
-        for (agent, kind), found in counted.items()
+        for (agent, kind), found in found_by.items()
     ]
     head = tuple(map(words.say, ("person", "also", "count", "between")))
     return Table(head, (22, 32, 8, 38), rows)

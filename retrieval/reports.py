@@ -11,6 +11,7 @@ from functools import cache
 from evidence.access import Viewer
 from evidence.agents import Action, Agent
 from evidence.allowed import MOST_SEGMENTS, allowed_case, allowed_item, seen_among
+from evidence.case_history import opened_to
 from evidence.cases import Case, Link
 from evidence.errors import Denied, Invalid
 from evidence.events import EventDraft, EventType, Subject
@@ -21,11 +22,12 @@ from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.exports import DatedHead, LogExtracts
 from evidence.ports.log import LogHead
-from evidence.proofs import ItemProof, first_leaf, stamp_of
+from evidence.proofs import CaseProof, ItemProof, Proof, first_leaf, stamp_of
 from evidence.report import Language, Report
 from evidence.timeline import time_line
 from evidence.withholding import agents_in, missing_segments
 from retrieval.report import AskedFor, CaseTold, case_report, item_report
+from retrieval.report_case import CaseHistory, subjects_named
 from retrieval.report_html import report_html
 from retrieval.report_item import ItemTold
 from retrieval.report_words import Words
@@ -156,25 +158,58 @@ class Reports:
         witnessed = await self._catalogue.read(lambda tx: tx.log.witnessed())
         asked = replace(asked, witnessed=None if witnessed is None else witnessed.size)
         items = [await self._told(item, found, head, asked.event_id) for item in found.items]
-        proofs = [one.proof for one in items]
+        history = await self._history(agent, found, head, asked)
+        proofs: list[Proof] = [one.proof for one in items]
+        if history is not None:
+            proofs.append(history.proof)
         acted = await asyncio.to_thread(agents_in, proofs)
         people = {agent.id, *acted, *(item.agent_id for item in found.items)}
         cases = {case.id: case.number for made in found.links.values() for _, case in made}
+        # What an open event names is open to its reader: that is what makes it one.
+        named, others = (
+            [] if history is None else subjects_named(history.proof, kind) for kind in ("item", "case")
+        )
 
-        def look(tx: Transaction) -> Words:
-            return Words(language, tx.zone, tx.agents.names(sorted(people)), cases)
+        def look(tx: Transaction) -> tuple[Words, dict[str, str]]:
+            files = {one.id: one.submission.filename for one in tx.items.several(named)}
+            numbers = cases | {case.id: case.number for case in tx.cases.get_all(others).values()}
+            return Words(language, tx.zone, tx.agents.names(sorted(people)), numbers), files
 
-        words = await self._catalogue.read(look)
+        words, files = await self._catalogue.read(look)
 
         def write() -> bytes:
             if found.case is None:
                 report = item_report(words, asked, items[0])
             else:
                 segments = missing_segments(found.items)
-                report = case_report(words, asked, CaseTold(found.case, items, segments))
+                of_case = None if history is None else replace(history, names=files)
+                report = case_report(words, asked, CaseTold(found.case, items, segments, history=of_case))
             return report_html(report) if wanted is Format.HTML else _pdf_writer()(report)
 
         return await asyncio.to_thread(write)
+
+    async def _history(
+        self, agent: Agent, found: _Found, head: LogHead | None, asked: AskedFor
+    ) -> CaseHistory | None:
+        """The case's own, as far as the agent may see what it names; without the report's own event."""
+        case = found.case
+        if case is None or head is None:
+            return None
+        whole = await self._extracts.of_case(case.id, head)
+
+        def look(tx: Transaction) -> CaseProof | None:
+            try:
+                allowed_case(tx, self._authority, agent, Action.SEE_HISTORY, case.id, asked.at)
+            except Denied:
+                return None
+            return opened_to(tx, self._authority, agent, whole, asked.at)
+
+        opened = await self._catalogue.read(look)
+        if opened is None:
+            return None
+        checked = await self._extracts.checked(opened)
+        is_in = any(asked.event_id.encode() in one.leaf for one in opened.events)
+        return CaseHistory(replace(opened, waiting=opened.waiting - (not is_in)), checked)
 
     async def _dated(self, proof: ItemProof, head: LogHead) -> Sequence[DatedHead]:
         first = first_leaf(proof)

@@ -42,9 +42,10 @@ default_tsa = authority
 serial = {directory}/serial
 signer_cert = {directory}/signer.pem
 signer_key = {directory}/signer.key
-signer_digest = sha256
+signer_digest = {digest}
+{between}
 default_policy = 1.2.3.4.1
-digests = sha256, sm3
+digests = sha1, sha256, sha384, sha512, sm3
 ess_cert_id_alg = sha256
 """
 
@@ -56,8 +57,19 @@ def _openssl(*arguments: str) -> None:
 class TimeAuthority:
     """What the tests tell it to be. `spoil` may change an answer before it is sent."""
 
-    def __init__(self, directory: Path, lists: str | None = None) -> None:
-        """`lists`: the address of its revocation list, in its certificate."""
+    def __init__(
+        self,
+        directory: Path,
+        lists: str | None = None,
+        key: str = "P-256",
+        digest: str = "sha256",
+        *,
+        between: bool = False,
+    ) -> None:
+        """`lists`: the address of its revocation list, in its certificate; `key`: a curve, or `rsa:2048`.
+
+        It signs by `digest`; with `between` there is a certificate between its own and the root.
+        """
         directory.mkdir(parents=True)
         self._directory = directory
         self.root = directory / "root.pem"
@@ -66,27 +78,41 @@ class TimeAuthority:
         self.spoil: Callable[[bytes], bytes] = bytes
         config = str(directory / "openssl.cnf")
         points = f"crlDistributionPoints = URI:{lists}" if lists else ""
-        (directory / "openssl.cnf").write_text(_CONFIG.format(directory=directory, points=points))
+        (directory / "openssl.cnf").write_text(
+            _CONFIG.format(
+                directory=directory,
+                points=points,
+                digest=digest,
+                between=f"certs = {directory}/between.pem" if between else "",
+            )
+        )
         self.listed = 0
         #: Entries of its list; None: it gives none.
         self.revoked: list[RevokedCertificate] | None = []
         #: When its list was made, and until when it is in force.
         self.list_times = (_LIST_BEGINS, _LIST_ENDS)
         (directory / "serial").write_text("01\n")
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config)
+        kind = (key,) if key.startswith("rsa") else ("ec", "-pkeyopt", f"ec_paramgen_curve:{key}")
+        new_key = ("-newkey", *kind, "-nodes", "-config", config)
         _openssl(
             "req", "-x509", *new_key, "-subj", "/CN=Root of the tests", "-days", "30", "-extensions", "root",
             "-keyout", str(directory / "root.key"), "-out", str(self.root),
         )  # fmt: skip
-        _openssl(
-            "req", *new_key, "-subj", "/CN=Time of the tests", "-keyout", str(directory / "signer.key"),
-            "-out", str(directory / "signer.csr"),
-        )  # fmt: skip
-        _openssl(
-            "x509", "-req", "-in", str(directory / "signer.csr"), "-CA", str(self.root), "-CAkey",
-            str(directory / "root.key"), "-CAcreateserial", "-days", "30", "-extfile", config,
-            "-extensions", "signer", "-out", str(directory / "signer.pem"),
-        )  # fmt: skip
+
+        def issue(name: str, subject: str, above: str, extensions: str) -> None:
+            made = {kind: str(directory / f"{name}.{kind}") for kind in ("key", "csr", "pem")}
+            _openssl(
+                "req", *new_key, "-subj", f"/CN={subject}", "-keyout", made["key"], "-out", made["csr"]
+            )  # fmt: skip
+            _openssl(
+                "x509", "-req", "-in", made["csr"], "-CA", str(directory / f"{above}.pem"), "-CAkey",
+                str(directory / f"{above}.key"), "-CAcreateserial", "-days", "30", "-extfile", config,
+                "-extensions", extensions, "-out", made["pem"], f"-{digest}",
+            )  # fmt: skip
+
+        if between:
+            issue("between", "Between the two", "root", "root")
+        issue("signer", "Time of the tests", "between" if between else "root", "signer")
 
     def answer(self, query: bytes) -> bytes:
         """The response to a query, as openssl makes it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.verifier.bag import Bag, opened, verified_bag
+from clients.verifier.export_case import MOST_EVENTS, asked_for, case_events, case_steps, named_items
 from clients.verifier.export_stamps import lists_of, own_stamps_steps, seal_time, stamps_step
 from clients.verifier.heads import PinnedKey, Step, proof_parts, root_from, sha256, verified_head
 from clients.verifier.item_proof import verify_item_proof
@@ -22,12 +23,12 @@ from clients.verifier.receipt import NotVerified, verify_signed, verify_statemen
 from clients.verifier.revocation import NO_LISTS, Lists
 from clients.verifier.tokens import TimeTrust
 
-_EXPORT_MEMBERS = {
+#: The members of each version that is known.
+_MEMBERS = {
     "v", "export", "matter", "subject", "profile", "asked_by", "asked_at", "event", "made_at", "time_source",
     "log", "items", "counts", "withheld", "disposed", "missing_segments",
 }  # fmt: skip
-#: Events that an export holds of an item, the latest: only then may earlier ones be left out.
-_MOST_EVENTS = 20_000
+_EXPORT_MEMBERS = {"custos/export/1": _MEMBERS, "custos/export/2": _MEMBERS | {"case_events"}}
 _LEAF = (b',"event":', b',"v":"custos/leaf/1"}')
 
 
@@ -65,8 +66,8 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, times: TimeTr
     trust = led(trust, verified_chain(json.loads(bag.read("custody/log-keys.json"))))
     key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
     said = json.loads(bag.read("custody/export.json"))
-    if said.get("v") != "custos/export/1" or said.keys() != _EXPORT_MEMBERS:
-        raise NotVerified("custody/export.json is not of version 1")
+    if said.keys() != _EXPORT_MEMBERS.get(said.get("v")):
+        raise NotVerified("custody/export.json is not of version 1 or 2")
     times = replace(times, lists=times.lists.with_more(lists_of(bag, seal)))
     steps.append(_seal(bag, said, key, seal, times))
     head = trusted_head(note, trust, earlier_too=True)
@@ -74,6 +75,7 @@ def _steps(bag: Bag, trust: Trust, seal: Mapping[str, Any] | None, times: TimeTr
         raise NotVerified("custody/checkpoint is not the head of which custody/export.json speaks")
     steps.append(head_step(head, trust))
     steps += _items(bag, said, note, key)
+    steps += case_steps(bag, said, note, key)
     steps.append(_withheld(bag, said))
     steps.append(stamps_step(bag, head, key, times))
     steps += own_stamps_steps(bag, head, key)
@@ -96,7 +98,7 @@ def _seal(
     for member in ("export", "matter", "subject", "profile", "made_at"):
         if statement[member] != said[member]:
             raise NotVerified(f"the seal names another {member} than custody/export.json")
-    if sorted(statement["items"]) != _named(said):
+    if sorted(statement["items"]) != named_items(said):
         raise NotVerified("the seal names other items than custody/export.json")
     proved, missing = [f"it was made by {key.name} at {said['made_at']}, as it is here"], []
     if seal["leaf"] is None:
@@ -125,7 +127,7 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
 
 def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
     events = receipts = originals = copies = 0
-    asked_for, late = set[str](), list[str]()
+    asked, late = set[str](), list[str]()
     for line in said["items"]:
         item = line["item"]
         document = json.loads(bag.read(f"custody/proofs/{item}.json"))
@@ -134,12 +136,12 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
         if any(proof_parts(one["proof"], item)[2] != note for one in document["events"]):
             raise NotVerified(f"custody/proofs/{item}.json leads to another head than custody/checkpoint")
         try:
-            verify_item_proof(document, key, most=_MOST_EVENTS)
+            verify_item_proof(document, key, most=MOST_EVENTS)
         except NotVerified as error:
             raise NotVerified(f"item {item}: {error}") from error
         told = [json.loads(one["leaf"]) for one in document["events"]]
         _chain(said, line, document, told)
-        asked_for |= _asked_for(said, told)
+        asked |= asked_for(said, told)
         _contents(bag, line, told)
         if line["events"]["first"]:
             late.append(item)
@@ -149,9 +151,9 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
         _manifest(bag, item, document)
         receipts += _receipts(bag, item, document, key)
         events += len(told)
-    if sorted(asked_for) != _named(said):
+    if sorted(asked) != named_items(said):
         raise NotVerified("custody/export.json has another list of items than was asked for")
-    begun = f"; of {', '.join(late)} the events before the latest {_MOST_EVENTS:,}" if late else ""
+    begun = f"; of {', '.join(late)} the events before the latest {MOST_EVENTS:,}" if late else ""
     unproven = f"; the files of {', '.join(late)}: how they came in is not here" if late else ""
     return [
         Step(
@@ -180,25 +182,8 @@ def _chain(
         first, len(told), shown, document["waiting"],
     ):  # fmt: skip
         raise NotVerified(f"custody/export.json counts the events of {item} otherwise than its proof")
-    if not _asked_for(said, told):
+    if not asked_for(said, told):
         raise NotVerified(f"the history of {item} ends before the export: events were left out")
-
-
-def _asked_for(said: Mapping[str, Any], told: list[Any]) -> set[str]:
-    """The items named where this export is asked for; raises NotVerified for another asker or time."""
-    found = set[str]()
-    for event in (one["event"] for one in told if one["event"]["type"] == "export.asked"):
-        subjects = event["subjects"]
-        if not any(one["kind"] == "export" and one["id"] == said["export"] for one in subjects):
-            continue
-        if (event["agent"], event["time"]) != (said["asked_by"], said["asked_at"]):
-            raise NotVerified("custody/export.json says otherwise than the log who asked for it, or when")
-        found.update(one["id"] for one in subjects if one["kind"] == "item")
-    return found
-
-
-def _named(said: Mapping[str, Any]) -> list[str]:
-    return sorted(one["item"] for one in [*said["items"], *said["disposed"]])
 
 
 def _contents(bag: Bag, line: Mapping[str, Any], told: list[Any]) -> None:
@@ -252,21 +237,27 @@ def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
     lines = json.loads(bag.read("custody/withheld.json"))["withheld"]
     if len(lines) != said["withheld"]:
         raise NotVerified("custody/withheld.json has another length than custody/export.json says")
-    listed = {(one["item"], one["event"]): one for one in lines if one["what"] == "detail"}
+    listed = {(_subject(one), one["event"]): one for one in lines if one["what"] == "detail"}
     hidden = set()
-    for line in said["items"]:
-        for one in json.loads(bag.read(f"custody/proofs/{line['item']}.json"))["events"]:
-            event = json.loads(one["leaf"])["event"]
-            if one["detail"] is not None:
-                continue
-            told = listed.get((line["item"], event["id"]))
-            if told is None or (told["digest"], told["type"]) != (event["detail"], event["type"]):
-                raise NotVerified(
-                    f"the detail of event {event['id']} is neither shown nor listed as withheld"
-                )
-            hidden.add((line["item"], event["id"]))
+    of_items = [
+        (line["item"], one)
+        for line in said["items"]
+        for one in json.loads(bag.read(f"custody/proofs/{line['item']}.json"))["events"]
+    ]
+    of_case = [(said["subject"], one) for one in case_events(bag, said)]
+    for subject, one in [*of_items, *((case, one) for case, one in of_case if "leaf" in one)]:
+        event = json.loads(one["leaf"])["event"]
+        if one["detail"] is not None:
+            continue
+        told = listed.get((subject, event["id"]))
+        if told is None or (told["digest"], told["type"]) != (event["detail"], event["type"]):
+            raise NotVerified(f"the detail of event {event['id']} is neither shown nor listed as withheld")
+        hidden.add((subject, event["id"]))
     if hidden != set(listed):
         raise NotVerified("custody/withheld.json lists details that are shown, or that no event has")
+    closed = sorted(one["hash"] for _, one in of_case if "hash" in one)
+    if closed != sorted(one["leaf"] for one in lines if one["what"] == "event"):
+        raise NotVerified("custody/withheld.json lists other events of the case than those that are closed")
     originals = {one["item"]: one for one in lines if one["what"] == "original"}
     for line in said["items"]:
         told = originals.get(line["item"])
@@ -277,12 +268,20 @@ def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
     return Step(
         "what is withheld",
         f"{len(listed)} details and {len(originals)} originals are not shown (profile {said['profile']}); "
-        "each is listed with the digest by which it can be proven one day",
+        "each is listed with the digest by which it can be proven one day"
+        + (f"; and {len(closed)} events of the case, each by its leaf's hash" if closed else ""),
     )
+
+
+def _subject(line: Mapping[str, Any]) -> str:
+    found: str = line["item"] if "item" in line else line["case"]
+    return found
 
 
 def _complete(said: Mapping[str, Any]) -> Step:
     counts, waiting = said["counts"], sum(line["events"]["waiting"] for line in said["items"])
+    # What was linked to it follows from its own events, and is said there.
+    proven = said.get("case_events") is not None
     missing = [item["item"] for item in said["disposed"]]
     shown = sum(line["original"] is not None for line in said["items"])
     listed = {
@@ -301,7 +300,7 @@ def _complete(said: Mapping[str, Any]) -> Step:
         "; ".join(
             text
             for text, there in (
-                ("that nothing else was linked to the case", said["matter"] == "case"),
+                ("that nothing else was linked to the case", said["matter"] == "case" and not proven),
                 (f"{gaps} runs of segment numbers that no segment here has", gaps),
                 (f"{waiting} events that were not in the log yet", waiting),
             )

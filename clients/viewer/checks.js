@@ -1,6 +1,6 @@
 "use strict";
-// What an export proves, checked in the browser from docs/formats/export.md and log.md. Each check returns what it
-// proved, or throws Wrong with what is not as it has to be. Nothing here asks a server.
+// What all checks rest on: bytes, digests, Ed25519, paths in the tree, and the files of the bag. Each check returns what
+// it proved, or throws Wrong with what is not as it has to be. Nothing here asks a server.
 const Checks = (() => {
   class Wrong extends Error {}
 
@@ -39,39 +39,6 @@ const Checks = (() => {
     return crypto.subtle.verify("Ed25519", imported, signature, message);
   }
 
-  // name+id+base64 of 0x01 and the key: c2sp.org/signed-note
-  function pinned(text) {
-    const at = text.trim().split("+");
-    if (at.length < 3) throw new Wrong("the key is not of the form name+id+key");
-    const [name, id] = at;
-    const material = fromBase64(at.slice(2).join("+"), "the key");
-    if (material.length !== 33 || material[0] !== 1) throw new Wrong("the key is no Ed25519 key");
-    const own = hash(bytes(`${name}\n`), material).slice(0, 4);
-    if (hex(own) !== id) throw new Wrong("the key's identifier does not belong to it");
-    return { name, id: own, raw: material.slice(1) };
-  }
-
-  async function head(note, key) {
-    const cut = note.lastIndexOf("\n\n");
-    const text = note.slice(0, cut + 1);
-    const lines = text.split("\n");
-    if (cut < 0 || lines.length !== 4) throw new Wrong("the checkpoint is not a signed note of three lines");
-    const marks = note.slice(cut + 2).split("\n").slice(0, -1).map((line) => line.split(" "));
-    let held = false;
-    for (const [dash, name, value] of marks) {
-      if (dash !== "—" || name !== key.name) continue;
-      const signature = fromBase64(value, "a signature of the checkpoint");
-      if (!same(signature.slice(0, 4), key.id)) continue;
-      if (!await signed(key, signature.slice(4), bytes(text))) {
-        throw new Wrong("the checkpoint's signature does not hold: somebody changed it");
-      }
-      held = true;
-    }
-    if (!held) throw new Wrong(`the checkpoint is not signed by ${key.name} with that key`);
-    if (lines[0] !== key.name || !/^(0|[1-9][0-9]*)$/.test(lines[1])) throw new Wrong("the checkpoint is of another log");
-    return { origin: lines[0], size: Number(lines[1]), root: fromBase64(lines[2], "the checkpoint's root") };
-  }
-
   // RFC 9162 §2.1.3.2
   function rootFrom(leaf, number, size, path) {
     if (!(number >= 0 && number < size)) throw new Wrong("a leaf lies outside the tree");
@@ -102,56 +69,14 @@ const Checks = (() => {
     return { number: Number(index.slice(6)), path: path.map((one) => fromBase64(one, where)), note: text.slice(cut + 2) };
   }
 
-  function included(leaf, proof, found, where) {
-    const made = hash(Uint8Array.of(0), bytes(leaf));
+  function leadsTo(made, proof, found, where) {
     if (!same(rootFrom(made, proof.number, found.size, proof.path), found.root)) {
       throw new Wrong(`${where}: its leaf is not the one that is in the signed tree`);
     }
     return made;
   }
 
-  // Events that an export holds of an item, the latest: only then may earlier ones be left out.
-  const MOST_EVENTS = 20000;
-
-  // The events of an item: each in the tree, each after the one before it, each detail the one committed to.
-  // Returns the digests of the copies made, and the items that this export was asked for with.
-  function history(item, line, proof, note, found, said) {
-    let expected = line.events.first;
-    let before = null;
-    const named = new Set();
-    const ingested = new Set();
-    const made = new Set();
-    proof.events.forEach((one, place) => {
-      const where = `event ${place + 1} of ${item}`;
-      const parts = proofParts(one.proof, where);
-      if (parts.note !== note) throw new Wrong(`${where} leads to another head than custody/checkpoint`);
-      const leaf = included(one.leaf, parts, found, where);
-      const { event, chains } = JSON.parse(one.leaf);
-      const link = chains.find(({ subject }) => subject === item);
-      if (!link) throw new Wrong(`${where} is not about this item`);
-      if (link.seq !== expected || (before !== null && link.prev !== before)) {
-        throw new Wrong(`${where} does not follow the one before it: something was left out between`);
-      }
-      expected += 1;
-      before = hex(leaf);
-      if (event.type === "export.asked" && event.subjects.some(({ kind, id }) => kind === "export" && id === said.export)) {
-        if (event.agent !== said.asked_by || event.time !== said.asked_at) throw new Wrong("the export says otherwise than the log who asked for it, or when");
-        for (const { kind, id } of event.subjects) if (kind === "item") named.add(id);
-      }
-      if (one.detail !== null && hex(hash(fromHex(one.salt), bytes(one.detail))) !== event.detail) {
-        throw new Wrong(`${where}: its detail is not what the event committed to`);
-      }
-      if (event.type === "item.ingested") ingested.add(event.digests.sha256);
-      if (event.type === "rendition.made") made.add(event.digests.sha256);
-    });
-    if (proof.events.length !== line.events.count) throw new Wrong(`${item}: its events are not as many as the export says`);
-    if (line.events.first > 0 && proof.events.length < MOST_EVENTS) throw new Wrong(`the history of ${item} begins with event ${line.events.first}: earlier ones are left out`);
-    if (named.size === 0) throw new Wrong(`the history of ${item} ends before the export: events were left out`);
-    if (line.events.first === 0 && !(ingested.size === 1 && ingested.has(line.sha256))) {
-      throw new Wrong(`${item} was ingested with another digest than the export names`);
-    }
-    return { made, named };
-  }
+  const included = (leaf, proof, found, where) => leadsTo(hash(Uint8Array.of(0), bytes(leaf)), proof, found, where);
 
   const listed = (text) => new Map(text.split("\n").slice(0, -1).map((line) => [line.slice(66), line.slice(0, 64)]));
 
@@ -186,26 +111,12 @@ const Checks = (() => {
     return digests;
   }
 
-  async function seal(said, document, digest, key) {
-    if (said.v !== "custos/export-seal-file/1") throw new Wrong("the seal is not of version 1");
-    const parts = said.statement.split(".");
-    const header = JSON.parse(new TextDecoder().decode(fromBase64url(parts[0], "the seal")));
-    if (parts.length !== 3 || header.alg !== "Ed25519" || header.typ !== "custos-statement+jws") {
-      throw new Wrong("the seal is not signed the way this version of Custos signs");
-    }
-    if (!await signed(key, fromBase64url(parts[2], "the seal"), bytes(`${parts[0]}.${parts[1]}`))) {
-      throw new Wrong("the seal's signature is wrong: it was changed or forged");
-    }
-    const statement = JSON.parse(new TextDecoder().decode(fromBase64url(parts[1], "the seal")));
-    if (statement.v !== "custos/export-seal/1" || statement.export !== document.export) throw new Wrong("the seal is of another export");
-    if (statement.tagmanifest_sha256 !== digest) throw new Wrong("the seal is over another export, or tagmanifest-sha256.txt was changed");
-    if (said.leaf === null) return false;
-    const proof = proofParts(said.proof, "the seal");
-    const { event } = JSON.parse(said.leaf);
-    if (event.type !== "export.made" || event.digests.sha256 !== digest) throw new Wrong("the seal's leaf is not of this export");
-    included(said.leaf, proof, await head(proof.note, key), "the seal");
-    return true;
+  // The one form of a value, in which two are compared.
+  function canonical(value) {
+    if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+    if (value === null || typeof value !== "object") return JSON.stringify(value);
+    return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
   }
 
-  return { Wrong, pinned, head, history, files, seal };
+  return { Wrong, canonical, bytes, hex, hash, same, fromHex, fromBase64, fromBase64url, signed, proofParts, leadsTo, included, files };
 })();

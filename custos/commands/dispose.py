@@ -192,7 +192,7 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
         _disposer(settings),
         services.index,
         TimeAuthorities(
-            read_roots(settings.custody.time_authorities), settings.custody.time_authority_policies
+            read_roots(settings.custody.disposing_authorities), settings.custody.time_authority_policies
         ),
         services.signer,
         SystemClock(),

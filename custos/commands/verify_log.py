@@ -36,7 +36,9 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     log.add_argument(
         "--full", action="store_true", help="and every stored file against what the log says of it"
     )
-    proofs = kinds.add_parser("proofs", help="check what is proven of one item (GET /items/{item}/proofs)")
+    proofs = kinds.add_parser(
+        "proofs", help="check what is proven of one item or case (GET /items/{item}/proofs)"
+    )
     proofs.add_argument("document", type=Path)
     export = kinds.add_parser("export", help="check an export: its ZIP, or where it was unpacked")
     export.add_argument("export", type=Path)
@@ -134,8 +136,9 @@ def verify_log(arguments: argparse.Namespace) -> int:
 
 
 def verify_proofs(arguments: argparse.Namespace) -> int:
-    """Status 0 and what was proven of the item, or 1 and the first thing that is wrong."""
-    from clients.verifier.item_proof import verify_item_proof
+    """Status 0 and what was proven of the item or case, or 1 and the first thing that is wrong."""
+    from clients.verifier.export_case import MOST_EVENTS
+    from clients.verifier.item_proof import verify_case_proof, verify_item_proof
     from clients.verifier.receipt import NotVerified
     from clients.verifier.saying import refuse, say
 
@@ -143,7 +146,11 @@ def verify_proofs(arguments: argparse.Namespace) -> int:
         document = json.loads(arguments.document.read_bytes())
         is_given = arguments.key or arguments.policy
         directory = None if is_given else load_settings(arguments.config).store / _LOG
-        steps = verify_item_proof(document, _trust(arguments, directory))
+        trust = _trust(arguments, directory)
+        if isinstance(document, dict) and "case" in document:
+            steps = verify_case_proof(document, trust, MOST_EVENTS)[1]
+        else:
+            steps = verify_item_proof(document, trust)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValueError as error:

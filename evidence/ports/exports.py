@@ -10,7 +10,7 @@ from typing import Protocol
 from evidence.canonical import Json
 from evidence.exports import Export, MadeExport
 from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import ItemProof
+from evidence.proofs import CaseProof, ItemProof, Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class DatedHead:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of checking an item's proofs: the head that they lead to, and what does not.
+    """What came of checking the proofs of an item or a case: the head that they lead to, and what does not.
 
     `root` is in base64; `cosigned` counts the signatures of others; `failed` the events that do
     not lead to the root. `unbroken`: each event names the one before it, without a hole.
@@ -89,11 +89,15 @@ class LogExtracts(Protocol):
         """The item's latest events (at most MOST_EVENTS) in the tree of that head."""
         ...
 
+    async def of_case(self, case_id: str, head: LogHead) -> CaseProof:
+        """The case's own events, as many, all of them open."""
+        ...
+
     async def head(self) -> LogHead | None:
         """What is published now; None before the first."""
         ...
 
-    async def checked(self, proof: ItemProof) -> Checked:
+    async def checked(self, proof: Proof) -> Checked:
         """The proof, checked by the key that it names; off the loop.
 
         Of a head that this key has not signed, every event counts as failed.

@@ -72,6 +72,27 @@ async def test_the_process_that_keeps_the_log_takes_no_token_under_another_polic
                 await stamping.run()
 
 
+async def test_the_process_that_keeps_the_log_waits_for_one_that_is_required(tmp_path: Path) -> None:
+    with time_authority(tmp_path / "one") as one, time_authority(tmp_path / "two") as two:
+        settings = Settings(
+            data=tmp_path / "data",
+            protection=ProtectionSettings(immutable=False),
+            custody=CustodySettings(
+                time_authorities={each.url: str(each.root) for each in (one, two)},
+                time_authorities_required=[two.url],
+            ),
+        )
+        async with open_sequencer(settings) as kept:
+            await kept.sequencer.run()
+            two.spoil = lambda answer: answer[:-1]
+            with pytest.raises(Unavailable, match=f"and {two.url} among them"):
+                await kept.stamper.run()
+            two.spoil = bytes
+            stamp = await kept.stamper.run()
+            assert stamp is not None
+            assert stamp.authority == two.url
+
+
 async def test_checkpoints_are_stamped_by_a_time_authority_once_a_minute(
     place: Place, tmp_path: Path
 ) -> None:
@@ -153,6 +174,28 @@ async def test_several_authorities_stamp_a_head_and_so_many_are_needed(place: Pl
         part = verify_log(log_of(place), key_of(place), roots=known[:1]).steps[-1]
         assert "1 tokens" in part.proved
         assert part.not_checked == f"1 tokens of authorities whose roots were not given; {unlisted}"
+
+
+async def test_one_that_is_required_is_waited_for_whatever_others_say(place: Place, tmp_path: Path) -> None:
+    with time_authority(tmp_path / "one") as one, time_authority(tmp_path / "two") as two:
+        roots = read_roots({each.url: str(each.root) for each in (two, one)})
+
+        def either(minutes: int) -> Stamper:
+            asked = TimeAuthorities(roots)
+            return Stamper(place.catalogue, place.store, asked, Later(minutes), 1, [two.url])
+
+        two.spoil = lambda answer: answer[:-1]
+        with pytest.raises(Unavailable, match=f"1 are needed, and {two.url} among them"):
+            await either(0).run()
+        assert not list((log_of(place) / "stamps").glob("*"))
+        with pytest.raises(Unavailable):
+            await either(60 * 25).run()
+        (alarm,) = await place.catalogue.read(lambda tx: tx.oversight.alarms())
+        assert alarm.kind == "log-not-stamped"
+        two.spoil, one.spoil = bytes, lambda answer: answer[:-1]
+        stamp = await either(5).run()
+        assert stamp is not None
+        assert stamp.authority == two.url
 
 
 async def test_a_token_under_another_policy_than_the_one_that_is_pinned_is_named(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,19 @@ from evidence.agents import Role
 from tests.e2e.test_page import NODE, chromium_profile
 from tests.media import make_clip
 from tests.serving.exports import Kept, asked, case_of_two, kept
-from tests.serving.forging import exchange_original
+from tests.serving.forging import (
+    call_it_version_1,
+    close_event,
+    drop_case,
+    exchange_original,
+    rescript,
+    retell_case,
+)
 from tests.serving.inside import served_inside
+from tests.serving.self_stamping import stamp_itself
+
+ROOT = Path(__file__).parents[2]
+VECTORS, VIEWER = ROOT / "tests" / "vectors", ROOT / "clients" / "viewer"
 
 
 def look(visits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -61,6 +73,8 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
     with served_inside(place / "data") as server:
         archivist = server.client(Role.ARCHIVIST)
         case = case_of_two(server, camera)
+        server.do(server.services.sequencer.run())
+        stamp_itself(server)
         found = []
         for profile in ("court", "defence"):
             (place / profile).mkdir()
@@ -85,13 +99,15 @@ def test_it_plays_shows_the_history_and_checks_everything(bureau: Bureau) -> Non
     assert (shown["title"], shown["english"]) == ("Custos 导出包", "Custos export")
     assert shown["verdict"] == "verified"
     kinds = [kind for kind, _ in shown["steps"]]
-    assert kinds == ["good"] * 6 + ["open"] * 2
-    assert any("自行陈述（self-asserted），对外不具证明力" in words for _, words in shown["steps"])
+    assert (kinds.count("good"), kinds.count("open"), kinds.count("bad")) == (8, 4, 0)
+    own = [words for _, words in shown["steps"] if "自行陈述（self-asserted），对外不具证明力" in words]
+    # Of the stamped head and of the seal, each with the time that it states.
+    assert [words[:12] for words in own] == ["未核验: 时间 2026", "未核验: 封存：时间 2"]
     assert shown["played"]["width"] == 320
     assert any("接收入库" in row for row in shown["rows"])
     assert "无证经营" in shown["about"]
     # The defence's: nothing was chosen, so that the files stay open, and what is withheld is said to be.
-    assert [kind for kind, _ in withheld["steps"]] == ["good"] * 3 + ["open"] * 4
+    assert [kind for kind, _ in withheld["steps"]] == ["good", "open", *["good"] * 3, *["open"] * 4]
     assert "无证经营" not in withheld["about"]
     assert any("不予提供" in row for row in withheld["rows"])
 
@@ -111,6 +127,11 @@ def _spoiled(bureau: Bureau, place: Path, name: str, change: Any) -> dict[str, A
 
 def test_what_was_changed_is_named_as_the_verifier_names_it(bureau: Bureau, tmp_path: Path) -> None:
     changes: list[tuple[str, Any, str]] = [
+        (
+            "custody/self-asserted/*.tsr",
+            lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+            "custody/self-asserted/",
+        ),
         ("data/originals/*", lambda data: data[:-1] + bytes([data[-1] ^ 1]), "data/originals/"),
         ("data/renditions/*/playable.mp4", lambda data: None, "is missing"),
         ("custody/receipts/*", lambda data: data + b"x", "custody/receipts/"),
@@ -145,6 +166,63 @@ def test_a_forger_who_puts_everything_right_again_is_found_without_the_seal(
     (found,) = look([page(copy, key=bureau.key, folder=str(copy))])
     assert found["verdict"] == "not-verified"
     assert "earlier ones are left out" in found["steps"][-1][1]
+
+
+def _closed_and_not_listed(place: Path) -> None:
+    retell_case(place, lambda events: close_event(events, "note.written"))
+    lines = json.loads((place / "custody/withheld.json").read_bytes())["withheld"]
+    kept_lines = [one for one in lines if one["what"] != "event"]
+    rescript(place / "viewer/data/export.js", withheld=kept_lines)
+
+
+def test_who_cuts_the_history_of_the_case_is_named_here_too(bureau: Bureau, tmp_path: Path) -> None:
+    changes: list[tuple[Any, str]] = [
+        (lambda place: retell_case(place, lambda events: events.__delitem__(0)), "earlier ones are left out"),
+        (
+            lambda place: retell_case(place, lambda events: events.__delitem__(1)),
+            "something was left out between",
+        ),
+        (lambda place: retell_case(place, lambda events: events.__delitem__(-1)), "ends before the export"),
+        (drop_case, "the history of the case is missing"),
+        (call_it_version_1, "of another version than the log says was asked for"),
+        (_closed_and_not_listed, "that are closed are not those that are listed"),
+    ]
+    visits = []
+    for number, (change, _) in enumerate(changes):
+        place = tmp_path / str(number)
+        shutil.copytree(bureau.court.directory, place)
+        change(place)
+        visits.append(page(place, key=bureau.key))
+    for found, (_, told) in zip(look(visits), changes, strict=True):
+        assert found["verdict"] == "not-verified", told
+        assert told in found["steps"][-1][1]
+
+
+def test_the_page_shows_what_was_linked_and_an_export_of_version_1_has_no_history_of_its_case(
+    bureau: Bureau, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(VECTORS / "export-v1.zip") as archive:
+        archive.extractall(tmp_path)
+    for path in VIEWER.iterdir():
+        shutil.copy(path, tmp_path / "export/viewer")
+    closed = tmp_path / "closed"
+    shutil.copytree(bureau.court.directory, closed)
+    retell_case(closed, lambda events: close_event(events, "note.written"))
+    case, one_closed, old = look(
+        [
+            page(bureau.court.directory, show="案件自身的经过"),
+            page(closed, show="案件自身的经过"),
+            page(tmp_path / "export", show="记录1.txt"),
+        ]
+    )
+    assert one_closed["verdict"] == "verified"
+    assert any("案件有 1 条事件涉及申请人无权查看的内容" in text for _, text in one_closed["steps"])
+    assert one_closed["rows"].count("涉及申请人无权查看内容的事件") == 1
+    assert not any("写入备注" in row for row in one_closed["rows"])
+    assert any("受理立卷" in row for row in case["rows"])
+    assert any("关联案件" in row and ".mp4" in row for row in case["rows"])
+    assert old["verdict"] == "verified"
+    assert ["open", "未核验: 案件自身的经过，以及曾关联后又撤销的材料：第 1 版导出包不含此项"] in old["steps"]
 
 
 def test_another_key_and_another_seal_are_refused(bureau: Bureau) -> None:

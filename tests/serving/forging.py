@@ -70,11 +70,106 @@ def exchange_original(directory: Path) -> None:
     said = rewrite(directory / "custody/export.json", retell)
     for receipt in (directory / "custody/receipts").iterdir():
         receipt.unlink()
-    _rescript(directory / f"viewer/data/{item}.js", proof=proven)
-    _rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rescript(directory / f"viewer/data/{item}.js", proof=proven)
+    rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
     rebag(directory)
 
 
-def _rescript(path: Path, **change: Any) -> None:
+def rescript(path: Path, **change: Any) -> None:
+    """Change what a data file of the viewer tells."""
     function, _, rest = path.read_text().partition("(")
     path.write_bytes(script_of(function, json.loads(rest.removesuffix(");\n")) | change))
+
+
+def retell_case(directory: Path, change: Callable[[list[Any]], None]) -> None:
+    """Change the events of the case's history, and put right everything that counts or lists them."""
+    case = json.loads((directory / "custody/export.json").read_bytes())["subject"]
+
+    def cut(document: Any) -> None:
+        change(document["events"])
+
+    proven = rewrite(directory / "custody/proofs/case.json", cut)
+    shown = [one for one in proven["events"] if "leaf" in one]
+    told = [json.loads(one["leaf"]) for one in shown]
+    hidden = {leaf["event"]["id"] for leaf, one in zip(told, shown, strict=True) if one["detail"] is None}
+    closed = [one["hash"] for one in proven["events"] if "hash" in one]
+
+    def relist(document: Any) -> None:
+        lines = [
+            one
+            for one in document["withheld"]
+            if one["what"] != "event" and (one["what"] != "detail" or "item" in one or one["event"] in hidden)
+        ]
+        closed_lines = [{"what": "event", "case": case, "leaf": one, "why": "not-open"} for one in closed]
+        document["withheld"] = lines + closed_lines
+
+    withheld = rewrite(directory / "custody/withheld.json", relist)["withheld"]
+
+    def recount(document: Any) -> None:
+        place = next(n for n, one in enumerate(proven["events"]) if "leaf" in one)
+        links = {one["subject"]: one["seq"] for one in told[0]["chains"]}
+        document["case_events"] = {
+            "first": links[case] - place,
+            "count": len(proven["events"]),
+            "shown": sum(one["detail"] is not None for one in shown),
+            "closed": len(closed),
+            "waiting": proven["waiting"],
+        }
+        document["withheld"] = len(withheld)
+
+    said = rewrite(directory / "custody/export.json", recount)
+    rescript(directory / "viewer/data/case.js", proof=proven)
+    rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)
+
+
+def close_event(events: list[Any], kind: str) -> None:
+    """Leave the hash alone of the first event of that type."""
+    place = next(
+        place
+        for place, one in enumerate(events)
+        if "leaf" in one and json.loads(one["leaf"])["event"]["type"] == kind
+    )
+    one = events[place]
+    made = hashlib.sha256(b"\0" + one["leaf"].encode()).hexdigest()
+    events[place] = {"hash": made, "proof": one["proof"]}
+
+
+def call_it_version_1(directory: Path) -> None:
+    """Take the history of the case away, and everything that tells of it."""
+
+    def relist(document: Any) -> None:
+        document["withheld"] = [
+            one
+            for one in document["withheld"]
+            if one["what"] != "event" and (one["what"] != "detail" or "item" in one)
+        ]
+
+    def retell(document: Any) -> None:
+        document["v"] = "custos/export/1"
+        del document["case_events"]
+        document["withheld"] = len(withheld)
+
+    (directory / "custody/proofs/case.json").unlink()
+    (directory / "viewer/data/case.js").unlink()
+    withheld = rewrite(directory / "custody/withheld.json", relist)["withheld"]
+    said = rewrite(directory / "custody/export.json", retell)
+    rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)
+
+
+def drop_case(directory: Path) -> None:
+    """Take the history of the case away, and say that there is none."""
+    (directory / "custody/proofs/case.json").unlink()
+    (directory / "viewer/data/case.js").unlink()
+
+    def relist(document: Any) -> None:
+        document["withheld"] = [
+            one for one in document["withheld"] if one["what"] != "event" and "case" not in one
+        ]
+
+    withheld = rewrite(directory / "custody/withheld.json", relist)["withheld"]
+    change = {"case_events": None, "withheld": len(withheld)}
+    said = rewrite(directory / "custody/export.json", lambda document: document.update(change))
+    rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)

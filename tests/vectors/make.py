@@ -43,12 +43,11 @@ from evidence.key_statements import (
 from evidence.keys import certificate_key, export_key, journal_key, manifest_key, original_key
 from evidence.leaf import ChainLink, encode_leaf, leaf_hash
 from evidence.manifests import encode_manifest
-from evidence.ports.log import Body, LogHead
-from evidence.proofs import ItemProof
+from evidence.ports.log import Body
 from evidence.receipts import encode_receipt
 from evidence.timekeeping import TimeStatement, to_text
 from evidence.zips import ZipEntry, lay_out
-from retrieval.export_documents import ItemFile, Sent, export_document, original_path
+from retrieval.export_documents import original_path
 
 AT = datetime(2026, 11, 22, 8, 30, 0, 250000, tzinfo=UTC)
 ITEM = "0193a000-0000-7000-8000-000000000001"
@@ -187,18 +186,9 @@ def vectors() -> dict[str, Any]:
 
 
 def _export(item: Item) -> dict[str, Any]:
-    """An export of that item: what is fixed of it, and the archive that follows for one small file."""
+    """An export of that item: its plan, and the archive that follows for one small file."""
     wanted = Wanted(Profile.COURT, "移送检察院")
     export = Export(OTHER, item.unit, Matter.ITEM, item.id, wanted, AGENT, AT, EVENT, (item.id,))
-    file = ItemFile(
-        item, [Sent(original_path(item), "original", item.media_type, item.size, item.sha256)], None, None, []
-    )
-    proof = ItemProof(item.id, "", "", [], 0)
-    head = LogHead("evidence.example.gov.cn/log", 7, (), 7, "")
-    document = export_document(
-        export, at=AT, time_source="server clock, synchronised", head=head, files=[file],
-        proofs={item.id: proof}, withheld=0, disposed=[], segments=[],
-    )  # fmt: skip
     plan = Plan(
         export.name, AT, (PlannedFile(f"{export.name}/{original_path(item)}", 5, 0x3610A686, item.key),)
     )
@@ -206,7 +196,6 @@ def _export(item: Item) -> dict[str, Any]:
     archive = b"".join(piece if isinstance(piece, bytes) else b"hello" for piece in layout.pieces)
     seal_payload = encode_seal(export, at=AT, tag_digest=SHA256, time_source="server clock, synchronised")
     return {
-        "document": canonical(document).decode(),
         "plan": plan.encode().decode(),
         "plan_key": export_key(export.id, 1, "plan"),
         "seal": seal_payload.decode(),

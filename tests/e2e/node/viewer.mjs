@@ -1,6 +1,6 @@
 // Opens exports from a disk in headless Chromium and prints what their viewer says, as JSON.
-// Arguments: one JSON object with profile, browser and visits; each has page (a path), and may have key, folder, seal,
-// show (an item) and play.
+// Arguments: one JSON object with profile, browser and visits; each has page (a path), and may have key, policy, root,
+// folder, seal, show (an item) and play.
 import { chromium } from "playwright-core";
 import { pathToFileURL } from "node:url";
 
@@ -18,7 +18,7 @@ const verdict = (page) => page.waitForFunction(() => document.getElementById("st
 const again = (page) => page.evaluate(() => { delete document.getElementById("steps").dataset.verdict; });
 const steps = (page) => page.locator("#steps li").evaluateAll((all) => all.map((one) => [one.className, one.textContent]));
 
-async function visit({ page: path, key, folder, seal, show, play }) {
+async function visit({ page: path, key, policy, root, folder, seal, show, play }) {
   const page = await context.newPage();
   page.on("pageerror", (error) => said.errors.push(String(error)));
   page.on("console", (line) => { if (line.type() === "error") said.errors.push(line.text()); });
@@ -32,6 +32,16 @@ async function visit({ page: path, key, folder, seal, show, play }) {
     await page.locator("#check").click();
     await verdict(page);
     found.whose = await page.locator("#whose").textContent();
+  }
+  if (policy) {
+    await again(page);
+    await page.locator("#policy").setInputFiles(policy);
+    await verdict(page);
+  }
+  if (root) {
+    await again(page);
+    await page.locator("#root").setInputFiles(root);
+    await verdict(page);
   }
   if (seal) await page.locator("#seal").setInputFiles(seal);
   if (folder) {
@@ -66,7 +76,10 @@ async function visit({ page: path, key, folder, seal, show, play }) {
 }
 
 try {
-  for (const one of job.visits) said.visits.push(await visit(one));
+  // Whoever chooses a folder does so alone: two such choices at once wait for each other.
+  const together = job.visits.map((one) => (one.folder ? null : visit(one)));
+  said.visits = await Promise.all(together);
+  for (const [place, one] of job.visits.entries()) if (one.folder) said.visits[place] = await visit(one);
 } finally {
   await context.close();
 }

@@ -184,7 +184,7 @@ def test_a_full_document_may_begin_later_and_says_what_that_leaves_open(
     steps = {step.title: step for step in verify_item_proof(later, court.key, len(later["events"]))}
     assert steps["chain of the item"].not_checked.startswith("the 2 events before the first one")
     exchange_original(copy)
-    monkeypatch.setattr("clients.verifier.export._MOST_EVENTS", 1)
+    monkeypatch.setattr("clients.verifier.export.MOST_EVENTS", 1)
     steps = {step.title: step for step in verify_export(copy, court.key)}
     assert steps["originals and copies"].proved.startswith("1 originals are the files")
     item = json.loads((copy / "custody/export.json").read_bytes())["items"][0]["item"]

@@ -14,16 +14,14 @@ import pytest
 
 from clients.verifier.export import verify_export
 from clients.verifier.receipt import NotVerified
-from custody.self_stamping import SelfStamper
 from custos.clock import SystemClock
 from custos.own_time import own_time
 from custos.settings import Settings
 from evidence.agents import Role
-from storage.objects.filesystem import FilesystemStore
-from storage.objects.log_files import LogFiles
 from tests.serving.exports import Kept, asked, kept
 from tests.serving.films import two_segments
 from tests.serving.inside import Inside, served_inside
+from tests.serving.self_stamping import stamp_itself
 
 OWN = "self-asserted by this Custos, proves nothing to an outsider"
 
@@ -39,11 +37,7 @@ def export(bureau: Inside, camera: bytes, tmp_path_factory: pytest.TempPathFacto
     """An item whose reception stood in the log when that was stamped."""
     _, first, _ = two_segments(bureau, camera)
     bureau.do(bureau.services.sequencer.run())
-    settings = Settings(data=bureau.data)
-    own = asyncio.run(own_time(settings, SystemClock()))
-    assert own is not None
-    files = LogFiles(settings.store, FilesystemStore(settings.store, immutable=False))
-    assert bureau.do(SelfStamper(bureau.services.catalogue, files, own, SystemClock()).run()) is not None
+    stamp_itself(bureau)
     archivist = bureau.client(Role.ARCHIVIST)
     made = asked(archivist, f"/items/{first}/exports")
     assert (made["made"]["authority"], made["made"]["self_asserted"]) == (None, True)
@@ -57,7 +51,7 @@ def test_the_verifier_says_whose_time_it_is(export: Kept) -> None:
     assert steps["seal"].not_checked.endswith(OWN)
     assert steps["stamps"].proved == "nothing, as there are none"
     assert steps["self-asserted time"].not_checked.endswith(OWN)
-    assert json.loads((export.directory / "custody/export.json").read_bytes())["v"] == "custos/export/1"
+    assert json.loads((export.directory / "custody/export.json").read_bytes())["v"] == "custos/export/2"
 
 
 def test_without_a_library_it_says_the_same(export: Kept, tmp_path: Path) -> None:

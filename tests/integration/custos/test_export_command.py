@@ -54,7 +54,7 @@ def test_a_case_by_its_number_is_fetched_and_verified(bureau: Inside, tmp_path: 
     archive, seal, words = output.splitlines()
     assert sorted(tmp_path.iterdir()) == [Path(archive), Path(seal)]
     assert seal == f"{archive}.seal.json"
-    assert words.startswith("Verified in 9 steps")
+    assert words.startswith("Verified in 10 steps")
     said = subprocess.run(
         [sys.executable, "-m", "custos", "verify", "export", archive, "--key", _key(bureau)],
         capture_output=True,
@@ -104,7 +104,7 @@ def test_a_line_that_breaks(bureau: Inside, tmp_path: Path, cuts: int) -> None:
     names = [path.name for path in tmp_path.iterdir()]
     if cuts == 2:
         assert (status, errors, proxy.cuts) == (0, "", 2)
-        assert "Verified in 9 steps" in output
+        assert "Verified in 10 steps" in output
         assert len(names) == 2
     else:
         assert (status, output) == (2, "")

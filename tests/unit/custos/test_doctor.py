@@ -233,6 +233,14 @@ def test_without_trusted_time_nothing_can_be_disposed_of(tmp_path: Path) -> None
     assert doctor.examine_trusted_time(settings).level == "problem"
     root.write_bytes(b"")
     assert doctor.examine_trusted_time(settings).level == "ok"
+    both = {"https://tsa.example": str(root), "https://other.example": str(root)}
+    required = CustodySettings(time_authorities=both, time_authorities_required=["https://other.example"])
+    found = doctor.examine_trusted_time(Settings(data=tmp_path, custody=required))
+    assert found.level == "ok"
+    assert "by the time of https://other.example. A head" in found.words
+    assert "once 1 of 2 time authorities answered, and among them https://other.example" in found.words
+    many = CustodySettings(time_authorities=both, time_authorities_needed=3)
+    assert doctor.examine_trusted_time(Settings(data=tmp_path, custody=many)).level == "problem"
 
 
 def test_a_key_that_others_reach_and_one_that_nothing_can_replace_are_named(tmp_path: Path) -> None:

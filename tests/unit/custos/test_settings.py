@@ -68,6 +68,20 @@ def test_a_unit_may_have_a_quota_of_its_own(tmp_path: Path) -> None:
         assert "CUSTOS_INGEST__UNIT_QUOTAS: exp" in _refused(None, {"CUSTOS_INGEST__UNIT_QUOTAS": wrong})
 
 
+def test_an_authority_that_is_required_is_one_that_is_asked_and_comes_first(tmp_path: Path) -> None:
+    asked = (
+        "[custody]\ntime_authorities_required = {}\n[custody.time_authorities]\n"
+        '"https://a.example/" = "a.pem"\n"https://b.example/" = "b.pem"\n'
+    )
+    custody = load_settings(_toml(tmp_path, asked.format('["https://b.example/"]')), {}).custody
+    assert list(custody.required_first) == ["https://b.example/", "https://a.example/"]
+    assert custody.disposing_authorities == {"https://b.example/": "b.pem"}
+    free = load_settings(_toml(tmp_path, asked.format("[]")), {}).custody
+    assert list(free.required_first) == list(free.disposing_authorities) == [*free.time_authorities]
+    refusal = _refused(_toml(tmp_path, asked.format('["https://c.example/"]')), {})
+    assert "custody.time_authorities_required: expected addresses of" in refusal
+
+
 def test_a_policy_binds_an_authority_that_is_asked(tmp_path: Path) -> None:
     asked = '[custody.time_authorities]\n"https://a.example/" = "a.pem"\n[custody.time_authority_policies]\n'
     file = _toml(tmp_path, asked + '"https://a.example/" = "1.2.3.4.1"\n')
