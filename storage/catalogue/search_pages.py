@@ -1,0 +1,88 @@
+"""How PostgreSQL finds a page of a search: without hints, bound by the statement's form.
+
+Its planner knows how often a value stands in a column, not how often two go together nor what a LIKE finds;
+left to itself it looks through whole tables for what it takes to be rare. A subquery with an order of its own
+is not taken apart, and what is joined to it by LATERAL with LIMIT 1 is looked up row by row: so candidates
+come newest first, each is checked by indexes, and it ends once the page is full.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Select, Subquery, func, null, select, true
+
+from storage.catalogue.search_tables import search_rows
+from storage.catalogue.tables import items
+
+if TYPE_CHECKING:
+    from storage.catalogue.search_questions import Asking, Way
+
+_ROW = search_rows.c
+#: No item has so high a number.
+_NOWHERE = 2**62
+
+
+def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Select[Any]:
+    """The statement for number and item of what is found before that number, newest first."""
+    way, least = _rarest(connection, asking, few)
+    if way is None or (least > few and (way.column is not None or not way.is_in_order)):
+        return _looked_through(asking, before, limit)
+    found = way.found.subquery()
+    candidates = select(found.c.seq).where(found.c.seq < before).order_by(found.c.seq.desc())
+    if least <= few:
+        # What was counted is the most that there can be, whatever the planner would have guessed.
+        candidates = candidates.distinct().limit(least)
+    return _checked(asking, way, candidates.subquery(), limit)
+
+
+def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int]:
+    """The way that finds the fewest, with how many that are, counted up to one more than `few`.
+
+    Of those that find more, the one whose newest reach the furthest back.
+    """
+    if not asking.ways:
+        return None, few + 1
+    counted = [_counted(way, few + 1) for way in asking.ways]
+    columns = [column for one in counted for column in (one.c.count, one.c.reach)]
+    together = reduce(lambda some, one: some.join(one, true()), counted[1:], counted[0])  # type: ignore[arg-type, return-value]
+    row = connection.execute(select(*columns).select_from(together)).one()
+    found = [
+        (count, _NOWHERE if reach is None else reach, place)
+        for place, (count, reach) in enumerate(zip(row[::2], row[1::2], strict=True))
+    ]
+    least, _, place = min(found)
+    return asking.ways[place], least
+
+
+def _counted(way: Way, most: int) -> Subquery:
+    if not way.is_in_order:
+        some = way.found.limit(most).subquery()
+        return select(func.count().label("count"), null().label("reach")).select_from(some).subquery()
+    found = way.found.subquery()
+    some = select(found.c.seq).order_by(found.c.seq.desc()).limit(most).subquery()
+    return select(func.count().label("count"), func.min(some.c.seq).label("reach")).subquery()
+
+
+def _looked_through(asking: Asking, before: int, limit: int) -> Select[Any]:
+    """By the order of all items; what other tables know is looked up for each, and never joined."""
+    told = [link.rows.limit(1).scalar_subquery() for link in asking.linked]
+    statement = select(_ROW.seq, _ROW.item_id).where(*asking.plain, *told, _ROW.seq < before)
+    return _joined(statement, asking).order_by(_ROW.seq.desc()).limit(limit)
+
+
+def _checked(asking: Asking, way: Way, candidates: Subquery, limit: int) -> Select[Any]:
+    conditions = (one for one in asking.conditions if one is not way.proves)
+    statement = _joined(select(_ROW.item_id), asking).where(_ROW.seq == candidates.c.seq, *conditions)
+    row = statement.limit(1).lateral("row")
+    return (
+        select(candidates.c.seq, row.c.item_id)
+        .select_from(candidates.join(row, true()))
+        .order_by(candidates.c.seq.desc())
+        .limit(limit)
+    )
+
+
+def _joined(statement: Select[Any], asking: Asking) -> Select[Any]:
+    return statement.join(items, items.c.id == _ROW.item_id) if asking.needs_items else statement
