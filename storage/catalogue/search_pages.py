@@ -8,33 +8,46 @@ come newest first, each is checked by indexes, and it ends once the page is full
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, Subquery, func, null, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, null, select, true
 
-from storage.catalogue.search_tables import search_rows
+from evidence.search import Hit
+from storage.catalogue.search_tables import search_rows, search_stretches, stretch_of
 from storage.catalogue.tables import items
 
 if TYPE_CHECKING:
     from storage.catalogue.search_questions import Asking, Way
 
 _ROW = search_rows.c
-#: No item has so high a number.
-_NOWHERE = 2**62
+#: Every item has a number between these.
+_BELOW_ALL, _NOWHERE = -1, 2**62
+#: Stretches of time that are looked into first, how many times as many after them, and the most there may be.
+_STRETCHES_FIRST, _STRETCHES_MORE = 6, 8
+_MOST_STRETCHES = 5_000
 
 
-def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Select[Any]:
-    """The statement for number and item of what is found before that number, newest first."""
+def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Sequence[Hit]:
+    """What is found with a lower number than `before`, newest first."""
     way, least = _rarest(connection, asking, few)
+    if least > few and asking.begins is not None:
+        stretches = range(stretch_of(asking.begins[0]), stretch_of(asking.begins[1]) + 1)
+        if len(stretches) <= _MOST_STRETCHES:
+            return _by_stretches(connection, asking, stretches, before, limit)
     if way is None or (least > few and (way.column is not None or not way.is_in_order)):
-        return _looked_through(asking, before, limit)
+        return _hits(connection, _looked_through(asking, before, limit))
     found = way.found.subquery()
     candidates = select(found.c.seq).where(found.c.seq < before).order_by(found.c.seq.desc())
     if least <= few:
         # What was counted is the most that there can be, whatever the planner would have guessed.
         candidates = candidates.distinct().limit(least)
-    return _checked(asking, way, candidates.subquery(), limit)
+    return _hits(connection, _checked(asking, candidates.subquery(), limit, way.proves))
+
+
+def _hits(connection: Connection, statement: Select[Any]) -> list[Hit]:
+    return [Hit(row.seq, row.item_id) for row in connection.execute(statement)]
 
 
 def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int]:
@@ -72,10 +85,43 @@ def _looked_through(asking: Asking, before: int, limit: int) -> Select[Any]:
     return _joined(statement, asking).order_by(_ROW.seq.desc()).limit(limit)
 
 
-def _checked(asking: Asking, way: Way, candidates: Subquery, limit: int) -> Select[Any]:
-    conditions = (one for one in asking.conditions if one is not way.proves)
+def _by_stretches(
+    connection: Connection, asking: Asking, stretches: range, before: int, limit: int
+) -> Sequence[Hit]:
+    """By the stretches of time that an item may begin in, the latest first, some more each time.
+
+    Once a page is full only what is newer than its last could still push that out, so that of each further
+    stretch little or nothing is looked at: what was recorded earlier mostly came in earlier. Where that is
+    not so it takes longer, and the answer is the same.
+    """
+    found: list[Hit] = []
+    last, some = stretches.stop, _STRETCHES_FIRST
+    while last > stretches.start:
+        first = max(stretches.start, last - some)
+        after = found[-1].seq if len(found) == limit else _BELOW_ALL
+        among = func.generate_series(first, last - 1).table_valued("stretch").render_derived()
+        begun = search_stretches.c
+        candidates = (
+            select(begun.seq)
+            .where(begun.stretch == among.c.stretch, begun.seq < before, begun.seq > after)
+            .order_by(begun.seq.desc())
+            .correlate(among)
+            .subquery()
+        )
+        each = _checked(asking, candidates, limit).correlate(among).lateral()
+        statement = select(each.c.seq, each.c.item_id).distinct().select_from(among.join(each, true()))
+        hits = _hits(connection, statement.order_by(each.c.seq.desc()).limit(limit))
+        found = sorted({*found, *hits}, key=lambda hit: -hit.seq)[:limit]
+        last, some = first, some * _STRETCHES_MORE
+    return found
+
+
+def _checked(
+    asking: Asking, candidates: Subquery, limit: int, proven: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    conditions = (one for one in asking.conditions if one is not proven)
     statement = _joined(select(_ROW.item_id), asking).where(_ROW.seq == candidates.c.seq, *conditions)
-    row = statement.limit(1).lateral("row")
+    row = statement.limit(1).correlate(candidates).lateral()
     return (
         select(candidates.c.seq, row.c.item_id)
         .select_from(candidates.join(row, true()))

@@ -43,6 +43,7 @@ from evidence.words import code
 from storage.catalogue import search_pages
 from storage.catalogue.engine import is_postgres
 from storage.catalogue.search_tables import (
+    INDEXED,
     search_cases,
     search_cells,
     search_clocks,
@@ -81,7 +82,6 @@ _COUNTED_AT_ONCE: Mapping[str, tuple[str, ...]] = {
 }
 #: Values that many items share: these are counted in an index sooner than row by row.
 _WIDE = frozenset({"unit", "kind", "category", "state"})
-_INDEXED = frozenset(column.name for column in search_rows.c if column.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ class Asking:
     linked: tuple[Link, ...]
     ways: tuple[Way, ...]
     needs_items: bool
+    #: Between which instants, in microseconds, an item begins that lies in the time that is asked for.
+    begins: tuple[int, int] | None
 
     @property
     def conditions(self) -> tuple[ColumnElement[bool], ...]:
@@ -144,10 +146,13 @@ class Questions:
         before = _NO_END if before is None else before
         asking = _asking(sighted(self._connection, viewer), query)
         if is_postgres(self._connection):
-            statement = search_pages.newest(self._connection, asking, before, limit, few=FEW)
-        else:
-            rows = _from(select(_ROW.seq, _ROW.item_id), asking, self._best(asking))
-            statement = rows.where(_ROW.seq < before).order_by(_ROW.seq.desc()).limit(limit)
+            return search_pages.newest(self._connection, asking, before, limit, few=FEW)
+        statement = (
+            _from(select(_ROW.seq, _ROW.item_id), asking, self._best(asking))
+            .where(_ROW.seq < before)
+            .order_by(_ROW.seq.desc())
+            .limit(limit)
+        )
         return [Hit(row.seq, row.item_id) for row in self._connection.execute(statement)]
 
     def clocks(self, query: Query, item_ids: Sequence[str]) -> Sequence[RowMapping]:
@@ -256,7 +261,10 @@ def _asking(viewer: Viewer, query: Query) -> Asking:
             ways.append(_by_column(name, conditions[-1]))
     linked = [*_linked(query)]
     ways.extend(way for _, found in linked for way in found)
-    return Asking(tuple(conditions), tuple(one for one, _ in linked), tuple(ways), needs_items)
+    begins = None
+    if query.since is not None and query.until is not None:
+        begins = (to_micros(query.since) - _SPAN, to_micros(query.until))
+    return Asking(tuple(conditions), tuple(one for one, _ in linked), tuple(ways), needs_items, begins)
 
 
 def _linked(query: Query) -> Iterator[tuple[Link, list[Way]]]:
@@ -306,14 +314,15 @@ def _ways_of(visible: ColumnElement[bool]) -> Iterator[Way]:
             and clause.operator in (operators.eq, operators.in_op)
             and isinstance(clause.left, Column)
             and clause.left.table is search_rows
-            and clause.left.name in _INDEXED
+            and clause.left.name in INDEXED
         ):
             yield _by_column(clause.left.name, clause)
 
 
 def _by_column(name: str, condition: ColumnElement[bool]) -> Way:
     found = select(_ROW.seq).where(condition)
-    return Way(found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite"), name)
+    found = found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite")
+    return Way(found, name, is_in_order=True)
 
 
 def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[Way]:
