@@ -38,7 +38,8 @@ def newest(connection: Connection, asking: Asking, before: int, limit: int, *, f
             return _by_stretches(connection, asking, stretches, before, limit)
     if way is None or (least > few and (way.column is not None or not way.is_in_order)):
         return _hits(connection, _looked_through(asking, before, limit))
-    found = way.found.subquery()
+    # OFFSET 0 keeps the planner from taking an index for its order that does not find what is looked for.
+    found = (way.found if way.is_in_order else way.found.offset(0)).subquery()
     candidates = select(found.c.seq).where(found.c.seq < before).order_by(found.c.seq.desc())
     if least <= few:
         # What was counted is the most that there can be, whatever the planner would have guessed.

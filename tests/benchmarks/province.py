@@ -25,6 +25,7 @@ from evidence.timekeeping import to_micros
 from storage.catalogue import codec
 from storage.catalogue.privileges import prepare
 from storage.catalogue.schema import metadata
+from storage.catalogue.search_tables import STRETCH
 from tests.benchmarks.archive import FIRST_ID, SEED, Archive, Shape, id_of, rows_of
 from tests.postgres import Server, as_user
 
@@ -119,6 +120,8 @@ def _piece(drawing: Drawing) -> None:
         keep("drawn", {"of": own, "local": stated.value, "name": name, "case_word": case})
         events = 0
         for table, row in rows_of(known, number, drawing.shape):
+            if table == "search_stretches":
+                continue
             if table == "event_subjects":
                 row = {"seq": number * drawing.shape.events_an_item + events + 1, **row}
                 events += 1
@@ -186,6 +189,13 @@ _OWN: Mapping[str, Mapping[str, str]] = {
 
 #: How a time is written in a file's name, in what was submitted, in an MP4.
 _FORMS = {"name": "YYYYMMDDHH24MISS", "iso": 'YYYY-MM-DD"T"HH24:MI:SS', "exif": "YYYY:MM:DD HH24:MI:SS"}
+
+
+#: A copy's clocks may lie in another stretch of time than those that it was copied from.
+_STRETCHES = (
+    f"INSERT INTO search_stretches (stretch, seq) SELECT DISTINCT begins / {STRETCH}, seq"
+    " FROM search_clocks ORDER BY seq"
+)
 
 
 def _words(shape: Shape, copies: int) -> dict[str, str]:
@@ -287,6 +297,7 @@ def fill(server: Server, url: str, archive: Province) -> None:
         with ThreadPoolExecutor(2) as pool:
             for _ in pool.map(partial(_fill_table, admin, columns, shape, copies), largest):
                 pass
+        _fill(admin, "search_stretches", _STRETCHES)
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute("DROP SCHEMA drawing CASCADE")
             for table in ("search_rows", "event_subjects"):
@@ -321,6 +332,10 @@ def _staged(url: str) -> dict[str, list[str]]:
 
 
 def _fill_table(url: str, columns: dict[str, list[str]], shape: Shape, copies: int, table: str) -> None:
+    _fill(url, table, _multiplied(table, columns[table], shape, copies))
+
+
+def _fill(url: str, table: str, statement: str) -> None:
     begun = time.perf_counter()
     with psycopg.connect(url, autocommit=True) as connection:
         # What refers to what is right by how it is made; triggers would look up each row.
@@ -335,9 +350,9 @@ def _fill_table(url: str, columns: dict[str, list[str]], shape: Shape, copies: i
             "UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid = %s::regclass",
             (table,),
         )
-        connection.execute(_multiplied(table, columns[table], shape, copies).encode())
+        connection.execute(statement.encode())
         filled = time.perf_counter()
-        connection.execute(f"DROP TABLE drawing.{table}".encode())
+        connection.execute(f"DROP TABLE IF EXISTS drawing.{table}".encode())
         connection.execute(f"REINDEX TABLE {table}".encode())
         connection.execute(f"VACUUM (FREEZE, ANALYZE) {table}".encode())
     ended = time.perf_counter()
