@@ -31,10 +31,15 @@ _MOST_STRETCHES = 5_000
 
 def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Sequence[Hit]:
     """What is found with a lower number than `before`, newest first."""
-    way, least = _rarest(connection, asking, few)
-    if least > few and asking.begins is not None:
+    way, least, newest_of_all = _rarest(connection, asking, few)
+    if asking.begins is not None:
         stretches = range(stretch_of(asking.begins[0]), stretch_of(asking.begins[1]) + 1)
-        if len(stretches) <= _MOST_STRETCHES:
+        # Of what a way finds about half is newer than the time, and looked at for nothing; in the time itself
+        # a page takes the fewer, the more of all the way finds.
+        is_quicker = least > few or (
+            way is not None and not way.is_timed and least * least > 2 * limit * newest_of_all
+        )
+        if is_quicker and len(stretches) <= _MOST_STRETCHES:
             return _by_stretches(connection, asking, stretches, before, limit)
     if way is None or (least > few and (way.column is not None or not way.is_in_order)):
         return _hits(connection, _looked_through(asking, before, limit))
@@ -51,23 +56,24 @@ def _hits(connection: Connection, statement: Select[Any]) -> list[Hit]:
     return [Hit(row.seq, row.item_id) for row in connection.execute(statement)]
 
 
-def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int]:
-    """The way that finds the fewest, with how many that are, counted up to one more than `few`.
+def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int, int]:
+    """The way that finds the fewest; how many, counted up to one more than `few`; the last number of all.
 
     Of those that find more, the one whose newest reach the furthest back.
     """
     if not asking.ways:
-        return None, few + 1
+        return None, few + 1, 0
     counted = [_counted(way, few + 1) for way in asking.ways]
     columns = [column for one in counted for column in (one.c.count, one.c.reach)]
     together = reduce(lambda some, one: some.join(one, true()), counted[1:], counted[0])  # type: ignore[arg-type, return-value]
-    row = connection.execute(select(*columns).select_from(together)).one()
+    last = select(func.max(_ROW.seq)).scalar_subquery()
+    newest_of_all, *row = connection.execute(select(last, *columns).select_from(together)).one()
     found = [
         (count, _NOWHERE if reach is None else reach, place)
         for place, (count, reach) in enumerate(zip(row[::2], row[1::2], strict=True))
     ]
     least, _, place = min(found)
-    return asking.ways[place], least
+    return asking.ways[place], least, newest_of_all or 0
 
 
 def _counted(way: Way, most: int) -> Subquery:

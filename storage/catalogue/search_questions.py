@@ -96,6 +96,7 @@ class Way:
     column: str | None = None
     proves: ColumnElement[bool] | None = None
     is_in_order: bool = False
+    is_timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,7 @@ def _linked(query: Query) -> Iterator[tuple[Link, list[Way]]]:
         is_then = Link.of(search_clocks.c.seq, _in_time(query))
         then = select(search_clocks.c.seq).where(_in_time(query))
         then = then.with_hint(search_clocks, "INDEXED BY ix_search_clocks_begins", "sqlite")
-        yield is_then, [Way(then, proves=is_then.condition)]
+        yield is_then, [Way(then, proves=is_then.condition, is_timed=True)]
     if query.place is not None:
         is_there = Link.of(search_places.c.seq, _in_place(query.place))
         covered = search_cells.c.cell.in_(covering(query.place.boxes()))
