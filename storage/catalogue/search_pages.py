@@ -25,7 +25,7 @@ _ROW = search_rows.c
 #: Every item has a number between these.
 _BELOW_ALL, _NOWHERE = -1, 2**62
 #: Stretches of time that are looked into first, how many times as many after them, and the most there may be.
-_STRETCHES_FIRST, _STRETCHES_MORE = 6, 8
+_STRETCHES_FIRST, _STRETCHES_MORE = 6, 3
 _MOST_STRETCHES = 5_000
 
 

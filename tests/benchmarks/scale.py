@@ -42,7 +42,7 @@ SETTINGS = (
     "maintenance_work_mem=1GB",
     "random_page_cost=1.1",
     "effective_io_concurrency=200",
-    "max_wal_size=8GB",
+    "max_wal_size=4GB",
     "checkpoint_timeout=15min",
     "wal_compression=on",
 )
