@@ -143,6 +143,10 @@ def test_a_page_looks_at_few_of_all(
     assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS
 
 
+def test_nothing_is_compiled_first(tx: SqlTransaction) -> None:
+    assert tx.connection.exec_driver_sql("SHOW jit").scalar_one() == "off"
+
+
 def test_one_item_is_judged_without_a_look_at_the_links_of_others(tx: SqlTransaction) -> None:
     with statements(tx.connection) as seen:
         assert [*tx.access.items([ITEM], "b", START)] == [ITEM]
