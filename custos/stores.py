@@ -74,7 +74,8 @@ def _open_store(settings: Settings) -> Stores:
         raise Unavailable(
             "store-elsewhere",
             "`s3.bucket` is set, and the recordings of this installation lie in its data directory, where "
-            "they would not be found. Take the setting out; `custos migrate` moves an installation into a bucket.",
+            "they would not be found. Take the setting out; `custos migrate` moves an installation into a "
+            "bucket.",
         )
     from storage.objects.s3.checking import require_fit
     from storage.objects.s3.client import Bucket

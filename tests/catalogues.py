@@ -86,8 +86,17 @@ def over(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]
 SQLITE_FIRST = pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])(over)
 
 
-#: What a catalogue is back to as if the newest migrations, 0020 to 0024, were not known when it was made.
+#: What a catalogue is back to as if the newest migrations, 0020 to 0025, were not known when it was made.
 OLDER = (
+    "DROP TABLE search_stretches",
+    *(
+        statement
+        for name in ("unit", "agent_id", "officer", "badge", "device", "kind", "category", "state")
+        for statement in (
+            f"DROP INDEX ix_search_rows_{name}",
+            f"CREATE INDEX ix_search_rows_{name} ON search_rows ({name})",
+        )
+    ),
     "DROP TABLE replica_copies",
     "ALTER TABLE uploads DROP COLUMN staging",
     "ALTER TABLE jobs DROP COLUMN staging",

@@ -37,7 +37,7 @@ from storage.catalogue.marks import SqlMarks
 from storage.catalogue.retention_tables import holds
 from storage.catalogue.review_tables import clip_sources
 from storage.catalogue.search_tables import search_due
-from storage.catalogue.sight import SEALED, assigned_to, named_on, named_to, shared_with
+from storage.catalogue.sight import SEALED, assigned_to, is_reached_link, named_on, named_to, shared_with
 from storage.catalogue.tables import items, parts, recoveries, stills
 from storage.catalogue.units import SqlUnits
 
@@ -55,10 +55,7 @@ class SqlAccess:
 
     def items(self, item_ids: Collection[str], agent_id: str, now: datetime) -> Mapping[str, Resource]:
         """Those of the items that there are, as they stand to the agent."""
-        by_case = select(links.c.item_id).where(
-            links.c.withdrawn_at.is_(None),
-            or_(links.c.case_id.in_(shared_with(agent_id, now)), links.c.case_id.in_(assigned_to(agent_id))),
-        )
+        by_case = exists().where(links.c.item_id == items.c.id, is_reached_link(agent_id, now))
         purpose = (
             select(purposes.c.purpose)
             .where(
@@ -76,7 +73,7 @@ class SqlAccess:
                     items.c.owner_id,
                     items.c.restriction,
                     named_on(items, agent_id).label("named"),
-                    or_(items.c.id.in_(shared_with(agent_id, now)), items.c.id.in_(by_case)).label("shared"),
+                    or_(items.c.id.in_(shared_with(agent_id, now)), by_case).label("shared"),
                     purpose.label("purpose"),
                 ).where(items.c.id.in_(item_ids))
             )

@@ -20,8 +20,9 @@ OF_THE_LOG = frozenset(
 #: Made from other rows.
 PROJECTIONS = frozenset(
     {
-        "search_rows", "search_cases", "search_texts", "search_terms", "search_clocks", "search_cells",
-        "search_places", "figure_facts", "figures", "figure_gaps", "figure_gaps_due",
+        "search_rows", "search_cases", "search_texts", "search_terms", "search_clocks",
+        "search_stretches", "search_cells", "search_places", "figure_facts", "figures", "figure_gaps",
+        "figure_gaps_due",
     }
 )  # fmt: skip
 #: Of the moment only: what is worth nothing once the processes that wrote it are gone.

@@ -46,6 +46,8 @@ _SESSION = {
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": IDLE_MILLISECONDS,
     "client_min_messages": "warning",
+    # What is bound to a way is guessed to cost a hundred times what it does: compiling it would take longer.
+    "jit": "off",
 }
 
 

@@ -32,8 +32,10 @@ from storage.catalogue.search_tables import (
     search_due,
     search_places,
     search_rows,
+    search_stretches,
     search_terms,
     search_texts,
+    stretch_of,
 )
 from storage.catalogue.tables import items
 
@@ -245,6 +247,7 @@ def links_of(entry: Entry) -> dict[Table, set[tuple[Any, ...]]]:
             )
             for n, one in enumerate(entry.clocks)
         },
+        search_stretches: {(stretch_of(to_micros(one.begins)),) for one in entry.clocks},
         search_cells: {(cell,) for place in entry.places for cell in cells(place)},
         search_places: {(place.latitude, place.longitude) for place in entry.places},
     }  # fmt: skip

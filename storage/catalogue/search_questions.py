@@ -6,7 +6,7 @@ them; where it does not, `items` is joined, which is right and slower.
 A statement begins with what holds of the fewest: each criterion that an index can find is counted first, up
 to a bound and all in one statement, and the others are checked of what the best one finds. So nothing hangs
 on statistics of the database's own. If none finds few, items are looked through from the newest on, until
-enough are found. The hints bind SQLite alone.
+enough are found. Hints bind SQLite to it; how PostgreSQL is bound, for pages, is in `search_pages`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Exists,
     RowMapping,
     Select,
     and_,
-    exists,
     func,
     or_,
     select,
@@ -40,7 +40,10 @@ from evidence.projection import LONGEST
 from evidence.search import MOST_VALUES, Facets, Hit, Query
 from evidence.timekeeping import to_micros
 from evidence.words import code
+from storage.catalogue import search_pages
+from storage.catalogue.engine import is_postgres
 from storage.catalogue.search_tables import (
+    INDEXED,
     search_cases,
     search_cells,
     search_clocks,
@@ -79,7 +82,6 @@ _COUNTED_AT_ONCE: Mapping[str, tuple[str, ...]] = {
 }
 #: Values that many items share: these are counted in an index sooner than row by row.
 _WIDE = frozenset({"unit", "kind", "category", "state"})
-_INDEXED = frozenset(column.name for column in search_rows.c if column.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +89,51 @@ class Way:
     """An index by which all that a criterion holds of can be found.
 
     Of `search_rows` itself by a column's index, or the numbers that another table knows. `proves` is the
-    condition that holds of all that it finds and of nothing else.
+    condition that holds of all that it finds and of nothing else. `is_in_order`: the index has all by number.
     """
 
     found: Select[Any]
     column: str | None = None
     proves: ColumnElement[bool] | None = None
+    is_in_order: bool = False
+    is_timed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What another table knows of one of `search_rows`: the rows that tell it, and that there is one."""
+
+    rows: Select[Any]
+    condition: Exists
+
+    @classmethod
+    def of(cls, seq: Column[int], *conditions: ColumnElement[bool]) -> Link:
+        """By the number that they share."""
+        rows = select(true()).where(seq == _ROW.seq, *conditions)
+        return cls(rows, rows.exists())
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What has to hold of `search_rows`, and the ways to begin with."""
 
-    conditions: tuple[ColumnElement[bool], ...]
+    #: What stands in `search_rows`, or with `needs_items` in `items`; and what has a row in another table.
+    plain: tuple[ColumnElement[bool], ...]
+    linked: tuple[Link, ...]
     ways: tuple[Way, ...]
     needs_items: bool
-    #: Whether all of it stands in `search_rows`.
-    is_plain: bool
+    #: Between which instants, in microseconds, an item begins that lies in the time that is asked for.
+    begins: tuple[int, int] | None
+
+    @property
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        """All of them."""
+        return (*self.plain, *(link.condition for link in self.linked))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of it stands in `search_rows`."""
+        return not self.linked and not self.needs_items
 
 
 class Questions:
@@ -114,11 +144,13 @@ class Questions:
 
     def page(self, viewer: Viewer, query: Query, *, before: int | None, limit: int) -> Sequence[Hit]:
         """What is found, newest first."""
+        before = _NO_END if before is None else before
         asking = _asking(sighted(self._connection, viewer), query)
-        way = self._best(asking)
+        if is_postgres(self._connection):
+            return search_pages.newest(self._connection, asking, before, limit, few=FEW)
         statement = (
-            _from(select(_ROW.seq, _ROW.item_id), asking, way)
-            .where(_ROW.seq < (_NO_END if before is None else before))
+            _from(select(_ROW.seq, _ROW.item_id), asking, self._best(asking))
+            .where(_ROW.seq < before)
             .order_by(_ROW.seq.desc())
             .limit(limit)
         )
@@ -228,30 +260,33 @@ def _asking(viewer: Viewer, query: Query) -> Asking:
         if value is not None:
             conditions.append(_ROW[name] == str(value))
             ways.append(_by_column(name, conditions[-1]))
-    is_plain = not needs_items
-    for condition, found in _linked(query):
-        is_plain = False
-        conditions.append(condition)
-        ways.extend(found)
-    return Asking(tuple(conditions), tuple(ways), needs_items, is_plain)
+    linked = [*_linked(query)]
+    ways.extend(way for _, found in linked for way in found)
+    begins = None
+    if query.since is not None and query.until is not None:
+        begins = (to_micros(query.since) - _SPAN, to_micros(query.until))
+    return Asking(tuple(conditions), tuple(one for one, _ in linked), tuple(ways), needs_items, begins)
 
 
-def _linked(query: Query) -> Iterator[tuple[ColumnElement[bool], list[Way]]]:
+def _linked(query: Query) -> Iterator[tuple[Link, list[Way]]]:
     """What other tables know, each condition with the ways to what it may hold of."""
     if query.case is not None:
         number = search_cases.c.number == query.case
-        has_case = exists().where(search_cases.c.seq == _ROW.seq, number)
-        yield has_case, [Way(select(search_cases.c.seq).where(number), proves=has_case)]
+        has_case = Link.of(search_cases.c.seq, number)
+        found = select(search_cases.c.seq).where(number)
+        yield has_case, [Way(found, proves=has_case.condition, is_in_order=True)]
     if query.tokens:
-        has_tokens = _has_tokens(query)
-        yield has_tokens, [*_ways_of_tokens(query, has_tokens)]
+        text = search_texts.c.text
+        within = (text.contains(token.within, autoescape=True) for token in query.tokens)
+        has_tokens = Link.of(search_texts.c.seq, *within)
+        yield has_tokens, [*_ways_of_tokens(query, has_tokens.condition)]
     if query.is_timed:
-        is_then = exists().where(search_clocks.c.seq == _ROW.seq, _in_time(query))
+        is_then = Link.of(search_clocks.c.seq, _in_time(query))
         then = select(search_clocks.c.seq).where(_in_time(query))
         then = then.with_hint(search_clocks, "INDEXED BY ix_search_clocks_begins", "sqlite")
-        yield is_then, [Way(then, proves=is_then)]
+        yield is_then, [Way(then, proves=is_then.condition, is_timed=True)]
     if query.place is not None:
-        is_there = exists().where(search_places.c.seq == _ROW.seq, _in_place(query.place))
+        is_there = Link.of(search_places.c.seq, _in_place(query.place))
         covered = search_cells.c.cell.in_(covering(query.place.boxes()))
         yield is_there, [Way(select(search_cells.c.seq).where(covered))]
 
@@ -280,22 +315,15 @@ def _ways_of(visible: ColumnElement[bool]) -> Iterator[Way]:
             and clause.operator in (operators.eq, operators.in_op)
             and isinstance(clause.left, Column)
             and clause.left.table is search_rows
-            and clause.left.name in _INDEXED
+            and clause.left.name in INDEXED
         ):
             yield _by_column(clause.left.name, clause)
 
 
 def _by_column(name: str, condition: ColumnElement[bool]) -> Way:
     found = select(_ROW.seq).where(condition)
-    return Way(found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite"), name)
-
-
-def _has_tokens(query: Query) -> ColumnElement[bool]:
-    text = search_texts.c.text
-    return exists().where(
-        search_texts.c.seq == _ROW.seq,
-        *(text.contains(token.within, autoescape=True) for token in query.tokens),
-    )
+    found = found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite")
+    return Way(found, name, is_in_order=True)
 
 
 def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[Way]:
@@ -305,7 +333,8 @@ def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[W
     for term, is_prefix in of_words:
         held = search_terms.c.term
         conditions = _begins(held, term) if is_prefix else (held == term,)
-        yield Way(select(search_terms.c.seq).where(*conditions), proves=proves)
+        found = select(search_terms.c.seq).where(*conditions)
+        yield Way(found, proves=proves, is_in_order=not is_prefix)
 
 
 def _begins(column: ColumnElement[str], text: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
     Select,
@@ -86,14 +87,22 @@ def listed_items(viewer: Viewer) -> ColumnElement[bool]:
 
 def _reached_otherwise(viewer: Viewer) -> Select[str]:
     """What is shared with the viewer, or belongs to a case that is, or that they are assigned to."""
-    shared = shared_with(viewer.agent_id, viewer.now)
-    single = shared.where(shares.c.subject_kind == SubjectKind.ITEM.value)
-    of_cases = select(links.c.item_id).where(
-        links.c.withdrawn_at.is_(None),
-        or_(links.c.case_id.in_(shared), links.c.case_id.in_(assigned_to(viewer.agent_id))),
-    )
+    single = shared_with(viewer.agent_id, viewer.now).where(shares.c.subject_kind == SubjectKind.ITEM.value)
+    of_cases = select(links.c.item_id).where(is_reached_link(viewer.agent_id, viewer.now))
     found = union(single, of_cases).subquery()
     return select(found.c[0])
+
+
+def is_reached_link(agent_id: str, now: datetime) -> ColumnElement[bool]:
+    """Whether a live link leads to a case that is shared with the agent or that they are assigned to.
+
+    One list of cases: of two, with `or` between them, PostgreSQL would look through all links.
+    """
+    return and_(links.c.withdrawn_at.is_(None), links.c.case_id.in_(_reached_cases(agent_id, now)))
+
+
+def _reached_cases(agent_id: str, now: datetime) -> CompoundSelect[str]:
+    return union(shared_with(agent_id, now), assigned_to(agent_id))
 
 
 def _hidden(agent_id: str) -> Select[str]:
@@ -106,7 +115,7 @@ def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `cases` for what `viewer` may see."""
     reached = or_(
         _within(viewer, cases.c.unit, cases.c.opened_by),
-        cases.c.id.in_(union(shared_with(viewer.agent_id, viewer.now), assigned_to(viewer.agent_id))),
+        cases.c.id.in_(_reached_cases(viewer.agent_id, viewer.now)),
     )
     return and_(reached, or_(cases.c.restriction != SEALED, cases.c.id.in_(named_to(viewer.agent_id))))
 

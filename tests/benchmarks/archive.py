@@ -1,6 +1,6 @@
-"""An archive of 200,000 items with 1,000,000 events, drawn by chance from a fixed seed.
+"""An archive of made-up items, drawn by chance from a fixed seed: `BUREAU` has 200,000 with 1,000,000 events.
 
-40 units of very different size, 800 officers, 600 devices, half the recordings with a case, a third with a
+Units of very different size, their officers and devices, half the recordings with a case, a third with a
 track and a note.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,12 @@ from storage.catalogue import codec
 from storage.catalogue.search import links_of, values_of
 from transcode.segments import segment_of
 
-ITEMS = 200_000
-EVENTS_AN_ITEM = 5
 SEED = 20260101
 _BATCH = 5_000
-#: The newest items, for which dispatch lists are there.
-_LISTED = 20_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
+#: The first part of identifiers: items count from here, people from far behind the last of them.
+FIRST_ID = 0x018D_0000_0000
+_AGENTS = 0x1000_0000
 _EMITTER = str(uuid.UUID(int=SEED))
 FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀兰霞平刚桂英华文建国志海燕玲波宁辉力鹏斌浩凯健俊帆雪"
@@ -45,30 +45,61 @@ PHRASES = (
 )  # fmt: skip
 
 
-def _id(number: int, kind: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of everything there is, and how many seconds lie between two items.
+
+    `listed`: for so many of the newest there are dispatch lists.
+    """
+
+    items: int
+    seconds: int
+    units: int
+    officers: int
+    devices: int
+    cases: int
+    events_an_item: int
+    listed: int = 0
+    device_digits: int = 5
+
+
+BUREAU = Shape(
+    200_000, 360, units=40, officers=800, devices=600, cases=60_000, events_an_item=5, listed=20_000
+)
+
+
+def id_of(number: int, kind: int) -> str:
     """An identifier that sorts by `number`."""
-    return str(uuid.UUID(int=(0x018D_0000_0000 + number) << 80 | 0x7 << 76 | 2 << 62 | kind))
+    return str(uuid.UUID(int=(FIRST_ID + number) << 80 | 0x7 << 76 | 2 << 62 | kind))
 
 
 class Archive:
     """What is drawn: people, devices, and item after item of theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape = BUREAU) -> None:
+        self.shape = shape
         self.draw = random.Random(SEED)
-        self.units = [f"城市管理{number}大队" for number in range(1, 41)]
+        self.units = [f"城市管理{number}大队" for number in range(1, shape.units + 1)]
         weights = [1 / (rank + 3) for rank in range(len(self.units))]
-        self.officers = [(self._name(), unit) for unit in self.draw.choices(self.units, weights, k=800)]
-        self.devices = [f"DSJ-{number:05d}" for number in range(600)]
+        chosen = self.draw.choices(self.units, weights, k=shape.officers)
+        self.officers = [(self._name(), unit) for unit in chosen]
+        self.devices = [f"DSJ-{number:0{shape.device_digits}d}" for number in range(shape.devices)]
         self.stations = {
             unit: Agent(
-                _id(number, 1), AgentKind.DEVICE, f"dock-{number}", f"{unit}采集站", Role.STATION, unit
+                id_of(number, 1), AgentKind.DEVICE, f"dock-{number}", f"{unit}采集站", Role.STATION, unit
             )
-            for number, unit in enumerate(self.units)
+            for number, unit in enumerate(self.units, _AGENTS)
         }
         self.reviewers = {
-            unit: Agent(_id(number, 2), AgentKind.PERSON, f"rev-{number}", self._name(), Role.REVIEWER, unit)
-            for number, unit in enumerate(self.units)
+            unit: Agent(
+                id_of(number, 2), AgentKind.PERSON, f"rev-{number}", self._name(), Role.REVIEWER, unit
+            )
+            for number, unit in enumerate(self.units, _AGENTS)
         }
+
+    def case_of(self, draw: random.Random, year: int, unit: str) -> str:
+        """The number of any case of the unit's, or of all."""
+        return f"城管罚〔{year}〕{draw.randrange(self.shape.cases):05d}号"
 
     def _name(self) -> str:
         return self.draw.choice(FAMILY) + "".join(self.draw.choices(_GIVEN, k=self.draw.choice((1, 2))))
@@ -78,19 +109,19 @@ class Archive:
         draw = self.draw
         officer, unit = draw.choice(self.officers)
         device = self.devices[hash_of(officer, unit) % len(self.devices)]
-        at = START + timedelta(seconds=number * 360)
+        at = START + timedelta(seconds=number * self.shape.seconds)
         shot = at - timedelta(minutes=draw.randrange(20, 900))
         local = shot + timedelta(hours=8)
-        item_id = _id(number, 0)
+        item_id = id_of(number, 0)
         kind = draw.choices(("video", "audio", "photo", "document"), (80, 8, 9, 3))[0]
-        case = f"城管罚〔{local.year}〕{draw.randrange(60_000):05d}号" if draw.random() < 0.5 else None
+        case = self.case_of(draw, local.year, unit) if draw.random() < 0.5 else None
         name = f"{device}_{local:%Y%m%d%H%M%S}_{draw.randrange(9999):04d}.mp4"
         times = (TimeStatement("device-clock", local.isoformat() + "", None, "start"),)
         submission = Submission(
             name, "video/mp4", case, draw.choice([*Category]), officer, device, times=times
         )
         item = Item(
-            item_id, _id(number, 3), unit, self.stations[unit].id, submission, kind, "video/mp4", 10**8,
+            item_id, id_of(number, 3), unit, self.stations[unit].id, submission, kind, "video/mp4", 10**8,
             f"{number:064x}", number, original_key(item_id, f"{number:064x}", at), at, at + timedelta(180),
             fully_locked=True,
             summary={"route": "copy", "reason": "plays as it is", "duration_ms": 600_000, "warnings": []},
@@ -131,7 +162,7 @@ def hash_of(*texts: str) -> int:
     return uuid.uuid5(uuid.NAMESPACE_URL, "/".join(texts)).int
 
 
-def _rows(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows_of(known: Known, number: int, shape: Shape) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of one item beside its entry: what lists show, and its events."""
     item, at = known.item, to_micros(known.item.committed_at)
     yield "items", {**codec.item_values(item), "links": len(known.case_numbers)}
@@ -142,27 +173,31 @@ def _rows(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
     }  # fmt: skip
     if known.is_playable:
         yield "renditions", {
-            "id": _id(number, 4), "item_id": item.id, "kind": "playable", "key": item.id,
+            "id": id_of(number, 4), "item_id": item.id, "kind": "playable", "key": item.id,
             "media_type": "video/mp4", "size": 1, "sha256": "", "made_at": at, "provenance": "{}",
             "layout": "{}",
         }  # fmt: skip
     for place, stage in enumerate((Stage.READ_BACK, Stage.DESCRIBE, Stage.PLAYABLE, Stage.PREVIEW)):
         yield "jobs", {
-            "id": _id(number, 10 + place), "stage": stage.value, "subject": item.id, "unit": item.unit,
+            "id": id_of(number, 10 + place), "stage": stage.value, "subject": item.id, "unit": item.unit,
             "state": known.jobs[0].value if stage is Stage.PLAYABLE else "done", "attempts": 1, "fence": 1,
             "not_before": at, "progress": 1000, "updated_at": at,
         }  # fmt: skip
-    for place in range(EVENTS_AN_ITEM):
+    for place in range(shape.events_an_item):
         draft = EventDraft(
             EventType.ITEM_SHOWN, item.agent_id, item.committed_at, (Subject("item", item.id),), id=None
         )
         event = seal(
-            draft, event_id=_id(number, 20 + place), emitter=_EMITTER, n=number * 5 + place, salt=bytes(32)
+            draft,
+            event_id=id_of(number, 20 + place),
+            emitter=_EMITTER,
+            n=number * shape.events_an_item + place,
+            salt=bytes(32),
         )
         yield "events", {"id": event.id, "data": event.data, "at": at}
         yield "event_bodies", {"event_id": event.id, "salt": event.salt, "detail": event.detail}
         yield "event_subjects", {"subject": item.id, "event_id": event.id}
-    yield from _recorded(known, number)
+    yield from _recorded(known, number, shape)
     entry = entry_of(known)
     yield "search_rows", {"seq": number + 1, **values_of(entry)}
     for table, links in links_of(entry).items():
@@ -171,13 +206,13 @@ def _rows(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
             yield table.name, {"seq": number + 1, **dict(zip(names, link, strict=True))}
 
 
-def _recorded(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _recorded(known: Known, number: int, shape: Shape) -> Iterator[tuple[str, dict[str, Any]]]:
     """When it was recorded, and for the newest that wait two cases that it may be of, by a list."""
     segment = segment_of(known.item, known.description)
     if segment is None:
         return
     yield "recording_segments", {
-        "item_id": segment.item_id, "own": _id(number, 40), "recording_id": _id(number, 40), "line": None,
+        "item_id": segment.item_id, "own": id_of(number, 40), "recording_id": id_of(number, 40), "line": None,
         "known": codec.dump(segment.as_json()),
     }  # fmt: skip
     for place, start in enumerate(segment.starts):
@@ -186,12 +221,12 @@ def _recorded(known: Known, number: int) -> Iterator[tuple[str, dict[str, Any]]]
             "zoned": start.clock.zoned, "clock": str(place), "begins_us": start.at_us,
             "ends_us": start.at_us + (segment.length_us or 0),
         }  # fmt: skip
-    if known.case_numbers or number < ITEMS - _LISTED or not segment.starts:
+    if known.case_numbers or number < shape.items - shape.listed or not segment.starts:
         return
     begins = segment.starts[0].at_us - 8 * 3_600_000_000
     for place in range(2):
         yield "cases", {
-            "id": _id(number, 50 + place), "unit": segment.unit, "number": f"{number}-{place}号",
+            "id": id_of(number, 50 + place), "unit": segment.unit, "number": f"{number}-{place}号",
             "category": "penalty", "state": "open", "opened_by": known.item.agent_id, "opened_at": begins,
             "detail": codec.dump(CaseDetail().as_json()), "restriction": "none",
         }  # fmt: skip
@@ -218,10 +253,10 @@ def fill(path: Path, archive: Archive) -> None:
     connection.execute("CREATE TEMP TABLE words (term, seq)")
     connection.execute("CREATE TEMP TABLE squares (cell, seq)")
     instead = {"search_terms": "words", "search_cells": "squares"}
-    for first in range(0, ITEMS, _BATCH):
+    for first in range(0, archive.shape.items, _BATCH):
         gathered: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
-        for number in range(first, min(first + _BATCH, ITEMS)):
-            for table, row in _rows(archive.known(number), number):
+        for number in range(first, min(first + _BATCH, archive.shape.items)):
+            for table, row in rows_of(archive.known(number), number, archive.shape):
                 key = (instead.get(table, table), tuple(row))
                 gathered.setdefault(key, []).append(tuple(row.values()))
         for (table, names), rows in gathered.items():

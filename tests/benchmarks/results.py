@@ -27,19 +27,19 @@ class Report:
     def at_most(self, what: str, value: float, limit: float, said: str) -> None:
         self._add(Line(what, f"{value:.2f} ({said})", f"≤ {limit:g}", value <= limit))
 
+    def seen(self, what: str, measured: str) -> None:
+        self._add(Line(what, measured, "none", None))
+
     def _add(self, line: Line) -> None:
         self.lines.append(line)
-        print(
-            f"{'ok  ' if line.met else 'MISS'} {line.what}: {line.measured}, wanted {line.limit}", flush=True
-        )
+        said = {True: "ok  ", False: "MISS", None: "    "}[line.met]
+        print(f"{said} {line.what}: {line.measured}, wanted {line.limit}", flush=True)
 
     @property
     def met(self) -> bool:
-        return all(line.met for line in self.lines)
+        return all(line.met is not False for line in self.lines)
 
     def markdown(self) -> str:
-        rows = [
-            f"| {line.what} | {line.measured} | {line.limit} | {'yes' if line.met else '**no**'} |"
-            for line in self.lines
-        ]
+        said = {True: "yes", False: "**no**", None: ""}
+        rows = [f"| {line.what} | {line.measured} | {line.limit} | {said[line.met]} |" for line in self.lines]
         return "\n".join(["| what | measured | wanted | met |", "|---|---|---|---|", *rows])

@@ -29,7 +29,7 @@ from identity.policy import RolePolicy
 from retrieval.reading import Reading
 from retrieval.search import Search
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
-from tests.benchmarks.archive import FAMILY, ITEMS, PHRASES, SEED, START, Archive, fill
+from tests.benchmarks.archive import FAMILY, PHRASES, SEED, START, Archive, fill
 from tests.benchmarks.results import Report
 
 QUESTIONS = 60
@@ -38,20 +38,25 @@ _COUNTED = 500
 _SETTLED = 500
 
 
-class _Everywhere(RolePolicy):
+class Everywhere(RolePolicy):
     """Somebody who sees the items of all units."""
 
     def scope(self, agent: Agent, action: Action) -> Resource | None:
         return Resource()
 
 
-def _questions(archive: Archive) -> dict[str, list[dict[str, str]]]:
-    """By criterion, what is asked; values of real items, so that something is found."""
+def questions_of(archive: Archive) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
+    """By criterion, what is asked; values of real items, so that something is found.
+
+    With it for each question the unit in which something is found by its officer.
+    """
     draw = random.Random(SEED + 1)
     asked: dict[str, list[dict[str, str]]] = {}
+    units = []
     for _ in range(QUESTIONS):
-        officer, _unit = draw.choice(archive.officers)
-        since = START + timedelta(seconds=draw.randrange(ITEMS * 360))
+        officer, unit = draw.choice(archive.officers)
+        units.append(unit)
+        since = START + timedelta(seconds=draw.randrange(archive.shape.items * archive.shape.seconds))
         near = f"{116.4 + draw.uniform(-0.3, 0.3):.5f},{39.9 + draw.uniform(-0.2, 0.2):.5f}"
         day = {"from": to_text(since), "to": to_text(since + timedelta(days=1))}
         month = {"from": to_text(since), "to": to_text(since + timedelta(days=30))}
@@ -60,9 +65,9 @@ def _questions(archive: Archive) -> dict[str, list[dict[str, str]]]:
             "name of two or three characters": {"text": officer},
             "one character": {"text": officer[0]},
             "phrase of a note": {"text": draw.choice(PHRASES)},
-            "words of a file name": {"text": f"dsj {draw.randrange(600):05d}"},
+            "words of a file name": {"text": draw.choice(archive.devices).replace("-", " ")},
             "word in every item": {"text": "mp4"},
-            "case": {"case": f"城管罚〔2025〕{draw.randrange(60_000):05d}号"},
+            "case": {"case": archive.case_of(draw, 2025, unit)},
             "officer": {"officer": officer},
             "device": {"device": draw.choice(archive.devices)},
             "unit": {"unit": draw.choice(archive.units)},
@@ -80,10 +85,10 @@ def _questions(archive: Archive) -> dict[str, list[dict[str, str]]]:
             },
         }.items():
             asked.setdefault(name, []).append(criteria)
-    return asked
+    return asked, units
 
 
-async def _slowest(questions: list[Any], ask: Callable[[int, Any], Awaitable[Any]]) -> float:
+async def slowest_of(questions: list[Any], ask: Callable[[int, Any], Awaitable[Any]]) -> float:
     """The 95th percentile of how long each took, in milliseconds."""
     await ask(0, questions[0])
     taken = []
@@ -95,31 +100,31 @@ async def _slowest(questions: list[Any], ask: Callable[[int, Any], Awaitable[Any
     return taken[len(taken) * 95 // 100] * 1000
 
 
-async def _page(search: Search, reviewers: list[Agent], number: int, query: Query) -> None:
+async def first_page(search: Search, reviewers: list[Agent], number: int, query: Query) -> None:
     await search.page(reviewers[number % len(reviewers)], query, None)
 
 
-async def _facets(search: Search, reviewers: list[Agent], number: int, query: Query) -> None:
+async def counts_of(search: Search, reviewers: list[Agent], number: int, query: Query) -> None:
     await search.facets(reviewers[number % len(reviewers)], query)
 
 
 async def _measure(path: Path, archive: Archive, report: Report) -> None:
     clock = SystemClock()
     reviewers = [*archive.reviewers.values()]
-    asked = _questions(archive)
+    asked, _ = questions_of(archive)
     async with open_catalogue(path, clock, "benchmark") as catalogue:
-        for who, authority in (("one unit", RolePolicy()), ("all units", _Everywhere())):
+        for who, authority in (("one unit", RolePolicy()), ("all units", Everywhere())):
             search = Search(catalogue, authority, clock)
 
             for name, criteria in asked.items():
                 queries = [read_query(one) for one in criteria]
                 # Once unmeasured: what is asked first of a new file comes from the disk.
-                await _slowest(queries, partial(_page, search, reviewers))
-                slowest = await _slowest(queries, partial(_page, search, reviewers))
+                await slowest_of(queries, partial(first_page, search, reviewers))
+                slowest = await slowest_of(queries, partial(first_page, search, reviewers))
                 report.at_most(f"search, {who}, by {name}", slowest, 100, "ms, p95")
             for name, criteria in asked.items():
                 queries = [read_query(one) for one in criteria]
-                slowest = await _slowest(queries, partial(_facets, search, reviewers))
+                slowest = await slowest_of(queries, partial(counts_of, search, reviewers))
                 report.at_most(f"counts, {who}, by {name}", slowest, 150, "ms, p95")
         await _lists(catalogue, reviewers, report)
         await _figures(catalogue, reviewers, report)
@@ -141,9 +146,9 @@ async def _lists(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report
     async def waiting(number: int, _: object) -> None:
         await linking.inbox(reviewers[number % len(reviewers)], None)
 
-    report.at_most("inbox of a unit", await _slowest([None] * QUESTIONS, waiting), 50, "ms, p95")
-    report.at_most("list of a unit", await _slowest([None] * QUESTIONS, first), 50, "ms, p95")
-    report.at_most("suggestions", await _slowest([*FAMILY] * 2, suggest), 100, "ms, p95")
+    report.at_most("inbox of a unit", await slowest_of([None] * QUESTIONS, waiting), 50, "ms, p95")
+    report.at_most("list of a unit", await slowest_of([None] * QUESTIONS, first), 50, "ms, p95")
+    report.at_most("suggestions", await slowest_of([*FAMILY] * 2, suggest), 100, "ms, p95")
     viewer = Viewer(reviewers[0].id, reviewers[0].unit, False, clock.now())
 
     async def deep(_: int, __: object) -> None:
@@ -152,7 +157,7 @@ async def _lists(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report
 
         await catalogue.read(last_page)
 
-    report.at_most("the last page", await _slowest([None] * QUESTIONS, deep), 100, "ms, p95")
+    report.at_most("the last page", await slowest_of([None] * QUESTIONS, deep), 100, "ms, p95")
 
 
 async def _figures(catalogue: SqlCatalogue, reviewers: list[Agent], report: Report) -> None:
@@ -178,7 +183,7 @@ async def _figures(catalogue: SqlCatalogue, reviewers: list[Agent], report: Repo
         async def ask(_: int, __: object, query: FigureQuery = query) -> None:
             await desk.table(chief, query)
 
-        slowest = await _slowest([None] * QUESTIONS, ask)
+        slowest = await slowest_of([None] * QUESTIONS, ask)
         report.at_most(f"figures of 40 units by {by}", slowest, 150, "ms, p95")
 
 
@@ -202,5 +207,5 @@ def measure(work: Path, report: Report) -> None:
     begun = time.perf_counter()
     fill(path, archive)
     seconds, size = time.perf_counter() - begun, path.stat().st_size / 1e6
-    print(f"     {ITEMS:,} items, {size:,.0f} MB, made in {seconds:.0f} s")
+    print(f"     {archive.shape.items:,} items, {size:,.0f} MB, made in {seconds:.0f} s")
     asyncio.run(_measure(path, archive, report))

@@ -1,13 +1,12 @@
 """The custody log as it grows to ten million leaves: what each costs, proofs among them, checking all of it.
 
-`LEAVES=n` makes another number. Ten million take about 12 GB of disk.
+Ten million take about 12 GB of disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import http.client
-import os
 import random
 import subprocess
 import time
@@ -24,14 +23,13 @@ from tests.benchmarks import log
 from tests.benchmarks.results import Report
 from tests.benchmarks.serving import Server, custos
 
-LEAVES = int(os.environ.get("LEAVES", "10000000"))
 _ROUND = 200_000
 _ASKED = 300
 _OF_ITEM = 40
 _SEED = 20261129
 
 
-async def _grown(settings: Settings, report: Report) -> int:
+async def _grown(settings: Settings, leaves: int, report: Report) -> int:
     """Round after round of events and leaves; the tree's size."""
     signer = open_signer(settings.keys)
     settings.catalogue_file.parent.mkdir(parents=True, exist_ok=True)
@@ -39,8 +37,8 @@ async def _grown(settings: Settings, report: Report) -> int:
     async with open_catalogue(settings.catalogue_file, SystemClock(), "benchmark") as catalogue:
         sequencer = log.sequencer_of(settings, catalogue, signer)
         size = 0
-        while size < LEAVES:
-            await log.fill(catalogue, min(_ROUND, LEAVES - size))
+        while size < leaves:
+            await log.fill(catalogue, min(_ROUND, leaves - size))
             started, before = time.perf_counter(), size
             while (ran := await sequencer.run()).added:
                 size = ran.published
@@ -101,9 +99,9 @@ def _served(settings: Settings, size: int, work: Path, report: Report) -> None:
         report.at_most(f"by HTTP: an item's events, {events} in the end", slowest, 50, "ms, p95")
 
 
-def measure(work: Path, report: Report) -> None:
+def measure(work: Path, report: Report, *, leaves: int) -> None:
     """One run from an empty log."""
     settings = log.settings_in(work / "tall")
-    size = asyncio.run(_grown(settings, report))
+    size = asyncio.run(_grown(settings, leaves, report))
     log.verify(settings, open_signer(settings.keys), size, report)
     _served(settings, size, work, report)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +17,15 @@ from evidence.access import Viewer
 from evidence.ids import new_id
 from evidence.items import Category, Submission, Viewing
 from evidence.places import MICRO, Box, Circle, Place
-from evidence.search import ClockKind, Entry, ItemState, Query, SavedSearch
+from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query, SavedSearch
+from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import searchable
 from storage.catalogue import search_questions
+from storage.catalogue.engine import Where, migrate, open_engine
+from storage.catalogue.log import Emitter
 from storage.catalogue.tables import items, viewings
-from tests.catalogues import Catalogues
+from storage.catalogue.transaction import SqlTransaction
+from tests.catalogues import Catalogues, ask, make_older
 from tests.searching import (
     BEIJING,
     DEVICES,
@@ -168,6 +173,33 @@ def test_a_list_stays_as_it_was_while_items_come_in(archive: Archive) -> None:
     for table in ("terms", "texts", "clocks", "cells", "places", "cases"):
         orphans = f"SELECT count(*) FROM search_{table} WHERE seq NOT IN (SELECT seq FROM search_rows)"
         assert archive.tx.connection.exec_driver_sql(orphans).scalar() == 0
+
+
+@pytest.mark.parametrize("kept_by", ["sqlite", "postgresql"])
+def test_stretches_of_earlier_items_are_made_by_the_migration(
+    kept_by: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    where: Where = tmp_path / "c.db"
+    if kept_by == "postgresql":
+        where = request.getfixturevalue("postgres").new_database()
+    engine = open_engine(where, readers=False)
+    migrate(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        archive = Archive(SqlTransaction(connection, Emitter(), OFFICE_ZONE), 20)
+        early = archive.entries[0]
+        # A camera that has lost its clock.
+        begins = datetime(1904, 1, 1, 3, tzinfo=UTC)
+        clock = ClockReading(ClockKind.FILE, "mvhd", "0", None, None, "start", begins, begins)
+        archive.tx.search.put(replace(early, clocks=(clock, *early.clocks)))
+        connection.exec_driver_sql("COMMIT")
+    stretches = "SELECT stretch, seq FROM search_stretches ORDER BY stretch, seq"
+    made = ask(where, stretches)
+    make_older(where)
+    migrate(engine)
+    engine.dispose()
+    assert ask(where, stretches) == made
+    assert made[0][0] == (begins - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=4)
 
 
 def test_searches_are_kept_for_one_person_alone(archive: Archive) -> None:

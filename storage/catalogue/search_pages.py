@@ -1,0 +1,141 @@
+"""How PostgreSQL finds a page of a search: without hints, bound by the statement's form.
+
+Its planner knows how often a value stands in a column, not how often two go together nor what a LIKE finds;
+left to itself it looks through whole tables for what it takes to be rare. A subquery with an order of its own
+is not taken apart, and what is joined to it by LATERAL with LIMIT 1 is looked up row by row: so candidates
+come newest first, each is checked by indexes, and it ends once the page is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, null, select, true
+
+from evidence.search import Hit
+from storage.catalogue.search_tables import search_rows, search_stretches, stretch_of
+from storage.catalogue.tables import items
+
+if TYPE_CHECKING:
+    from storage.catalogue.search_questions import Asking, Way
+
+_ROW = search_rows.c
+#: Every item has a number between these.
+_BELOW_ALL, _NOWHERE = -1, 2**62
+#: Stretches of time that are looked into first, how many times as many after them, and the most there may be.
+_STRETCHES_FIRST, _STRETCHES_MORE = 6, 3
+_MOST_STRETCHES = 5_000
+
+
+def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Sequence[Hit]:
+    """What is found with a lower number than `before`, newest first."""
+    way, least, newest_of_all = _rarest(connection, asking, few)
+    if asking.begins is not None:
+        stretches = range(stretch_of(asking.begins[0]), stretch_of(asking.begins[1]) + 1)
+        # Of what a way finds about half is newer than the time, and looked at for nothing; in the time itself
+        # a page takes the fewer, the more of all the way finds.
+        is_quicker = least > few or (
+            way is not None and not way.is_timed and least * least > 2 * limit * newest_of_all
+        )
+        if is_quicker and len(stretches) <= _MOST_STRETCHES:
+            return _by_stretches(connection, asking, stretches, before, limit)
+    if way is None or (least > few and (way.column is not None or not way.is_in_order)):
+        return _hits(connection, _looked_through(asking, before, limit))
+    # OFFSET 0 keeps the planner from taking an index for its order that does not find what is looked for.
+    found = (way.found if way.is_in_order else way.found.offset(0)).subquery()
+    candidates = select(found.c.seq).where(found.c.seq < before).order_by(found.c.seq.desc())
+    if least <= few:
+        # What was counted is the most that there can be, whatever the planner would have guessed.
+        candidates = candidates.distinct().limit(least)
+    return _hits(connection, _checked(asking, candidates.subquery(), limit, way.proves))
+
+
+def _hits(connection: Connection, statement: Select[Any]) -> list[Hit]:
+    return [Hit(row.seq, row.item_id) for row in connection.execute(statement)]
+
+
+def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int, int]:
+    """The way that finds the fewest; how many, counted up to one more than `few`; the last number of all.
+
+    Of those that find more, the one whose newest reach the furthest back.
+    """
+    if not asking.ways:
+        return None, few + 1, 0
+    counted = [_counted(way, few + 1) for way in asking.ways]
+    columns = [column for one in counted for column in (one.c.count, one.c.reach)]
+    together = reduce(lambda some, one: some.join(one, true()), counted[1:], counted[0])  # type: ignore[arg-type, return-value]
+    last = select(func.max(_ROW.seq)).scalar_subquery()
+    newest_of_all, *row = connection.execute(select(last, *columns).select_from(together)).one()
+    found = [
+        (count, _NOWHERE if reach is None else reach, place)
+        for place, (count, reach) in enumerate(zip(row[::2], row[1::2], strict=True))
+    ]
+    least, _, place = min(found)
+    return asking.ways[place], least, newest_of_all or 0
+
+
+def _counted(way: Way, most: int) -> Subquery:
+    if not way.is_in_order:
+        some = way.found.limit(most).subquery()
+        return select(func.count().label("count"), null().label("reach")).select_from(some).subquery()
+    found = way.found.subquery()
+    some = select(found.c.seq).order_by(found.c.seq.desc()).limit(most).subquery()
+    return select(func.count().label("count"), func.min(some.c.seq).label("reach")).subquery()
+
+
+def _looked_through(asking: Asking, before: int, limit: int) -> Select[Any]:
+    """By the order of all items; what other tables know is looked up for each, and never joined."""
+    told = [link.rows.limit(1).scalar_subquery() for link in asking.linked]
+    statement = select(_ROW.seq, _ROW.item_id).where(*asking.plain, *told, _ROW.seq < before)
+    return _joined(statement, asking).order_by(_ROW.seq.desc()).limit(limit)
+
+
+def _by_stretches(
+    connection: Connection, asking: Asking, stretches: range, before: int, limit: int
+) -> Sequence[Hit]:
+    """By the stretches of time that an item may begin in, the latest first, some more each time.
+
+    Once a page is full only what is newer than its last could still push that out, so that of each further
+    stretch little or nothing is looked at: what was recorded earlier mostly came in earlier. Where that is
+    not so it takes longer, and the answer is the same.
+    """
+    found: list[Hit] = []
+    last, some = stretches.stop, _STRETCHES_FIRST
+    while last > stretches.start:
+        first = max(stretches.start, last - some)
+        after = found[-1].seq if len(found) == limit else _BELOW_ALL
+        among = func.generate_series(first, last - 1).table_valued("stretch").render_derived()
+        begun = search_stretches.c
+        candidates = (
+            select(begun.seq)
+            .where(begun.stretch == among.c.stretch, begun.seq < before, begun.seq > after)
+            .order_by(begun.seq.desc())
+            .correlate(among)
+            .subquery()
+        )
+        each = _checked(asking, candidates, limit).correlate(among).lateral()
+        statement = select(each.c.seq, each.c.item_id).distinct().select_from(among.join(each, true()))
+        hits = _hits(connection, statement.order_by(each.c.seq.desc()).limit(limit))
+        found = sorted({*found, *hits}, key=lambda hit: -hit.seq)[:limit]
+        last, some = first, some * _STRETCHES_MORE
+    return found
+
+
+def _checked(
+    asking: Asking, candidates: Subquery, limit: int, proven: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    conditions = (one for one in asking.conditions if one is not proven)
+    statement = _joined(select(_ROW.item_id), asking).where(_ROW.seq == candidates.c.seq, *conditions)
+    row = statement.limit(1).correlate(candidates).lateral()
+    return (
+        select(candidates.c.seq, row.c.item_id)
+        .select_from(candidates.join(row, true()))
+        .order_by(candidates.c.seq.desc())
+        .limit(limit)
+    )
+
+
+def _joined(statement: Select[Any], asking: Asking) -> Select[Any]:
+    return statement.join(items, items.c.id == _ROW.item_id) if asking.needs_items else statement

@@ -1,0 +1,153 @@
+"""How much PostgreSQL looks at for a page: never more than few of a way, and what a page takes, of all items.
+
+What it says of its own work is counted, not timed; `storage.catalogue.search_pages` binds it to that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection
+
+from evidence.access import Viewer
+from evidence.places import MICRO, Box, Circle, Place, cells
+from evidence.search import ClockKind, ItemState, Query
+from evidence.timekeeping import to_micros
+from evidence.words import code
+from storage.catalogue import search_questions
+from storage.catalogue.search_tables import stretch_of
+from storage.catalogue.transaction import SqlTransaction
+from tests.catalogues import Catalogues
+from tests.postgres import Server, as_user
+from tests.searching import searching, statements
+
+ITEMS = 12_000
+FEW, PAGE = 300, 10
+#: Of all ways of a question so many are counted; then candidates are looked at, each in a row or two.
+MOST_ROWS = 4_000
+START = datetime(2024, 1, 1, tzinfo=UTC)
+EVERY = timedelta(hours=1)
+#: Long past, when there are many items newer than what is asked for.
+OLD = START + timedelta(days=30)
+CENTRE = Place(39_900_000, 116_400_000)
+ITEM = "i00001"
+
+
+def _rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Tables with rows of theirs, in the order of the items; what is rare is spread over all of them."""
+    for seq in range(1, ITEMS + 1):
+        unit = "小队" if seq % 100 == 7 else f"大队{seq % 3}"
+        state = "failed" if seq % 90 == 1 else "playable"
+        officer = f"警员{seq % 500}"
+        yield (
+            "search_rows",
+            (seq, f"i{seq:05d}", unit, "a", code(officer), None, "D", "video", "penalty", state),
+        )
+        # Half have a note with the first word; a fiftieth with the second.
+        words = ["mp4", *(["巡查"] if seq % 2 else []), *(["扣押"] if seq % 50 == 3 else [])]
+        yield "search_texts", (seq, "".join(f" {word}" for word in words))
+        for word in words:
+            yield "search_terms", (word, seq)
+        begins = to_micros(START + EVERY * seq)
+        for n, kind in enumerate((ClockKind.RECEIVED, ClockKind.FILE_NAME)):
+            at = begins - n * 60_000_000
+            yield "search_clocks", (seq, n, kind.value, "c", "t", None, None, "start", at, at + 600_000_000)
+        yield "search_stretches", (stretch_of(begins), seq)
+        if seq % 4 == 0:
+            place = Place(CENTRE.latitude + seq * 17 % 90_000, CENTRE.longitude + seq * 31 % 90_000)
+            yield "search_places", (seq, place.latitude, place.longitude)
+            yield from (("search_cells", (cell, seq)) for cell in cells(place))
+        yield "links", (f"l{seq}", f"c{seq}", f"i{seq:05d}", "hand", None, 0, None, None, None)
+
+
+@pytest.fixture(scope="module")
+def tx(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[SqlTransaction]:
+    with ExitStack() as stack:
+        url = str(Catalogues(tmp_path_factory.mktemp("plans"), postgres, stack).another())
+        with psycopg.connect(as_user("postgres", url), autocommit=True) as connection:
+            # Of the items themselves only one is asked for.
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(
+                "INSERT INTO items (id, upload_id, unit, agent_id, submission, kind, media_type, size,"
+                " sha256, crc32, key, version, committed_at, locked_until, fully_locked)"
+                " VALUES (%s, 'u', '大队1', 'a', '{}', 'video', 'v', 1, 's', 1, 'k', '', 0, 0, true)",
+                (ITEM,),
+            )
+            gathered: dict[str, list[tuple[Any, ...]]] = {}
+            for table, row in _rows():
+                gathered.setdefault(table, []).append(row)
+            for table, rows in gathered.items():
+                with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                    for row in dict.fromkeys(rows):
+                        copy.write_row(row)
+                connection.execute(f"VACUUM (ANALYZE) {table}".encode())
+        yield stack.enter_context(searching(url))
+
+
+def _looked_at(connection: Connection, statement: str, parameters: Any) -> int:
+    said = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", parameters)
+    found = said.scalar_one()
+    (plan,) = json.loads(found) if isinstance(found, str) else found
+
+    def rows(node: dict[str, Any]) -> float:
+        own = 0.0
+        if ("Scan" in node["Node Type"] and "Index Name" in node) or "Relation Name" in node:
+            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            own = (node["Actual Rows"] + removed) * node["Actual Loops"]
+        return own + sum(map(rows, node.get("Plans", ())))
+
+    return round(rows(plan["Plan"]))
+
+
+MONTH = {"since": OLD, "until": OLD + timedelta(days=30)}
+
+
+@pytest.mark.parametrize("unit", [None, "小队", "大队1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(),
+        Query(text="mp4"),
+        Query(text="巡查"),
+        Query(text="扣押"),
+        Query(text="mp4 扣押"),
+        Query(text="无此"),
+        Query(officer="警员7"),
+        Query(unit="小队"),
+        Query(kind="video"),
+        Query(state=ItemState.FAILED),
+        Query(state=ItemState.FAILED, unit="小队"),
+        Query(since=OLD, until=OLD + timedelta(days=1)),
+        Query(since=OLD, until=OLD + timedelta(days=1), text="巡查"),
+        Query(**MONTH),  # type: ignore[arg-type]
+        Query(**MONTH, clocks=(ClockKind.FILE_NAME,)),  # type: ignore[arg-type]
+        Query(**MONTH, text="巡查"),  # type: ignore[arg-type]
+        Query(since=OLD),
+        Query(place=Circle(CENTRE, 1_000)),
+        Query(place=Box(116 * MICRO, 39 * MICRO, 117 * MICRO, 40 * MICRO)),
+    ],
+    ids=lambda query: ",".join(query.pairs().values()) or "nothing",
+)
+def test_a_page_looks_at_few_of_all(
+    tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, query: Query, unit: str | None
+) -> None:
+    monkeypatch.setattr(search_questions, "FEW", FEW)
+    with statements(tx.connection) as seen:
+        tx.search.page(Viewer("a", unit, False, START), query, before=None, limit=PAGE)
+    assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS
+
+
+def test_nothing_is_compiled_first(tx: SqlTransaction) -> None:
+    assert tx.connection.exec_driver_sql("SHOW jit").scalar_one() == "off"
+
+
+def test_one_item_is_judged_without_a_look_at_the_links_of_others(tx: SqlTransaction) -> None:
+    with statements(tx.connection) as seen:
+        assert [*tx.access.items([ITEM], "b", START)] == [ITEM]
+    assert sum(_looked_at(tx.connection, *one) for one in seen) <= 10
