@@ -20,6 +20,7 @@ from evidence.errors import CustosError
 from evidence.jobs import Cost
 from workers.app import RUN_JOB, SWEEP, SWEEPS, make_app, queue_of
 from workers.doorbell import CeleryDoorbell
+from workers.rings import Listening, Ring
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -103,8 +104,9 @@ def queues_of(costs: Collection[Cost], staging: str) -> list[str]:
 def _with_tasks(settings: Settings) -> tuple[Celery, Child]:
     app = make_app(settings)
     child = Child(settings)
-    app.task(child.run_job, name=RUN_JOB)
-    app.task(child.sweep, name=SWEEP)
+    app.task(child.run_job, name=RUN_JOB, Request=Ring)
+    app.task(child.sweep, name=SWEEP, Request=Ring)
+    app.steps["consumer"].add(Listening)
     return app, child
 
 

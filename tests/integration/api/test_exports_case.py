@@ -152,7 +152,8 @@ def test_the_server_checks_closed_events_as_it_checks_open_ones(bureau: Inside, 
 
     # Only the first is open to somebody who may see no item, and what names none.
     shown = closed_to(whole, (), ()).chain
-    closed = [place for place, one in enumerate(shown) if isinstance(one, ClosedEvent)]
+    # Those that something follows: of the last nothing shows that it is gone.
+    closed = [place for place, one in enumerate(shown[:-1]) if isinstance(one, ClosedEvent)]
     assert closed[:3] == [1, 2, 3]
     assert checked(shown) == (0, True)
     for place in (1, closed[-1]):

@@ -114,7 +114,7 @@ def test_everything_that_happens_to_an_item_has_words() -> None:
         "emitter.", "session.", "agent.", "token.", "schedule.", "unit.", "key.", "form.", "checklist.",
         "person.", "note.", "case.opened", "case.described", "case.moved", "list.imported", "entry.excused",
         "entry.asked", "log.", "export.imported", "export.discarded", "viewing.", "playback.", "catalogue.",
-        "installation.",
+        "installation.", "journal.",
     )  # fmt: skip
     told_of = [kind.value for kind in EventType if not kind.value.startswith(elsewhere)]
     assert [kind for kind in told_of if kind not in catalogue(Language.CHINESE)] == []
