@@ -237,6 +237,12 @@ def _close_and_forge(events: list[Any]) -> None:
     events.insert(1, {"hash": "00" * 32, "proof": leaf["proof"]})
 
 
+def _close_and_tell(events: list[Any]) -> None:
+    told = events[1]["leaf"]
+    close_event(events, json.loads(told)["event"]["type"])
+    events[1] |= {"detail": None, "salt": None, "leaf": told.replace("success", "failure")}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -246,6 +252,7 @@ def _close_and_forge(events: list[Any]) -> None:
         (_swap, "does not follow the one before it"),
         (_bend, "its leaf is not the one that is in the signed tree"),
         (_close_and_forge, "its leaf is not the one that is in the signed tree"),
+        (_close_and_tell, "is closed, and says something all the same"),
         (partial(close_event, kind="link.made"), "items that were not linked to the case"),
         (partial(close_event, kind="export.asked"), "the history of the case ends before the export"),
     ],
