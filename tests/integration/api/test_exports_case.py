@@ -27,7 +27,7 @@ from evidence.withholding import closed_to
 from tests.serving.case_histories import Storied, document, opened, storied
 from tests.serving.exports import Kept, asked, kept
 from tests.serving.films import sealed_for
-from tests.serving.forging import call_it_version_1, close_event, rebag, retell_case, rewrite
+from tests.serving.forging import call_it_version_1, close_event, drop_item, rebag, retell_case, rewrite
 from tests.serving.inside import Inside
 
 _V1 = Path(__file__).parents[2] / "vectors" / "export-v1.zip"
@@ -276,6 +276,22 @@ def test_a_full_history_may_begin_later_and_says_what_that_leaves_open(
     assert "from number 2 up to the export" in step.proved
     assert "all that was linked" not in step.proved
     assert step.not_checked.startswith("the 2 events before the first one")
+
+
+def test_items_of_one_of_several_events_cannot_be_left_out_together(
+    bureau: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a case has more items than one event names, each item's chain has the event of its own part."""
+    case = opened(bureau, "多件案", *(document(bureau, word) for word in ("甲", "乙", "丙")))
+    archivist = bureau.client(Role.ARCHIVIST)
+    monkeypatch.setattr("evidence.exports.MOST_SUBJECTS", 4)
+    found = kept(bureau, archivist, asked(archivist, f"/cases/{case}/exports"), tmp_path)
+    assert types_of(found.directory).count("export.asked") == 2
+    assert "all that was linked to it then" in history_of(found.verify()).proved
+    copy = Path(shutil.copytree(found.directory, tmp_path / "copy"))
+    drop_item(copy, 2)
+    with pytest.raises(NotVerified, match="another list of items than the case was asked for with"):
+        verify_export(copy, found.key)
 
 
 def test_who_drops_the_history_of_the_case_is_named(told: Kept, copy: Path) -> None:
