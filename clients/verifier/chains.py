@@ -54,6 +54,8 @@ def verified_events(
             heads[note] = trusted_head(note, trust, earlier_too=True)
         head = heads[note]
         is_closed = closed and "hash" in one
+        if is_closed and one.keys() != {"hash", "proof"}:
+            raise NotVerified(f"{where} is closed, and says something all the same")
         leaf = b"" if is_closed else one["leaf"].encode()
         made = bytes.fromhex(one["hash"]) if is_closed else sha256(b"\x00", leaf)
         if root_from(made, number, head.size, path) != head.root:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,23 +239,14 @@ def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
         raise NotVerified("custody/withheld.json has another length than custody/export.json says")
     listed = {(_subject(one), one["event"]): one for one in lines if one["what"] == "detail"}
     hidden = set()
-    of_items = [
-        (line["item"], one)
-        for line in said["items"]
-        for one in json.loads(bag.read(f"custody/proofs/{line['item']}.json"))["events"]
-    ]
-    of_case = [(said["subject"], one) for one in case_events(bag, said)]
-    for subject, one in [*of_items, *((case, one) for case, one in of_case if "leaf" in one)]:
-        event = json.loads(one["leaf"])["event"]
-        if one["detail"] is not None:
-            continue
+    for subject, event in _without_detail(bag, said):
         told = listed.get((subject, event["id"]))
         if told is None or (told["digest"], told["type"]) != (event["detail"], event["type"]):
             raise NotVerified(f"the detail of event {event['id']} is neither shown nor listed as withheld")
         hidden.add((subject, event["id"]))
     if hidden != set(listed):
         raise NotVerified("custody/withheld.json lists details that are shown, or that no event has")
-    closed = sorted(one["hash"] for _, one in of_case if "hash" in one)
+    closed = sorted(one["hash"] for one in case_events(bag, said) if "hash" in one)
     if closed != sorted(one["leaf"] for one in lines if one["what"] == "event"):
         raise NotVerified("custody/withheld.json lists other events of the case than those that are closed")
     originals = {one["item"]: one for one in lines if one["what"] == "original"}
@@ -271,6 +262,17 @@ def _withheld(bag: Bag, said: Mapping[str, Any]) -> Step:
         "each is listed with the digest by which it can be proven one day"
         + (f"; and {len(closed)} events of the case, each by its leaf's hash" if closed else ""),
     )
+
+
+def _without_detail(bag: Bag, said: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each event that shows no detail, and whose chain it stands in; a document at a time."""
+    for line in said["items"]:
+        for one in json.loads(bag.read(f"custody/proofs/{line['item']}.json"))["events"]:
+            if one["detail"] is None:
+                yield line["item"], json.loads(one["leaf"])["event"]
+    for one in case_events(bag, said):
+        if "leaf" in one and one["detail"] is None:
+            yield said["subject"], json.loads(one["leaf"])["event"]
 
 
 def _subject(line: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ const Histories = (() => {
       const parts = proofParts(one.proof, where);
       if (parts.note !== note) throw new Wrong(`${where} leads to another head than custody/checkpoint`);
       if (one.hash !== undefined && about === CASE) {
+        if (Object.keys(one).length !== 2) throw new Wrong(`${where} is closed, and says something all the same`);
         leadsTo(fromHex(one.hash), parts, found, where);
         before = one.hash;
         return;

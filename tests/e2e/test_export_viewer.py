@@ -23,6 +23,7 @@ from tests.serving.forging import (
     close_event,
     drop_case,
     exchange_original,
+    rebag,
     rescript,
     retell_case,
 )
@@ -163,9 +164,19 @@ def test_a_forger_who_puts_everything_right_again_is_found_without_the_seal(
     copy = tmp_path / "copy"
     shutil.copytree(bureau.court.directory, copy)
     exchange_original(copy)
-    (found,) = look([page(copy, key=bureau.key, folder=str(copy))])
-    assert found["verdict"] == "not-verified"
+    unmarked = tmp_path / "unmarked"
+    shutil.copytree(bureau.court.directory, unmarked)
+    (token,) = unmarked.glob("custody/self-asserted/*.tsr")
+    mark = bytes.fromhex("061469819da8a7a599b4ead7a3b6c78ccbe990e7af13")
+    assert mark in token.read_bytes()
+    token.write_bytes(token.read_bytes().replace(mark, mark[:-1] + b"\x14"))
+    rebag(unmarked)
+    found, other = look(
+        [page(copy, key=bureau.key, folder=str(copy)), page(unmarked, key=bureau.key, folder=str(unmarked))]
+    )
+    assert found["verdict"] == other["verdict"] == "not-verified"
     assert "earlier ones are left out" in found["steps"][-1][1]
+    assert "is not marked as self-asserted" in other["steps"][-1][1]
 
 
 def _closed_and_not_listed(place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,4 +173,30 @@ def drop_case(directory: Path) -> None:
     change = {"case_events": None, "withheld": len(withheld)}
     said = rewrite(directory / "custody/export.json", lambda document: document.update(change))
     rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)
+    rebag(directory)
+
+
+def drop_item(directory: Path, place: int) -> None:
+    """Leave an item out, with everything that tells of it but the history of the case."""
+    gone = json.loads((directory / "custody/export.json").read_bytes())["items"][place]
+    for path in [*directory.rglob(f"*{gone['item']}*"), directory / gone["original"]]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for name in gone["renditions"]:
+        (directory / name).unlink(missing_ok=True)
+    for receipt in (directory / "custody/receipts").iterdir():
+        receipt.unlink()
+    lines = json.loads((directory / "custody/withheld.json").read_bytes())["withheld"]
+    withheld = [one for one in lines if one.get("item") != gone["item"]]
+
+    def retell(told: Any) -> None:
+        del told["items"][place]
+        counts = told["counts"]
+        counts.update(held=counts["held"] - 1, shown=counts["shown"] - 1)
+        told["withheld"] = len(withheld)
+
+    rewrite(directory / "custody/withheld.json", lambda told: told.update(withheld=withheld))
+    rewrite(directory / "custody/export.json", retell)
     rebag(directory)

@@ -27,7 +27,7 @@ from evidence.withholding import closed_to
 from tests.serving.case_histories import Storied, document, opened, storied
 from tests.serving.exports import Kept, asked, kept
 from tests.serving.films import sealed_for
-from tests.serving.forging import call_it_version_1, close_event, rebag, retell_case, rewrite
+from tests.serving.forging import call_it_version_1, close_event, drop_item, rebag, retell_case, rewrite
 from tests.serving.inside import Inside
 
 _V1 = Path(__file__).parents[2] / "vectors" / "export-v1.zip"
@@ -155,15 +155,17 @@ def test_the_server_checks_closed_events_as_it_checks_open_ones(bureau: Inside, 
     # Those that something follows: of the last nothing shows that it is gone.
     closed = [place for place, one in enumerate(shown[:-1]) if isinstance(one, ClosedEvent)]
     assert closed[:3] == [1, 2, 3]
+    # What is cut at the end shows in a newer head alone.
+    last = max(place for place in closed if isinstance([*shown, None][place + 1], ProvenEvent))
     assert checked(shown) == (0, True)
-    for place in (1, closed[-1]):
+    for place in (1, last):
         assert checked([*shown[:place], *shown[place + 1 :]]) == (0, False)
     bent = replace(shown[1], hash=bytes(32))
     assert checked([shown[0], bent, *shown[2:]])[0] == 1
     # A history that begins with a closed event names it all the same.
-    assert checked(shown[closed[-1] :]) == (0, True)
+    assert checked(shown[last:]) == (0, True)
     other = ClosedEvent(leaf_hash(whole.events[1].leaf), whole.events[1].proof)
-    assert checked([other, *shown[closed[-1] + 1 :]]) == (0, False)
+    assert checked([other, *shown[last + 1 :]]) == (0, False)
 
 
 def test_what_is_sealed_is_a_hash_in_the_history_and_nothing_more(bureau: Inside, tmp_path: Path) -> None:
@@ -236,6 +238,12 @@ def _close_and_forge(events: list[Any]) -> None:
     events.insert(1, {"hash": "00" * 32, "proof": leaf["proof"]})
 
 
+def _close_and_tell(events: list[Any]) -> None:
+    told = events[1]["leaf"]
+    close_event(events, json.loads(told)["event"]["type"])
+    events[1] |= {"detail": None, "salt": None, "leaf": told.replace("success", "failure")}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -245,6 +253,7 @@ def _close_and_forge(events: list[Any]) -> None:
         (_swap, "does not follow the one before it"),
         (_bend, "its leaf is not the one that is in the signed tree"),
         (_close_and_forge, "its leaf is not the one that is in the signed tree"),
+        (_close_and_tell, "is closed, and says something all the same"),
         (partial(close_event, kind="link.made"), "items that were not linked to the case"),
         (partial(close_event, kind="export.asked"), "the history of the case ends before the export"),
     ],
@@ -268,6 +277,22 @@ def test_a_full_history_may_begin_later_and_says_what_that_leaves_open(
     assert "from number 2 up to the export" in step.proved
     assert "all that was linked" not in step.proved
     assert step.not_checked.startswith("the 2 events before the first one")
+
+
+def test_items_of_one_of_several_events_cannot_be_left_out_together(
+    bureau: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a case has more items than one event names, each item's chain has the event of its own part."""
+    case = opened(bureau, "多件案", *(document(bureau, word) for word in ("甲", "乙", "丙")))
+    archivist = bureau.client(Role.ARCHIVIST)
+    monkeypatch.setattr("evidence.exports.MOST_SUBJECTS", 4)
+    found = kept(bureau, archivist, asked(archivist, f"/cases/{case}/exports"), tmp_path)
+    assert types_of(found.directory).count("export.asked") == 2
+    assert "all that was linked to it then" in history_of(found.verify()).proved
+    copy = Path(shutil.copytree(found.directory, tmp_path / "copy"))
+    drop_item(copy, 2)
+    with pytest.raises(NotVerified, match="another list of items than the case was asked for with"):
+        verify_export(copy, found.key)
 
 
 def test_who_drops_the_history_of_the_case_is_named(told: Kept, copy: Path) -> None:
