@@ -259,7 +259,7 @@ def _asking(viewer: Viewer, query: Query) -> Asking:
         value = getattr(query, name)
         if value is not None:
             conditions.append(_ROW[name] == str(value))
-            ways.append(_by_column(name, conditions[-1]))
+            ways.append(_by_column(name, conditions[-1], is_in_order=True))
     linked = [*_linked(query)]
     ways.extend(way for _, found in linked for way in found)
     begins = None
@@ -317,13 +317,13 @@ def _ways_of(visible: ColumnElement[bool]) -> Iterator[Way]:
             and clause.left.table is search_rows
             and clause.left.name in INDEXED
         ):
-            yield _by_column(clause.left.name, clause)
+            yield _by_column(clause.left.name, clause, is_in_order=clause.operator is operators.eq)
 
 
-def _by_column(name: str, condition: ColumnElement[bool]) -> Way:
+def _by_column(name: str, condition: ColumnElement[bool], *, is_in_order: bool) -> Way:
     found = select(_ROW.seq).where(condition)
     found = found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite")
-    return Way(found, name, is_in_order=True)
+    return Way(found, name, is_in_order=is_in_order)
 
 
 def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[Way]:

@@ -63,6 +63,8 @@ def _rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
             place = Place(CENTRE.latitude + seq * 17 % 90_000, CENTRE.longitude + seq * 31 % 90_000)
             yield "search_places", (seq, place.latitude, place.longitude)
             yield from (("search_cells", (cell, seq)) for cell in cells(place))
+        if seq <= 2:
+            yield "unit_above", ("局", ("大队1", "小队")[seq - 1], 1)
         yield "links", (f"l{seq}", f"c{seq}", f"i{seq:05d}", "hand", None, 0, None, None, None)
 
 
@@ -108,7 +110,7 @@ def _looked_at(connection: Connection, statement: str, parameters: Any) -> int:
 MONTH = {"since": OLD, "until": OLD + timedelta(days=30)}
 
 
-@pytest.mark.parametrize("unit", [None, "小队", "大队1"])
+@pytest.mark.parametrize("unit", [None, "小队", "大队1", "局"])
 @pytest.mark.parametrize(
     "query",
     [
