@@ -33,6 +33,7 @@ from tests.serving.waiting import PATIENCE_SECONDS, eventually
 PIECE = 300_000
 #: A part that was killed often is started again after half a minute, and a dead worker's job after another.
 _PATIENCE_SECONDS = 3 * PATIENCE_SECONDS
+_PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -226,6 +227,8 @@ class Traffic:
             look = f"look {number}"
             self._wait(lambda item=item, look=look, first=first: self._looked(item, look, first), look)
             number += 1
+            # Nobody looks without a pause; others would get no processor for it.
+            self._ended.wait(_PAUSE_SECONDS)
 
     def _looked(self, item: str, purpose: str, first: int) -> bool:
         """Whether all of it came; what came is held against the recording, and kept, in any case."""
