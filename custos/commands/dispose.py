@@ -94,7 +94,8 @@ def run_waiting(arguments: argparse.Namespace) -> int:
             done = done and carried.done
         if not waiting:
             print("No approved disposal waits.")
-        await _prune(settings, services)
+        if count := await _prune(settings, services):
+            print(_pruned(count))
         return done
 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,11 +108,15 @@ def prune_journal(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_disposer(settings.data, settings.run):
-        asyncio.run(with_services(settings, partial(_prune, settings)))
+        print(_pruned(asyncio.run(with_services(settings, partial(_prune, settings)))))
     return 0
 
 
-async def _prune(settings: Settings, services: Services) -> None:
+def _pruned(count: int) -> str:
+    return f"{count:,} chunks of the catalogue's journal, which nothing needs any more, were removed."
+
+
+async def _prune(settings: Settings, services: Services) -> int:
     from custody.journal_pruning import prune
     from custody.key_files import open_signer
     from custos.clock import SystemClock
@@ -123,7 +128,7 @@ async def _prune(settings: Settings, services: Services) -> None:
     if count:
         draft = EventDraft(EventType.JOURNAL_PRUNED, None, now, detail={"chunks": count})
         await services.catalogue.record(draft)
-    print(f"{count:,} chunks of the catalogue's journal, which nothing needs any more, were removed.")
+    return count
 
 
 def reach_backup(arguments: argparse.Namespace) -> int:
