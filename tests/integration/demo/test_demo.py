@@ -84,8 +84,8 @@ async def test_a_stored_copy_that_is_changed_meanwhile_gives_status_1(
     assert "FAILED" in output
 
 
-async @pytest.mark.long
-def test_an_interrupt_stops_everything(tmp_path: Path, clips: tuple[Path, Path]) -> None:
+@pytest.mark.long
+async def test_an_interrupt_stops_everything(tmp_path: Path, clips: tuple[Path, Path]) -> None:
     demo = await _demo(tmp_path / "data", str(clips[0]))
     await _until(demo, "ready at")
     server = int((tmp_path / "data" / "run" / "custos.lock").read_text())
