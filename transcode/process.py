@@ -104,6 +104,7 @@ class _Watch:
         self._pipes = (self.process.stdout, self.process.stderr)
         self._feeds = dict(zip((pipe.fileno() for pipe in self._pipes), feeds, strict=True))
         self.stopped: asyncio.Future[None] = self._loop.create_future()
+        self._failure: Exception | None = None
         self._dead = asyncio.Event()
         self._pidfd: int | None = None
         try:
@@ -119,16 +120,19 @@ class _Watch:
 
     def _on_death(self) -> None:
         self._dead.set()
+        self._stop()
+
+    def _stop(self) -> None:
         if not self.stopped.done():
             self.stopped.set_result(None)
 
     def _on_output(self, descriptor: int) -> None:
         try:
             self._read(descriptor)
-        except Exception as error:  # noqa: BLE001  # handed to whoever awaits `stopped`
+        except Exception as error:  # noqa: BLE001  # raised by `take_the_rest`, also if the death was seen before it
             self._loop.remove_reader(descriptor)
-            if not self.stopped.done():
-                self.stopped.set_exception(error)
+            self._failure = self._failure or error
+            self._stop()
 
     def _read(self, descriptor: int) -> bool:
         """Feed one chunk; False if there is none now."""
@@ -143,7 +147,12 @@ class _Watch:
         return bool(chunk)
 
     def take_the_rest(self) -> None:
-        """Feed what still stands in the pipes of a dead process; bounded, should a stranger hold them."""
+        """Raise what feeding has failed with, or feed what still stands in the pipes of a dead process.
+
+        Bounded, should a stranger hold the pipes.
+        """
+        if self._failure is not None:
+            raise self._failure
         for descriptor in self._feeds:
             for _ in range(_PIPE_CHUNKS):
                 if not self._read(descriptor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,17 @@ async def test_too_much_output_ends_the_run(script: str) -> None:
     finished = await _sh(script)
     assert finished.ended_by == "output-cap"
     assert len(finished.stdout) <= 1000
+
+
+async def test_too_much_output_is_seen_though_the_end_was_seen_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.pidfd_open
+
+    def opened_when_it_has_ended(pid: int) -> int:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return opened(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", opened_when_it_has_ended)
+    assert (await _sh("head -c 1001 /dev/zero")).ended_by == "output-cap"
 
 
 @pytest.mark.parametrize(
