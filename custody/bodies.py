@@ -8,18 +8,20 @@ a bundle that is made again, with the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH, number_path
+from evidence.alarms import raise_alarm
 from evidence.events import SALT_BYTES
-from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import Body, LogStore
 from evidence.ports.objects import AlreadyStored
 
 MARK = "bodies"
+#: Of the alarm: another bundle lies where one of the log's has to.
+DIFFER = "log-bodies-differ"
 _LENGTH_BYTES = 4
 _BUNDLES_IN_ONE = 40
 
@@ -64,7 +66,8 @@ class Bodies:
     async def run(self) -> bool:
         """Write those of the leaves that are published and not written yet; whether more wait. Repeatable.
 
-        Durable in the store on return. Raises Unavailable.
+        Durable in the store on return. Where somebody has put another bundle before, what this one says is
+        in the catalogue alone, and an alarm says so. Raises Unavailable.
         """
         for _ in range(_BUNDLES_IN_ONE):
             if not await self._step():
@@ -80,13 +83,37 @@ class Bodies:
         is_full = len(bodies) == WIDTH
         data = encode_bodies(bodies)
         if is_full:
-            # A catalogue that was led on from the log may have lost what the store still has.
-            with suppress(AlreadyStored):
+            try:
                 await self._store.put(path_of(number, is_full=True), data, self._clock.now() + LOG_LOCK)
+            except AlreadyStored:
+                await self._compare(number, bodies)
         else:
             await self._store.replace(path_of(number, is_full=False), data)
         await self._catalogue.write(partial(_note, size=end))
         return end < size
+
+    async def _compare(self, number: int, bodies: Sequence[Body | None]) -> None:
+        """Raise an alarm where what lies there lacks or changes anything that is known here.
+
+        It may know more: a catalogue that was led on from the log may have lost what the store still has.
+        """
+        path = path_of(number, is_full=True)
+        try:
+            kept = decode_bodies(await self._store.read_kept(path) or b"")
+        except ValueError:
+            kept = []
+        if len(kept) == len(bodies) and all(
+            ours in (None, theirs) for ours, theirs in zip(bodies, kept, strict=True)
+        ):
+            return
+        words = (
+            f"Where the store keeps what the events {number * WIDTH} to {number * WIDTH + WIDTH - 1} of the "
+            f"log say, log/{path}, something else lies that is not of this log. What they say is in the "
+            "catalogue alone: a lost catalogue would be rebuilt without it. Back the catalogue up, and find "
+            "out who can write to the store."
+        )
+        alarm = Alarm(DIFFER, path, words, self._clock.now())
+        await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
 
 
 def _look(tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
