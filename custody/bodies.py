@@ -8,7 +8,6 @@ a bundle that is made again, with the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH, number_path
@@ -58,7 +57,10 @@ def decode_bodies(data: bytes) -> list[Body | None]:
 class Bodies:
     """The use case of keeping them in the store."""
 
-    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock, place: str = "the store") -> None:
+        """`place`: what that store is called; the catalogue keeps how far each has them."""
+        self._place = place
+        self._mark = MARK if place == "the store" else f"{MARK} in {place}"
         self._catalogue = catalogue
         self._store = store
         self._clock = clock
@@ -75,7 +77,7 @@ class Bodies:
         return True
 
     async def _step(self) -> bool:
-        done, size, bodies = await self._catalogue.read(_look)
+        done, size, bodies = await self._catalogue.read(self._look)
         if done >= size:
             return False
         number = done // WIDTH
@@ -89,8 +91,26 @@ class Bodies:
                 await self._compare(number, bodies)
         else:
             await self._store.replace(path_of(number, is_full=False), data)
-        await self._catalogue.write(partial(_note, size=end))
+        await self._catalogue.write(lambda tx: tx.journal.keep_mark(self._mark, str(end)))
         return end < size
+
+    async def go_back(self, size: int) -> None:
+        """Have the store get anew what it has not, as it lost all behind the first `size`."""
+
+        def note(tx: Transaction) -> None:
+            if int(tx.journal.mark(self._mark) or 0) > size:
+                tx.journal.keep_mark(self._mark, str(size))
+
+        await self._catalogue.write(note)
+
+    def _look(self, tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
+        """How many are written, how many are published, and the bodies of the bundle that is next."""
+        head = tx.log.head()
+        done, size = int(tx.journal.mark(self._mark) or 0), 0 if head is None else head.published
+        if done >= size:
+            return done, size, ()
+        begin = done // WIDTH * WIDTH
+        return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
 
     async def _compare(self, number: int, bodies: Sequence[Body | None]) -> None:
         """Raise an alarm where what lies there lacks or changes anything that is known here.
@@ -107,27 +127,14 @@ class Bodies:
         ):
             return
         words = (
-            f"Where the store keeps what the events {number * WIDTH} to {number * WIDTH + WIDTH - 1} of the "
-            f"log say, log/{path}, something else lies that is not of this log. What they say is in the "
-            "catalogue alone: a lost catalogue would be rebuilt without it. Back the catalogue up, and find "
-            "out who can write to the store."
+            f"Where {self._place} keeps what the events {number * WIDTH} to {number * WIDTH + WIDTH - 1} of "
+            f"the log say, log/{path}, something else lies that is not of this log. What they say is not "
+            "kept there: a lost catalogue would be rebuilt without it. Back the catalogue up, and find out "
+            "who can write there."
         )
-        alarm = Alarm(DIFFER, path, words, self._clock.now())
+        subject = path if self._mark == MARK else f"{path} in {self._place}"
+        alarm = Alarm(DIFFER, subject, words, self._clock.now())
         await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
-
-
-def _look(tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
-    """How many are written, how many are published, and the bodies of the bundle that is next."""
-    head = tx.log.head()
-    done, size = int(tx.journal.mark(MARK) or 0), 0 if head is None else head.published
-    if done >= size:
-        return done, size, ()
-    begin = done // WIDTH * WIDTH
-    return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
-
-
-def _note(tx: Transaction, size: int) -> None:
-    tx.journal.keep_mark(MARK, str(size))
 
 
 async def read_bodies(store: LogStore, number: int, width: int) -> list[Body | None]:
