@@ -7,6 +7,7 @@ a bundle that is made again, with the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from custody.sequencer import LOG_LOCK
@@ -60,7 +61,9 @@ class Bodies:
     def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock, place: str = "the store") -> None:
         """`place`: what that store is called; the catalogue keeps how far each has them."""
         self._place = place
-        self._mark = MARK if place == "the store" else f"{MARK} in {place}"
+        # A place's name may be longer than that of a mark.
+        digest = hashlib.sha256(place.encode()).hexdigest()[:32]
+        self._mark = MARK if place == "the store" else f"{MARK} {digest}"
         self._catalogue = catalogue
         self._store = store
         self._clock = clock

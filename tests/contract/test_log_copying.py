@@ -90,7 +90,7 @@ async def test_a_replica_has_the_log_and_the_journal_and_goes_on_with_them(
     place: Place, vault: Callable[[], Place]
 ) -> None:
     there = vault()
-    copy = copy_to(place, there)
+    copy = LogCopy(place.catalogue, of(place, "primary"), of(there, "v" * 64), Still())
     assert not await copy.run(), "there is no log yet"
     for count in (5, 300, 700, 1):
         await happened(place, count)
