@@ -8,6 +8,7 @@ there and is not this log's is never replaced.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,8 +31,8 @@ from evidence.self_asserted import SELF_ASSERTED
 DIFFERS, OWED = "log-copy-differs", "log-copy-owed"
 #: How long a replica may be without what is published before somebody is told.
 PATIENCE = timedelta(minutes=10)
-#: How often it is looked whether tokens and lists are missing there.
-_TOKENS_EVERY = timedelta(minutes=10)
+#: How often it is looked whether tokens and lists are missing there: that lists all of both sides.
+_TOKENS_EVERY = timedelta(hours=1)
 _TOKENS = ("log/stamps/", f"log/{SELF_ASSERTED}/")
 
 
@@ -174,14 +175,22 @@ class LogCopy:
         if self._tokens_at is not None and abs(now - self._tokens_at) < _TOKENS_EVERY:
             return
         for prefix in _TOKENS:
-            there = {key async for key in self._target.store.keys(prefix)}
-            missing = [key async for key in self._source.store.keys(prefix) if key not in there]
-            for key in missing:
+            async for key in self._missing(prefix):
                 path = key.removeprefix("log/")
                 data = await self._source.log.read_kept(path)
                 if data is not None:
                     await self._target.log.put(path, data, now + LOG_LOCK)
         self._tokens_at = now
+
+    async def _missing(self, prefix: str) -> AsyncIterator[str]:
+        """What the store has there and the replica has not; of both no more than one at a time is held."""
+        there = aiter(self._target.store.keys(prefix))
+        at = await anext(there, None)
+        async for key in self._source.store.keys(prefix):
+            while at is not None and at < key:
+                at = await anext(there, None)
+            if key != at:
+                yield key
 
     async def _tell_heads(self, heads: _Heads, found: bytes | None) -> None:
         target = self._target
