@@ -6,16 +6,18 @@ import asyncio
 import itertools
 import json
 import re
+import shutil
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 _LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
-#: Nothing is asked of anybody but the page: no updates, no studies, no first page, and the network is off.
+#: No updates, no studies, no first page; and behind a proxy that is not there lies everything but loopback.
 _PREFERENCES = {
     "app.normandy.enabled": False,
     "app.update.disabledForTesting": True,
@@ -26,8 +28,9 @@ _PREFERENCES = {
     "media.autoplay.default": 0,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
-    "network.manage-offline-status": False,
-    "network.online": False,
+    "network.proxy.socks": "127.0.0.1",
+    "network.proxy.socks_port": 9,
+    "network.proxy.type": 1,
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
 
@@ -48,9 +51,9 @@ class Page:
         await self._ask("session.subscribe", events=["log.entryAdded"])
         self._context = (await self._ask("browsingContext.create", type="tab"))["context"]
 
-    async def open(self, page: Path) -> None:
-        """Load a file, to its end."""
-        await self._ask("browsingContext.navigate", context=self._context, url=page.as_uri(), wait="complete")
+    async def open(self, address: str) -> None:
+        """Load a page, to its end."""
+        await self._ask("browsingContext.navigate", context=self._context, url=address, wait="complete")
 
     async def run(self, script: str) -> Any:
         """What `script`, the body of an async function, returns; of what JSON can say."""
@@ -91,8 +94,12 @@ class Page:
 
 
 @asynccontextmanager
-async def firefox(program: str, profile: Path) -> AsyncIterator[Page]:
-    """A tab of a browser of its own, which is gone afterwards."""
+async def firefox(profile: Path) -> AsyncIterator[Page]:
+    """A tab of a browser of its own, which is gone afterwards; skips the test where there is none."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    if program is None:
+        pytest.skip("there is no Firefox on this machine: apt-get install firefox-esr")
+    profile.mkdir(exist_ok=True)
     lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in _PREFERENCES.items())
     (profile / "user.js").write_text("".join(lines))
     process = await asyncio.create_subprocess_exec(
