@@ -12,6 +12,7 @@ from clients.verifier.receipt import verify_receipt
 from custos.backing_up import restore
 from custos.cli import main
 from custos.keeping_sections import ReplicaSettings
+from custos.log_copies import examine_log_copies
 from custos.replicas import MARKER
 from evidence.agents import Role
 from evidence.jobs import Stage
@@ -38,7 +39,11 @@ def test_all_that_was_written_comes_back_from_a_replica(tmp_path: Path) -> None:
         item = client.kept(b"only once", "1.bin")
         server.run(Stage.READ_BACK)
         assert client.post("/cases", {"number": "粤执〔2026〕1号", "category": "penalty"}).status == 201
+    assert [one.level for one in examine_log_copies(settings)] == []
     kept(settings)
+    (seen,) = examine_log_copies(settings)
+    assert seen.level == "ok"
+    assert "vault has the custody log up to leaf" in seen.words
     with served_inside(settings.data, replicas=replicas) as server:
         before, said = rows(server), events(server)
     kept(settings)
