@@ -39,7 +39,10 @@ def test_all_that_was_written_comes_back_from_a_replica(tmp_path: Path) -> None:
         item = client.kept(b"only once", "1.bin")
         server.run(Stage.READ_BACK)
         assert client.post("/cases", {"number": "粤执〔2026〕1号", "category": "penalty"}).status == 201
-    assert [one.level for one in examine_log_copies(settings)] == []
+    assert examine_log_copies(settings) == []
+    kept(settings)
+    shutil.rmtree(vault / "objects" / "log")
+    assert [one.level for one in examine_log_copies(settings)] == ["warning"]
     kept(settings)
     (seen,) = examine_log_copies(settings)
     assert seen.level == "ok"
