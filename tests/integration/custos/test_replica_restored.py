@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from custos.backing_up import restore
 from custos.cli import main
 from custos.keeping_sections import ReplicaSettings
 from custos.log_copies import examine_log_copies
+from custos.rebuilding import rebuild
 from custos.replicas import MARKER
 from evidence.agents import Role
 from evidence.jobs import Stage
+from tests.seaweed import Seaweed
 from tests.serving.inside import served_inside
 from tests.serving.lost import events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
@@ -60,6 +63,28 @@ def test_all_that_was_written_comes_back_from_a_replica(tmp_path: Path) -> None:
         assert events(server)[: len(said)] == said
         again = type(client)(server.url, client.token)
         assert again.get(f"/items/{item}/original").body == b"only once"
+
+
+def test_a_bucket_that_was_a_replica_becomes_the_store(tmp_path: Path, seaweed: Seaweed) -> None:
+    s3 = seaweed.settings(seaweed.make_bucket())
+    file = tmp_path / "cloud.toml"
+    told = s3.model_dump(mode="json", exclude_none=True)
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
+    replicas = ReplicaSettings(buckets={"cloud": file})
+    settings = settings_for(tmp_path / "data", replicas=replicas)
+    with served_inside(settings.data, replicas=replicas) as server:
+        item = server.client(Role.SUPERVISOR).kept(b"only once", "1.bin")
+        server.run(Stage.READ_BACK)
+    kept(settings)
+    shutil.rmtree(settings.store)
+    shutil.rmtree(settings.catalogue_file.parent)
+    found = asyncio.run(rebuild(settings_for(settings.data, s3=s3), "the store burnt"))
+    assert found.is_whole
+    with served_inside(settings.data, s3=s3) as server:
+        supervisor = server.client(Role.SUPERVISOR)
+        assert supervisor.get(f"/items/{item}/original").body == b"only once"
+        assert supervisor.get(f"/items/{supervisor.kept(b'another', '2.bin')}/original").body == b"another"
+    kept(settings_for(settings.data, s3=s3))
 
 
 @pytest.mark.long
