@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-_READY = b"database system is ready to accept connections"
+_READY = re.compile(rb"database system is ready to accept (read-only )?connections")
 _CREATE = "CREATE DATABASE {} {} TEMPLATE {} ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
 
 
@@ -44,7 +44,8 @@ def _is_open(path: Path) -> bool:
 class Server:
     """One server; `stop` and `start` as often as wanted."""
 
-    def __init__(self, base: Path, settings: Sequence[str] = ()) -> None:
+    def __init__(self, base: Path, settings: Sequence[str] = (), of: Server | None = None) -> None:
+        """`of`: a standby of that one, which runs."""
         self.base = base
         self._settings = settings
         # PostgreSQL refuses to run as root.
@@ -61,10 +62,35 @@ class Server:
             if self._user is not None:
                 os.chown(directory, self._user.pw_uid, self._user.pw_gid)
         (base / "socket").chmod(0o755)
-        making = self._run(
-            "initdb", "-D", str(base / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
-            "--locale=C",
-        )  # fmt: skip
+        data = str(base / "data")
+        if of is None:
+            begin = [
+                "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ]
+        else:
+            begin = [
+                "pg_basebackup",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-h",
+                str(of.base / "socket"),
+                "-R",
+                "-c",
+                "fast",
+            ]
+        making = self._run(*begin)
         said, _ = making.communicate(timeout=120)
         assert making.returncode == 0, said.decode()
 
@@ -99,7 +125,7 @@ class Server:
         with process.stdout, (self.base / "log").open("ab", buffering=0) as log:
             for line in process.stdout:
                 log.write(line)
-                if _READY in line and not is_ready.done():
+                if _READY.search(line) and not is_ready.done():
                     is_ready.set_result(True)
         if not is_ready.done():
             is_ready.set_result(False)
@@ -140,6 +166,10 @@ class Server:
         self._listener.join(120)
         self._process = None
 
+    def promote(self) -> None:
+        """From a standby to what takes writes; returns once it does."""
+        assert self.execute("SELECT pg_promote(true, 120)") == [(True,)], self.log
+
     def url(self, database: str, user: str = "postgres") -> str:
         """As `catalogue.url` takes it."""
         return f"postgresql://{user}@/{database}?host={self.base / 'socket'}"
@@ -166,7 +196,7 @@ class Server:
 
         It is emptied for the next one who asks.
         """
-        url = self._free.pop() if self._free else self._made()
+        url = self._free.pop() if self._free else self.prepared()
         yield url
         if self._is_frozen(url):
             self._empty(url)
@@ -179,7 +209,8 @@ class Server:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
         return as_user("custos", self.url(name))
 
-    def _made(self) -> str:
+    def prepared(self) -> str:
+        """The same for somebody who does not give it back."""
         from storage.catalogue.privileges import prepare
 
         for role in ("owner", "custos"):
@@ -219,13 +250,13 @@ class Server:
 
 
 @contextmanager
-def serving_postgres(*settings: str, place: Path | None = None) -> Iterator[Server]:
+def serving_postgres(*settings: str, place: Path | None = None, of: Server | None = None) -> Iterator[Server]:
     """A server with these settings beside its defaults, which are durable; all of it is gone afterwards.
 
-    It lies in `place`, or where what is temporary does.
+    It lies in `place`, or where what is temporary does. `of`: it is a standby of that one.
     """
     base = Path(tempfile.mkdtemp(prefix="custos-pg-", dir=place))
-    server = Server(base, settings)
+    server = Server(base, settings, of)
     try:
         server.start()
         yield server
