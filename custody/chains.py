@@ -31,7 +31,7 @@ def sources_of(response: TimeStampResponse, roots: Sequence[Certificate]) -> tup
     found = dict[ListSource, None]()
     at = next(one for one in held if (one.issuer, one.serial_number) == (signer.issuer, signer.serial_number))
     for _ in range(_LONGEST):
-        above = next((one for one in (*held, *roots) if _has_issued(one, at)), None)
+        above = next((one for one in (*roots, *held) if _has_issued(one, at)), None)
         if at in roots or above is None:
             break
         found.update(

@@ -128,6 +128,7 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
 def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
     events = receipts = originals = copies = 0
     asked, late = set[str](), list[str]()
+    by_item = _receipts(bag, key)
     for line in said["items"]:
         item = line["item"]
         document = json.loads(bag.read(f"custody/proofs/{item}.json"))
@@ -149,8 +150,10 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             originals += line["original"] is not None
             copies += len(line["renditions"])
         _manifest(bag, item, document)
-        receipts += _receipts(bag, item, document, key)
+        receipts += _of_item(item, by_item.pop(item, ()), document)
         events += len(told)
+    for name, _ in (one for named in by_item.values() for one in named):
+        raise NotVerified(f"{name} is about an item that is not in this export")
     if sorted(asked) != named_items(said):
         raise NotVerified("custody/export.json has another list of items than was asked for")
     begun = f"; of {', '.join(late)} the events before the latest {MOST_EVENTS:,}" if late else ""
@@ -212,18 +215,27 @@ def _manifest(bag: Bag, item: str, document: Mapping[str, Any]) -> None:
         raise NotVerified(f"custody/manifests/{item}.json holds an event that is not in the item's history")
 
 
-def _receipts(bag: Bag, item: str, document: Mapping[str, Any], key: PinnedKey) -> int:
-    digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
-    found = 0
+def _receipts(bag: Bag, key: PinnedKey) -> dict[str, list[tuple[str, str]]]:
+    """By item, each receipt's name and the digest of the event that it names, once its signature holds."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for name in bag.below("custody/receipts/"):
         receipt = bag.read(name).decode("utf-8", "replace")
-        statement = verify_statement(receipt, signer_among(receipt, key).pem)
-        if statement["item"] != item:
-            continue
-        if statement["event_digest"] not in digests:
-            raise NotVerified(f"{name} names an event that is not in the history of {item}")
-        found += 1
+        try:
+            statement = verify_statement(receipt, signer_among(receipt, key).pem)
+        except NotVerified as error:
+            raise NotVerified(f"{name}: {error}") from error
+        found.setdefault(statement["item"], []).append((name, statement["event_digest"]))
     return found
+
+
+def _of_item(item: str, receipts: Sequence[tuple[str, str]], document: Mapping[str, Any]) -> int:
+    """How many there are, each of an event in the item's history."""
+    if receipts:
+        digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
+        for name, digest in receipts:
+            if digest not in digests:
+                raise NotVerified(f"{name} names an event that is not in the history of {item}")
+    return len(receipts)
 
 
 def _event_of(leaf: bytes) -> bytes:

@@ -45,7 +45,7 @@ def chain_of(
     at = next(one for one in held if (one.issuer, one.serial_number) == (issuer, serial))
     found: list[tuple[Certificate, Certificate]] = []
     while at not in roots and len(found) < _LONGEST:
-        above = next((one for one in (*held, *roots) if _has_issued(one, at)), None)
+        above = next((one for one in (*roots, *held) if _has_issued(one, at)), None)
         if above is None:
             break
         found.append((at, above))

@@ -1,0 +1,312 @@
+"""What an export's page says of revoked certificates and of receipts, and the verifier of the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import (
+    CertificateRevocationListBuilder,
+    CRLReason,
+    DeltaCRLIndicator,
+    IssuingDistributionPoint,
+    ObjectIdentifier,
+    ReasonFlags,
+    RevokedCertificateBuilder,
+    UnrecognizedExtension,
+    load_der_x509_crl,
+    load_pem_x509_certificate,
+)
+
+from clients.verifier.export import verify_export
+from clients.verifier.heads import pinned
+from clients.verifier.receipt import NotVerified
+from clients.verifier.revocation import Lists
+from clients.verifier.tokens import TimeTrust, verified_token
+from custody.signing import FileSigner
+from tests.e2e.export_desk import Desk, kinds
+from tests.e2e.test_export_viewer import look, page
+from tests.e2e.test_viewer_tokens import DATA, Stamped, case, judged, stamped
+from tests.serving.forging import bent, rebag
+from tests.serving.resigning import private
+
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+NOT_LISTED = "no revocation list of that time is here"
+
+
+@pytest.fixture(scope="module")
+def chained(tmp_path_factory: pytest.TempPathFactory) -> Stamped:
+    """A token whose signer is two certificates below its root."""
+    found = stamped(tmp_path_factory.mktemp("chained"), "P-256", "sha256", between=True)
+    signer, between = (
+        load_pem_x509_certificate(found.authority.root.with_name(f"{name}.pem").read_bytes()).public_bytes(
+            Encoding.DER
+        )
+        for name in ("signer", "between")
+    )
+    # DER has sets in order, which openssl does not put its certificates in; no signature is over that.
+    first, second = sorted((signer, between))
+    answer = found.answer.replace(signer + between, first + second)
+    assert first + second in answer
+    return replace(found, answer=answer)
+
+
+def _list(
+    one: Stamped,
+    of: str = "signer",
+    at: datetime | None = None,
+    reason: ReasonFlags | None = None,
+    *,
+    times: tuple[datetime, datetime] = (NOW - HOUR, NOW + HOUR),
+    more: Sequence[Any] = (),
+    critical: bool = True,
+    key: EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """A list, in DER, by whoever issued `of`, which stands in it from `at` on."""
+    directory = one.authority.root.parent
+    above = "between" if of == "signer" else "root"
+    issuer = load_pem_x509_certificate((directory / f"{above}.pem").read_bytes())
+    listed = load_pem_x509_certificate((directory / f"{of}.pem").read_bytes())
+    own = load_pem_private_key((directory / f"{above}.key").read_bytes(), None)
+    assert isinstance(own, EllipticCurvePrivateKey)
+    builder = CertificateRevocationListBuilder().issuer_name(issuer.subject)
+    builder = builder.last_update(times[0]).next_update(times[1])
+    if at is not None:
+        entry = RevokedCertificateBuilder().serial_number(listed.serial_number).revocation_date(at)
+        if reason is not None:
+            entry = entry.add_extension(CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    for extension in more:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(key or own, SHA256()).public_bytes(Encoding.DER)
+
+
+def _narrow(**only: bool) -> IssuingDistributionPoint:
+    names = ("only_contains_user_certs", "only_contains_ca_certs", "indirect_crl")
+    flags = {"only_contains_attribute_certs": False, **dict.fromkeys(names, False), **only}
+    return IssuingDistributionPoint(full_name=None, relative_name=None, only_some_reasons=None, **flags)
+
+
+def _verifier(one: Stamped, lists: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+    """What the verifier says, in the words of the page's reader."""
+    trust = TimeTrust((one.authority.root.read_bytes(),), lists=Lists(tuple(lists)))
+    try:
+        found = verified_token(one.answer, DATA, trust, "the token")
+    except NotVerified as error:
+        return {"wrong": str(error)}
+    return {"unrevoked": found.is_unrevoked}
+
+
+def test_the_page_and_the_verifier_judge_revocation_alike(chained: Stamped, tmp_path: Path) -> None:
+    def of(*more: Any, **others: Any) -> bytes:
+        return _list(chained, *more, **others)
+
+    above = of("between")
+    compromise, superseded = ReasonFlags.key_compromise, ReasonFlags.superseded
+    odd = UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    ended = (NOW - 3 * HOUR, NOW - 2 * HOUR)
+    cases: list[tuple[list[bytes], bool | str]] = [
+        ([], False),
+        ([above], False),
+        ([of()], False),
+        ([of(), above], True),
+        ([of(at=NOW - HOUR, reason=compromise), above], "was revoked on"),
+        ([of(at=NOW + HOUR, reason=compromise), above], "was revoked on"),
+        ([of(at=NOW + HOUR), above], "(no reason given)"),
+        ([of(at=NOW + HOUR, reason=superseded), above], True),
+        ([of(at=NOW + HOUR, reason=ReasonFlags.cessation_of_operation), above], True),
+        ([of(at=NOW + HOUR, reason=ReasonFlags.affiliation_changed), above], True),
+        ([of(at=NOW - HOUR, reason=superseded), above], "(superseded)"),
+        # One in the middle, and one of whose own there is no list.
+        ([of(), of("between", NOW + HOUR, ReasonFlags.ca_compromise)], "(cACompromise)"),
+        ([of("between", NOW + HOUR)], "Between the two"),
+        # Of another time; a younger one is of use, and an old one that names somebody still is.
+        ([of(times=ended), above], False),
+        ([of(times=(NOW + HOUR, NOW + 2 * HOUR)), above], True),
+        ([of(times=ended, at=NOW - 2 * HOUR, reason=compromise), above], "was revoked on"),
+        # Of somebody else with the same name.
+        ([of(key=generate_private_key(SECP256R1())), above], False),
+        ([of(at=NOW - HOUR, key=generate_private_key(SECP256R1())), of(), above], True),
+        # Of some certificates alone, or read with another list.
+        ([of(more=[_narrow(only_contains_ca_certs=True)]), above], False),
+        ([of(more=[_narrow(only_contains_user_certs=True)]), above], False),
+        ([of(more=[_narrow(indirect_crl=True)]), above], False),
+        ([of(more=[DeltaCRLIndicator(1)]), above], False),
+        ([of(more=[odd]), above], False),
+        ([of(more=[odd], critical=False), above], True),
+        ([load_der_x509_crl(of()).public_bytes(Encoding.PEM), above], True),
+        ([above, b""], "is no revocation list"),
+        ([above, b"-----BEGIN X509 CRL-----\n"], "is no revocation list"),
+        ([above, of()[:-1]], "is no revocation list"),
+        ([above, chained.answer], "is no revocation list"),
+    ]  # fmt: skip
+    asked = []
+    for lists, _ in cases:
+        encoded = [[f"{place}.crl", base64.b64encode(data).decode()] for place, data in enumerate(lists)]
+        asked.append(case(chained.answer, chained.root) | {"lists": encoded})
+    for found, (lists, wanted) in zip(judged(asked, tmp_path), cases, strict=True):
+        told = _verifier(chained, [(f"{place}.crl", data) for place, data in enumerate(lists)])
+        if isinstance(wanted, bool):
+            assert (found, told) == ({"unrevoked": wanted, "here": []}, {"unrevoked": wanted})
+        else:
+            for said in (found, told):
+                assert wanted in said.get("wrong", ""), (said, wanted)
+
+
+def test_no_byte_that_is_changed_in_a_list_takes_a_name_from_it(chained: Stamped, tmp_path: Path) -> None:
+    """Either it is none any more, or its issuer has not signed it."""
+    data = _list(chained, at=NOW - HOUR, reason=ReasonFlags.key_compromise)
+    above = base64.b64encode(_list(chained, "between")).decode()
+    cases = []
+    for place in range(0, len(data)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << (place % 8)
+        lists = [["one.crl", base64.b64encode(bytes(changed)).decode()], ["above.crl", above]]
+        cases.append(case(chained.answer, chained.root) | {"lists": lists})
+    for place, found in enumerate(judged(cases, tmp_path)):
+        assert "wrong" in found or found["unrevoked"] is False, (place, found)
+
+
+def _lists_in(place: Path, data: bytes | None) -> None:
+    """Another list in the place of the one that is there, none at all for None."""
+    (path,) = place.glob("custody/stamps/*.crl")
+    if data is None:
+        path.unlink()
+    else:
+        path.write_bytes(data)
+    rebag(place)
+
+
+def _statement(jws: str) -> dict[str, Any]:
+    payload = jws.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return found
+
+
+def _signed(statement: dict[str, Any], key: Ed25519PrivateKey) -> str:
+    text = json.dumps(statement, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return FileSigner(key).sign_statement(text.encode())
+
+
+def _resealed(desk: Desk, place: Path, lists: Sequence[bytes | None]) -> dict[str, Any]:
+    """The seal that whoever has the log's key and asks the authority makes of what lies there now."""
+    digest = hashlib.sha256((place / "tagmanifest-sha256.txt").read_bytes()).hexdigest()
+    statement = _signed(
+        _statement(desk.export.seal["statement"]) | {"tagmanifest_sha256": digest}, desk.signing
+    )
+    (desk.place / "statement").write_text(statement)
+    command = ["openssl", "ts", "-query", "-data", desk.place / "statement", "-sha256", "-cert"]
+    query = subprocess.run(command, check=True, capture_output=True).stdout
+    return desk.export.seal | {
+        "statement": statement,
+        "token": base64.b64encode(desk.authority.answer(query)).decode(),
+        "leaf": None,
+        "proof": None,
+        "revocation": [{"kind": "crl", "data": base64.b64encode(one or b"").decode()} for one in lists],
+    }
+
+
+def _said(desk: Desk, place: Path, seal: dict[str, Any]) -> tuple[str | None, list[str]]:
+    """What the verifier refuses of it, and what it could not check of times."""
+    root = desk.authority.root.read_bytes()
+    try:
+        steps = {one.title: one for one in verify_export(place, pinned(desk.key), seal, [root])}
+    except NotVerified as error:
+        return str(error), []
+    return None, [steps[title].not_checked for title in ("stamps", "seal")]
+
+
+def test_the_page_and_the_verifier_say_the_same_of_an_exports_lists(desk: Desk) -> None:
+    authority = desk.authority
+    (kept,) = desk.export.directory.glob("custody/stamps/*.crl")
+    authority.revoke(NOW - HOUR, ReasonFlags.superseded)
+    void = authority.revocation_list()
+    whole = kept.read_bytes()
+    # Of each: what lies in the archive, what in the seal, what is refused, and how many times stay unchecked.
+    lists: list[tuple[bytes | None, list[bytes | None], str | None, int]] = [
+        (None, [whole], None, 0),
+        (None, [], None, 2),
+        (whole, [void], "Time of the tests", 0),
+        (whole[:-1], [], "is no revocation list", 0),
+    ]
+    visits, said = [], []
+    for number, (archived, sealed, _, _) in enumerate(lists):
+        place = desk.copy(f"lists{number}")
+        _lists_in(place, archived)
+        seal = _resealed(desk, place, sealed)
+        path = desk.place / f"lists{number}.json"
+        path.write_text(json.dumps(seal))
+        said.append(_said(desk, place, seal))
+        visits.append(page(place, key=desk.key, root=str(authority.root), folder=str(place), seal=str(path)))
+    for found, (refused, open_), (_, _, wanted, unchecked) in zip(look(visits), said, lists, strict=True):
+        bad = kinds(found, "bad")
+        if wanted is None:
+            assert (bad, refused) == ([], None)
+            missing = [text for text in kinds(found, "open") if "包内没有当时的吊销列表" in text]
+            good = [text for text in kinds(found, "good") if "均未被吊销" in text]
+            assert (len(missing), len(good)) == (unchecked, 2 - unchecked)
+            assert sum(NOT_LISTED in text for text in open_) == unchecked
+        else:
+            assert refused is not None
+            assert wanted in refused
+            assert wanted in bad[0]
+
+
+def test_receipts_are_checked_as_the_verifier_checks_them(desk: Desk, tmp_path: Path) -> None:
+    one, *others = sorted(desk.export.directory.glob("custody/receipts/*.jws"))
+    name, text = one.relative_to(desk.export.directory).as_posix(), one.read_text()
+    said = _statement(text)
+    thief = private(9)
+    changes = [
+        (_signed(said | {"event_digest": "00" * 32}, desk.signing), "names an event that is not in the"),
+        (_signed(said | {"item": "0" * 26}, desk.signing), "is about an item that is not in this export"),
+        (bent(text), "signature is wrong"),
+        (_signed(said, thief), "another key than the"),
+        (_signed(said | {"v": "custos/receipt/9"}, desk.signing), "not a statement custos/receipt/1"),
+        (text.partition(".")[0], "is not a compact JWS"),
+        (text.replace(".", ".!", 1), ""),
+        (_relabelled(text, {"alg": "none"}), "not signed the way this version"),
+        (_relabelled(text, {"typ": "JWT"}), "not signed the way this version"),
+    ]
+    refused, places = [], []
+    for number, (forged, _) in enumerate(changes):
+        places.append(desk.copy(f"receipt{number}"))
+        (places[-1] / name).write_text(forged)
+        rebag(places[-1])
+        with pytest.raises(NotVerified) as error:
+            verify_export(places[-1], pinned(desk.key))
+        refused.append(str(error.value))
+    # Whose event it is the page finds in the export; the others are a matter of the text alone.
+    whole = desk.export.directory
+    right, *shown = look([page(one, key=desk.key, folder=str(one)) for one in (whole, *places[:2])])
+    assert f"{1 + len(others)} 份回执由日志密钥签名，且均针对本包材料" in kinds(right, "good")
+    asked = [{"statement": forged, "key": desk.key, "version": "custos/receipt/1", "name": name}
+             for forged, _ in changes[2:]]  # fmt: skip
+    words = [kinds(found, "bad")[0] for found in shown] + [one["wrong"] for one in judged(asked, tmp_path)]
+    for page_says, verifier_says, (_, told) in zip(words, refused, changes, strict=True):
+        for word in (page_says, verifier_says):
+            assert name in word, word
+            assert told in word
+
+
+def _relabelled(text: str, change: dict[str, str]) -> str:
+    header, rest = text.split(".", 1)
+    told = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))) | change
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=") + f".{rest}"
