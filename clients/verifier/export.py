@@ -126,7 +126,7 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
 
 
 def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
-    events = receipts = originals = copies = 0
+    events = receipts = early = originals = copies = 0
     asked, late = set[str](), list[str]()
     by_item = _receipts(bag, key)
     for line in said["items"]:
@@ -150,7 +150,9 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             originals += line["original"] is not None
             copies += len(line["renditions"])
         _manifest(bag, item, document)
-        receipts += _of_item(item, by_item.pop(item, ()), document)
+        mine = by_item.pop(item, [])
+        early += _early(line, mine, document)
+        receipts += len(mine)
         events += len(told)
     for name, _ in (one for named in by_item.values() for one in named):
         raise NotVerified(f"{name} is about an item that is not in this export")
@@ -171,7 +173,11 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             "those that were made of them, by the digests in the log",
             f"whether a copy shows what its original shows: that is the server's word{unproven}",
         ),
-        Step("receipts", f"{receipts} receipts are signed by the same key, and about these items"),
+        Step(
+            "receipts",
+            f"{receipts} receipts are signed by the same key, and about these items",
+            f"{early} of them: the events that they name are before those that are here" if early else "",
+        ),
     ]
 
 
@@ -215,27 +221,35 @@ def _manifest(bag: Bag, item: str, document: Mapping[str, Any]) -> None:
         raise NotVerified(f"custody/manifests/{item}.json holds an event that is not in the item's history")
 
 
-def _receipts(bag: Bag, key: PinnedKey) -> dict[str, list[tuple[str, str]]]:
-    """By item, each receipt's name and the digest of the event that it names, once its signature holds."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def _receipts(bag: Bag, key: PinnedKey) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+    """By item, each receipt's name and what it states, once its signature holds."""
+    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for name in bag.below("custody/receipts/"):
         receipt = bag.read(name).decode("utf-8", "replace")
         try:
             statement = verify_statement(receipt, signer_among(receipt, key).pem)
         except NotVerified as error:
             raise NotVerified(f"{name}: {error}") from error
-        found.setdefault(statement["item"], []).append((name, statement["event_digest"]))
+        found.setdefault(statement["item"], []).append((name, statement))
     return found
 
 
-def _of_item(item: str, receipts: Sequence[tuple[str, str]], document: Mapping[str, Any]) -> int:
-    """How many there are, each of an event in the item's history."""
-    if receipts:
-        digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
-        for name, digest in receipts:
-            if digest not in digests:
+def _early(
+    line: Mapping[str, Any],
+    receipts: Sequence[tuple[str, Mapping[str, Any]]],
+    document: Mapping[str, Any],
+) -> int:
+    """How many are of events before those that are here; raises NotVerified for one of another item."""
+    item, early = line["item"], 0
+    digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"] if receipts}
+    for name, statement in receipts:
+        if statement["digests"]["sha256"] != line["sha256"]:
+            raise NotVerified(f"{name} is for other bytes than those of {item}")
+        if statement["event_digest"] not in digests:
+            if line["events"]["first"] == 0:
                 raise NotVerified(f"{name} names an event that is not in the history of {item}")
-    return len(receipts)
+            early += 1
+    return early
 
 
 def _event_of(leaf: bytes) -> bytes:

@@ -49,22 +49,28 @@ const Statements = (() => {
     return hex(hash(bytes(leaf.slice(at + EVENT.length, -END.length))));
   }
 
-  // How many receipts the export carries, each signed and about an event in the history of an item that is in it.
+  // How many receipts the export carries, each signed, and about bytes and an event of an item that is in it; `early`
+  // are of events before those that are here.
   async function receipts(files, keys, items, historyOf) {
     const found = new Map(items.map(({ item }) => [item, []]));
     const names = [...files.keys()].filter((name) => name.startsWith(BELOW)).sort();
     for (const name of names) {
-      const { item, event_digest: digest } = await verified(await files.get(name).text(), keys, RECEIPT, name);
-      if (!found.has(item)) throw new Wrong(`${name} is about an item that is not in this export`);
-      found.get(item).push({ name, digest });
+      const said = await verified(await files.get(name).text(), keys, RECEIPT, name);
+      if (!found.has(said.item)) throw new Wrong(`${name} is about an item that is not in this export`);
+      found.get(said.item).push([name, said]);
     }
-    for (const [item, named] of found) {
-      if (named.length === 0) continue;
-      const digests = new Set((await historyOf(item)).events.map(eventDigest));
-      const other = named.find(({ digest }) => !digests.has(digest));
-      if (other) throw new Wrong(`${other.name} names an event that is not in the history of ${item}`);
+    let early = 0;
+    for (const line of items) {
+      const mine = found.get(line.item);
+      const digests = new Set(mine.length === 0 ? [] : (await historyOf(line.item)).events.map(eventDigest));
+      for (const [name, said] of mine) {
+        if (said.digests.sha256 !== line.sha256) throw new Wrong(`${name} is for other bytes than those of ${line.item}`);
+        if (digests.has(said.event_digest)) continue;
+        if (line.events.first === 0) throw new Wrong(`${name} names an event that is not in the history of ${line.item}`);
+        early += 1;
+      }
     }
-    return names.length;
+    return { count: names.length, early };
   }
 
   return { verified, receipts };

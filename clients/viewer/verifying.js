@@ -146,7 +146,8 @@ async function checkFiles(log, made, say) {
   say("good", word("step.originals")(items.filter(({ original, events }) => original !== null && events.first === 0).length, copies));
   if (late.length > 0) say("open", word("open.beginning")(late.map(({ item }) => item).join(", ")));
   const receipts = await Statements.receipts(found, log.keys, items, async (item) => (await load(item)).proof);
-  say("good", word("step.receipts")(receipts));
+  say("good", word("step.receipts")(receipts.count));
+  if (receipts.early > 0) say("open", word("open.receipts")(receipts.early));
   const seal = await sealChosen();
   const times = { ...log, lists: listsOf(found, seal) };
   await checkStamps(found, times, say);

@@ -277,6 +277,10 @@ def test_receipts_are_checked_as_the_verifier_checks_them(desk: Desk, tmp_path: 
     changes = [
         (_signed(said | {"event_digest": "00" * 32}, desk.signing), "names an event that is not in the"),
         (_signed(said | {"item": "0" * 26}, desk.signing), "is about an item that is not in this export"),
+        (
+            _signed(said | {"digests": said["digests"] | {"sha256": "00" * 32}}, desk.signing),
+            "is for other bytes than those of",
+        ),
         (bent(text), "signature is wrong"),
         (_signed(said, thief), "another key than the"),
         (_signed(said | {"v": "custos/receipt/9"}, desk.signing), "not a statement custos/receipt/1"),
@@ -295,10 +299,10 @@ def test_receipts_are_checked_as_the_verifier_checks_them(desk: Desk, tmp_path: 
         refused.append(str(error.value))
     # Whose event it is the page finds in the export; the others are a matter of the text alone.
     whole = desk.export.directory
-    right, *shown = look([page(one, key=desk.key, folder=str(one)) for one in (whole, *places[:2])])
+    right, *shown = look([page(one, key=desk.key, folder=str(one)) for one in (whole, *places[:3])])
     assert f"{1 + len(others)} 份回执由日志密钥签名，且均针对本包材料" in kinds(right, "good")
     asked = [{"statement": forged, "key": desk.key, "version": "custos/receipt/1", "name": name}
-             for forged, _ in changes[2:]]  # fmt: skip
+             for forged, _ in changes[3:]]  # fmt: skip
     words = [kinds(found, "bad")[0] for found in shown] + [one["wrong"] for one in judged(asked, tmp_path)]
     for page_says, verifier_says, (_, told) in zip(words, refused, changes, strict=True):
         for word in (page_says, verifier_says):
