@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import NO_LISTS, Lists, Voided, chain_of, is_unrevoked
+from clients.verifier.revocation import NO_LISTS, Lists, Standing, Voided, chain_of, standing
 
 _IMPRINTS = {"2.16.840.1.101.3.4.2.1": "sha256", "1.2.156.10197.1.401": "sm3"}
 
@@ -35,8 +35,8 @@ class Token:
     """What a token proves: that something stood at `at`, by an authority's word."""
 
     at: datetime
-    #: Lists of that time say that none of its certificates was revoked.
-    is_unrevoked: bool
+    #: Whether lists and answers of that time say that none of its certificates was revoked.
+    standing: Standing
 
 
 def verified_token(
@@ -94,8 +94,8 @@ def verified_token(
     if stated not in (None, policy):
         raise Voided(f"{name} was signed under the policy {policy}, and {stated} is stated beside it")
     if trust is None:
-        return Token(at.astimezone(UTC), is_unrevoked=False)
+        return Token(at.astimezone(UTC), Standing(is_unrevoked=False))
     if trust.policies and policy not in trust.policies:
         pinned = " or ".join(sorted(trust.policies))
         raise Voided(f"{name} was signed under the policy {policy}, and {pinned} is asked for")
-    return Token(at.astimezone(UTC), is_unrevoked(chain, trust.lists, at.astimezone(UTC), name))
+    return Token(at.astimezone(UTC), standing(chain, trust.lists, at.astimezone(UTC), name))

@@ -48,7 +48,7 @@ from tests.serving.resigning import private
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
-NOT_LISTED = "no revocation list of that time is here"
+NOT_LISTED = "no revocation list or OCSP answer of that time is here"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def _verifier(one: Stamped, lists: Sequence[tuple[str, bytes]]) -> dict[str, Any
         found = verified_token(one.answer, DATA, trust, "the token")
     except NotVerified as error:
         return {"wrong": str(error)}
-    return {"unrevoked": found.is_unrevoked}
+    return {"unrevoked": found.standing.is_unrevoked}
 
 
 def test_the_page_and_the_verifier_judge_revocation_alike(chained: Stamped, tmp_path: Path) -> None:
