@@ -100,9 +100,12 @@ def _require_delegate(one: Certificate, issuer: Certificate, at: datetime) -> No
     """RFC 6960 §4.2.2.2: issued by the issuer itself, for this purpose, and in force when it signed."""
     try:
         one.verify_directly_issued_by(issuer)
-        purposes = one.extensions.get_extension_for_class(ExtendedKeyUsage).value
-    except (InvalidSignature, ExtensionNotFound) as error:
+    except (ValueError, TypeError, InvalidSignature) as error:
         raise NotAnswered("a stranger has signed the answer") from error
+    try:
+        purposes = one.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
+        purposes = ExtendedKeyUsage([])
     if ExtendedKeyUsageOID.OCSP_SIGNING not in purposes:
         raise NotAnswered("a certificate has signed the answer that is not for that")
     if not one.not_valid_before_utc <= at <= one.not_valid_after_utc:
