@@ -17,7 +17,7 @@ const Certificates = (() => {
   const RSA = "1.2.840.113549.1.1.1";
   const CURVES = { "1.2.840.10045.3.1.7": ["P-256", 32], "1.3.132.0.34": ["P-384", 48], "1.3.132.0.35": ["P-521", 66] };
   const [KEY_USAGE, BASIC, EXTENDED] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
-  const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+  const [TIME_STAMPING, OCSP_SIGNING] = ["1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"];
   // Policies bind nobody here and names limit nothing: what a root is given for is one authority's time.
   const READ = new Set([KEY_USAGE, BASIC, EXTENDED, "2.5.29.32"]);
   const LONGEST = 8;
@@ -135,6 +135,12 @@ const Certificates = (() => {
     }
   }
 
+  // May it sign what its issuer's responder answers (RFC 6960 §4.2.2.2)?
+  function isForAnswers(one) {
+    const use = one.extensions.get(EXTENDED);
+    return use !== undefined && Der.sequence(Der.parse(use.value), "a certificate's purposes").map(Der.oid).includes(OCSP_SIGNING);
+  }
+
   // The root to which the signer leads by these certificates, each in force at that time, and on the way each with the
   // one that issued it; null where to none.
   async function wayUp(signer, held, roots, at) {
@@ -158,5 +164,5 @@ const Certificates = (() => {
     return null;
   }
 
-  return { NotHere, HASHES, SIGNATURES, RSA, parse, extensionsIn, fromPem, holds, isIssuer, wayUp, requireTimeStamping };
+  return { NotHere, HASHES, SIGNATURES, RSA, parse, extensionsIn, fromPem, holds, isIssuer, wayUp, isForAnswers, requireTimeStamping };
 })();

@@ -1,6 +1,7 @@
 "use strict";
-// Whether a certificate was revoked when it signed (RFC 5280 §6.3, RFC 3161 §4), by lists that were kept beside the
-// tokens (docs/formats/log.md §6). What is missing, of another time or of somebody else says nothing either way.
+// Whether a certificate was revoked when it signed (RFC 5280 §6.3, RFC 3161 §4), by lists, and answers of responders,
+// that were kept beside the tokens (docs/formats/log.md §6). What is missing, of another time or of somebody else says
+// nothing either way.
 const Revocation = (() => {
   const { Wrong, hex, hash, same } = Checks;
   const [REASON, DELTA, POINT] = ["2.5.29.21", "2.5.29.27", "2.5.29.28"];
@@ -60,10 +61,15 @@ const Revocation = (() => {
 
   function said({ at, more }) {
     const [, why] = (more === undefined ? [] : Certificates.extensionsIn(more)).find(([name]) => name === REASON) ?? [];
-    const number = why === undefined ? undefined : Der.tagged(Der.parse(why.value), 0x0a, "a reason").content;
+    const reason = why === undefined ? undefined : Der.tagged(Der.parse(why.value), 0x0a, "a reason").content;
+    return { at: Der.time(at, "when it was revoked"), reason: reasonOf(reason) };
+  }
+
+  // What the bytes of a reason mean; none where there are none.
+  function reasonOf(number) {
     const reason = number === undefined ? NO_REASON : REASONS[number.length === 1 ? number[0] : REASONS.length];
     if (reason === undefined) throw new Wrong("a reason is none");
-    return { at: Der.time(at, "when it was revoked"), reason };
+    return reason;
   }
 
   // Whether the certificate above has signed the list; asked once of each.
@@ -73,32 +79,69 @@ const Revocation = (() => {
     return list.signers.get(key);
   }
 
-  // Whether lists of that time say of each certificate of the chain, [it, the one above it], that it was not revoked.
-  // Throws Wrong for one that was. `here` is told what this page could not check of a list.
-  async function isUnrevoked(chain, lists, at, name, here) {
+  // Whether lists and answers of that time say of each certificate of the chain, [it, the one above it], that it was not
+  // revoked. Throws Wrong for one that was. `unread` is what this page could not check of them, `ofNoUse` why answers
+  // about a certificate were not taken for which nothing else speaks.
+  async function standing(chain, { lists, answers }, at, name) {
     const covered = [];
+    const [unread, ofNoUse] = [[], []];
     // Every one of them is looked at: one that was revoked is found also where another's list is missing.
-    for (const [one, above] of chain) covered.push(await isListed(one, above, lists, at, name, here));
-    return covered.length > 0 && covered.every(Boolean);
+    for (const [one, above] of chain) {
+      const listed = await isListed(one, above, lists, at, name, unread);
+      const { answered, refused } = await isAnswered(one, above, answers, at, name, unread);
+      covered.push(listed || answered);
+      if (!covered.at(-1)) ofNoUse.push(...refused);
+    }
+    return { isUnrevoked: covered.length > 0 && covered.every(Boolean), unread, ofNoUse };
   }
 
-  async function isListed(one, above, lists, at, name, here) {
+  // What it gives, unless this page cannot check it: then that is put down.
+  async function orUnread(unread, check) {
+    try {
+      return await check();
+    } catch (error) {
+      if (!(error instanceof Certificates.NotHere)) throw error;
+      unread.push(error.message);
+      return null;
+    }
+  }
+
+  async function isListed(one, above, lists, at, name, unread) {
     let covered = false;
     for (const list of lists) {
-      try {
-        if (!await isSignedBy(above, list) || !list.isWhole) continue;
-      } catch (error) {
-        if (!(error instanceof Certificates.NotHere)) throw error;
-        here(error.message);
-        continue;
-      }
+      if (!await orUnread(unread, () => isSignedBy(above, list)) || !list.isWhole) continue;
       const entry = list.revoked.get(hex(one.serial));
       if (entry !== undefined) requireHarmless(one, said(entry), at, name);
-      // In force at that time, or younger: who was revoked by then would stand in it.
-      covered ||= list.from >= at || (list.until !== null && at <= list.until);
+      covered ||= covers(one, list.from, list.until, at);
     }
     return covered;
   }
+
+  async function isAnswered(one, above, answers, at, name, unread) {
+    let answered = false;
+    const refused = [];
+    for (const answer of answers) {
+      if (!Answers.isAbout(answer, one)) continue;
+      let found;
+      try {
+        found = await orUnread(unread, () => Answers.about(answer, one, above));
+      } catch (error) {
+        if (!(error instanceof Answers.NotOfUse)) throw error;
+        refused.push(`${answer.name}: ${error.message}`);
+        continue;
+      }
+      if (found === null) continue;
+      if (found.revoked !== null) requireHarmless(one, found.revoked, at, name);
+      if (covers(one, found.made, found.until, at)) answered = true;
+      else refused.push(`${answer.name}: it is of another time`);
+    }
+    if (answers.length > 0 && refused.length === 0 && !answered) refused.push("the OCSP answers here are about other certificates");
+    return { answered, refused };
+  }
+
+  // In force at that time, or younger: who was revoked by then would stand in it. But not once the certificate itself
+  // had ended: nobody has to remember it then.
+  const covers = (one, made, until, at) => made <= one.until && (made >= at || (until !== null && at <= until));
 
   // Without one of those reasons everything that the key ever signed is void, at whatever time.
   function requireHarmless(one, revoked, at, name) {
@@ -107,5 +150,5 @@ const Revocation = (() => {
     throw new Wrong(`${name} proves no time: the certificate of its authority, ${one.name}, was revoked on ${day} UTC (${revoked.reason})`);
   }
 
-  return { listOf, isUnrevoked };
+  return { listOf, reasonOf, standing };
 })();

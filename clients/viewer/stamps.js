@@ -55,8 +55,7 @@ const Stamps = (() => {
   }
 
   // What a time authority's token states, below these roots and under these policies; `here` says what this page could
-  // not check of it, `isUnrevoked` whether lists of that time speak for its certificates, `unread` what it could not
-  // check of these. `lists` gives them.
+  // not check of it, `standing` what is known of whether its certificates were revoked. `lists` gives what tells that.
   async function stated({ name, token, over, policy }, { roots, policies, lists }) {
     if (Tokens.isSelfAsserted(token)) {
       throw new Wrong(`${name} is passed off as a time authority's and is self-asserted: a Custos signed it with its own embedded authority, and no third party did`);
@@ -66,9 +65,7 @@ const Stamps = (() => {
     if (policy !== null && policy !== found.policy) throw new Wrong(`${name} was signed under the policy ${found.policy}, and ${policy} is stated beside it`);
     if (roots.length > 0 && found.root === null) throw new Wrong(`${name} does not prove a time: its certificate leads to none of the roots that were chosen`);
     if (found.root !== null && policies.size > 0 && !policies.has(found.policy)) throw new Wrong(`${name} was signed under the policy ${found.policy}, which is not one that is asked for`);
-    const unread = [];
-    const isUnrevoked = found.root !== null && await Revocation.isUnrevoked(found.chain, await lists(), found.at, name, (what) => unread.push(what));
-    return { ...found, isUnrevoked, unread };
+    return found.root === null ? found : { ...found, standing: await Revocation.standing(found.chain, await lists(), found.at, name) };
   }
 
   // What the embedded authority stated, whose certificates lie in the export: to an outsider nothing.

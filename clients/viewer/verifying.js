@@ -159,14 +159,18 @@ async function sealChosen() {
   return chosen ? JSON.parse(await chosen.text()) : null;
 }
 
-// Every revocation list in the export and in its seal; read once, when a token needs them.
+// Every revocation list and answer in the export and in its seal; read once, when a token needs them.
 function listsOf(files, seal) {
   let found;
   return () => found ??= (async () => {
-    const names = [...files.keys()].filter((name) => name.startsWith("custody/stamps/") && name.endsWith(".crl")).sort();
-    const kept = await Promise.all(names.map(async (name) => Revocation.listOf(name, new Uint8Array(await files.get(name).arrayBuffer()))));
-    const sealed = (seal?.revocation ?? []).map((one, place) => ({ ...one, name: `revocation list ${place + 1} of the seal` }));
-    return [...kept, ...sealed.filter(({ kind }) => kind === "crl").map(({ name, data }) => Revocation.listOf(name, Checks.fromBase64(data, name)))];
+    const sealed = (seal?.revocation ?? []).map((one, place) => ({ ...one, number: place + 1 }));
+    const each = async (kind, called, read) => {
+      const names = [...files.keys()].filter((name) => name.startsWith("custody/stamps/") && name.endsWith(`.${kind}`)).sort();
+      const kept = await Promise.all(names.map(async (name) => read(name, new Uint8Array(await files.get(name).arrayBuffer()))));
+      const named = sealed.filter((one) => one.kind === kind).map(({ number, data }) => [`${called} ${number} of the seal`, data]);
+      return [...kept, ...named.map(([name, data]) => read(name, Checks.fromBase64(data, name)))];
+    };
+    return { lists: await each("crl", "revocation list", Revocation.listOf), answers: await each("ocsp", "OCSP answer", Answers.answerOf) };
   })();
 }
 
@@ -213,13 +217,17 @@ function sayTimes(times, say) {
   for (const { here } of times) if (here !== undefined) say("open", word("open.here")(here));
 }
 
-// Whether the certificates of tokens below a root were revoked, as far as lists of that time are here.
+// Whether the certificates of tokens below a root were revoked, as far as lists and answers of that time are here.
 function sayRevocation(times, say) {
-  const missing = times.filter(({ isUnrevoked }) => !isUnrevoked).length;
-  if (missing < times.length) say("good", word("step.unrevoked")(times.length - missing));
-  if (missing > 0) say("open", word("open.revoked")(missing));
-  for (const what of new Set(times.flatMap(({ unread }) => unread))) say("open", word("open.list")(what));
+  const missing = times.filter(({ standing }) => !standing.isUnrevoked);
+  if (missing.length < times.length) say("good", word("step.unrevoked")(times.length - missing.length));
+  const why = [...new Set(missing.flatMap(({ standing }) => standing.ofNoUse))];
+  const shown = why.length <= MOST_TOLD ? why : [...why.slice(0, MOST_TOLD), "…"];
+  if (missing.length > 0) say("open", word("open.revoked")(missing.length) + (why.length > 0 ? ` (${shown.join(", ")})` : ""));
+  for (const what of new Set(times.flatMap(({ standing }) => standing.unread))) say("open", word("open.list")(what));
 }
+// So many answers are named of those that were not taken.
+const MOST_TOLD = 5;
 
 function sayOwn(times, say) {
   const read = times.filter(({ here }) => here === undefined).map(({ at }) => at);
