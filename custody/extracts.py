@@ -20,6 +20,7 @@ from custody.notes import (
     require_signed,
 )  # fmt: skip
 from custody.proofs import consistency_hashes, head_shown, keys_document, proven, proven_case
+from custody.token_order import in_order
 from custody.tree import root_by_inclusion
 from evidence.canonical import Json
 from evidence.errors import Unavailable
@@ -141,7 +142,7 @@ def _checked(proof: Proof) -> Checked:
 def _lists_around(tx: Transaction, stamp: Stamp) -> tuple[KeptList, ...]:
     if stamp.authority is None:
         return ()
-    addresses = addresses_in(decode_timestamp_response(stamp.token))
+    addresses = addresses_in(decode_timestamp_response(in_order(stamp.token)))
     return tuple(tx.revocation.around(addresses, stamp.at))
 
 

@@ -61,6 +61,7 @@ class Forger:
         status: OCSPCertStatus = OCSPCertStatus.GOOD,
         *,
         by: Signed | None = None,
+        called: Certificate | None = None,
         held: Sequence[Certificate] | None = None,
         about: str | None = None,
         issuer: Certificate | None = None,
@@ -74,7 +75,7 @@ class Forger:
     ) -> bytes:
         """One in DER: by a delegate of the root, about the signer's certificate, of now and without an end.
 
-        `at` is when it was revoked. What a delegate is not called by itself goes along in it (`held`).
+        `at` is when it was revoked, `called` who the responder says that it is, `held` what goes along in it.
         """
         signer = by or self.delegate()
         now = datetime.now(UTC).replace(microsecond=0)
@@ -88,7 +89,7 @@ class Forger:
             at,
             reason,
         )
-        builder = builder.responder_id(_ENCODINGS[named_by], signer.certificate)
+        builder = builder.responder_id(_ENCODINGS[named_by], called or signer.certificate)
         if held is None:
             held = [] if signer == self.root else [signer.certificate]
         if held:
@@ -120,6 +121,10 @@ class Forger:
         """Who may sign for the root, or not quite."""
         return _issued("Delegate", above or self.root, purposes, days)
 
+    def namesake(self, one: Signed) -> Certificate:
+        """A certificate of the same key, under another name."""
+        return _issued("Somebody", self.root, _SIGNING, (-1, 10), one.key).certificate
+
     def stranger(self) -> Signed:
         """Who issued itself a certificate for signing answers."""
         return _issued("Delegate", None, _SIGNING, (-1, 10))
@@ -137,9 +142,13 @@ class Forger:
 
 
 def _issued(
-    name: str, above: Signed | None, purposes: Sequence[ObjectIdentifier], days: tuple[int, int]
+    name: str,
+    above: Signed | None,
+    purposes: Sequence[ObjectIdentifier],
+    days: tuple[int, int],
+    key: EllipticCurvePrivateKey | None = None,
 ) -> Signed:
-    key, now = generate_private_key(SECP256R1()), datetime.now(UTC)
+    key, now = key or generate_private_key(SECP256R1()), datetime.now(UTC)
     subject = Name([NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         CertificateBuilder()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
 from clients.verifier.revocation import NO_LISTS, Lists, Standing, Voided, chain_of, standing
+from clients.verifier.token_order import in_order
 
 _IMPRINTS = {"2.16.840.1.101.3.4.2.1": "sha256", "1.2.156.10197.1.401": "sm3"}
 
@@ -66,7 +67,7 @@ def verified_token(
     except ImportError as error:
         raise NoLibrary from error
     try:
-        response = decode_timestamp_response(data)
+        response = decode_timestamp_response(in_order(data))
         if trust is None:
             trusted = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
         else:

@@ -123,7 +123,9 @@ async def test_answers_that_say_nothing_are_named(place: Place, authority: TimeA
     now = datetime.now(UTC)
     odd = UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     twin = forger.twin_of_the_root()
+    delegate = forger.delegate()
     named = {
+        "names another responder": forger.answer(by=delegate, called=forger.namesake(delegate)),
         "signed by a stranger": forger.answer(by=forger.stranger()),
         "neither the issuer has signed it": forger.answer(by=forger.delegate(), held=[]),
         "not for signing answers": forger.answer(by=forger.delegate(purposes=())),
