@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
     SECP256R1,
     EllipticCurvePrivateKey,
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import (
     CertificateRevocationListBuilder,
@@ -44,7 +45,7 @@ from cryptography.x509.ocsp import (
 from clients.verifier.export import verify_export
 from clients.verifier.heads import pinned
 from clients.verifier.receipt import NotVerified, verify_statement
-from clients.verifier.revocation import Lists
+from clients.verifier.revocation import Lists, standing
 from clients.verifier.tokens import TimeTrust, verified_token
 from custody.signing import FileSigner
 from tests.answers import Forger
@@ -106,6 +107,18 @@ def _list(
     for extension in more:
         builder = builder.add_extension(extension, critical)
     return builder.sign(key or own, SHA256()).public_bytes(Encoding.DER)
+
+
+def _of_two_algorithms(one: Stamped) -> bytes:
+    """A list that names SHA-256 and is signed by its issuer with SHA-384."""
+    plain = load_der_x509_crl(_list(one))
+    key = load_pem_private_key(one.authority.root.with_name("between.key").read_bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    signature = key.sign(plain.tbs_certlist_bytes, ECDSA(SHA384()))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040303")
+    inside = plain.tbs_certlist_bytes + algorithm + bytes([3, len(signature) + 1, 0]) + signature
+    assert 127 < len(inside) < 256
+    return b"\x30\x81" + bytes([len(inside)]) + inside
 
 
 def _narrow(**only: bool) -> IssuingDistributionPoint:
@@ -195,6 +208,7 @@ def test_the_page_and_the_verifier_judge_revocation_alike(chained: Stamped, tmp_
         ([of(more=[odd]), above], False),
         ([of(more=[odd], critical=False), above], True),
         ([load_der_x509_crl(of()).public_bytes(Encoding.PEM), above], True),
+        ([_of_two_algorithms(chained), above], False),
         ([above, b""], "is no revocation list"),
         ([above, b"-----BEGIN X509 CRL-----\n"], "is no revocation list"),
         ([above, of()[:-1]], "is no revocation list"),
@@ -220,7 +234,7 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> Stamped:
 def test_the_page_and_the_verifier_judge_answers_alike(answering: Stamped, tmp_path: Path) -> None:
     forger = Forger(answering.authority)
     revoked = OCSPCertStatus.REVOKED
-    twin = forger.twin_of_the_root()
+    twin, delegate = forger.twin_of_the_root(), forger.delegate()
     odd = UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     today = datetime.now(UTC).replace(microsecond=0)
     in_force = {"made": today - HOUR, "until": today + HOUR}
@@ -246,6 +260,10 @@ def test_the_page_and_the_verifier_judge_answers_alike(answering: Stamped, tmp_p
         (forger.answer(issuer=twin.certificate, **in_force), "it is about another certificate"),
         (forger.answer(about="responder", **in_force), "here are about other certificates"),
         (forger.about_two(), "several certificates at once"),
+        (
+            forger.answer(by=delegate, called=forger.namesake(delegate), **in_force),
+            "names another responder",
+        ),
         (forger.answer(OCSPCertStatus.UNKNOWN, **in_force), "did not know the certificate"),
         (forger.answer(more=[(odd, True)], **in_force), "a critical extension"),
         (forger.answer(more=[(odd, False)], **in_force), True),
@@ -270,6 +288,19 @@ def test_the_page_and_the_verifier_judge_answers_alike(answering: Stamped, tmp_p
     void = _list(answering, above="root", at=NOW - HOUR)
     named.append((Given(answers=[("good.ocsp", good)], lists=[("one.crl", void)]), "was revoked on"))
     _compare(answering, named, tmp_path)
+
+
+def test_an_answer_knows_no_more_than_when_it_was_signed(answering: Stamped, tmp_path: Path) -> None:
+    forger = Forger(answering.authority)
+    data = forger.answer(made=datetime.now(UTC) + 9 * HOUR)
+    given = Given(answers=[("one.ocsp", data)])
+    for ahead, speaks in ((-HOUR, True), (5 * HOUR, False)):
+        at = datetime.now(UTC) + ahead
+        asked = given.to_page(answering) | {"at": int(at.timestamp() * 1000)}
+        (found,) = judged([asked], tmp_path)
+        told = standing([forger.chain], Lists(answers=tuple(given.answers)), at, "the token")
+        assert found["unrevoked"] is told.is_unrevoked is speaks
+        assert found["ofNoUse"] == list(told.of_no_use)
 
 
 def test_no_byte_that_is_changed_in_an_answer_acquits(answering: Stamped, tmp_path: Path) -> None:

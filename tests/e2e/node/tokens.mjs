@@ -1,6 +1,6 @@
 // Runs the page's own reader of tokens over what it is given, and prints what it says of each, as JSON.
 // Argument: a file with a JSON list of {answer, data (both in base64), roots (PEM)}, which may have lists of revocation
-// and answers (name and base64); or of {signer, held, roots (PEM), at} where certificates
+// and answers (name and base64), and `at` at which they have to speak (the token's own time); or of {signer, held, roots (PEM), at} where certificates
 // alone are judged; or of {receipts (each by its path), key, items, proofs} of an export.
 import { readFileSync } from "node:fs";
 import { webcrypto } from "node:crypto";
@@ -27,7 +27,7 @@ const judge = vm.runInThisContext(`async ({ answer, data, roots, signer, held, a
     if (!lists) return found;
     const each = (given, read) => (given ?? []).map(([name, data]) => read(name, bytes(data)));
     const kept = { lists: each(lists, Revocation.listOf), answers: each(answers, Answers.answerOf) };
-    const { isUnrevoked, ofNoUse, unread } = await Revocation.standing(chain, kept, found.at, "the token");
+    const { isUnrevoked, ofNoUse, unread } = await Revocation.standing(chain, kept, at ?? found.at, "the token");
     return { unrevoked: isUnrevoked, ofNoUse, unread };
   } catch (error) {
     if (error instanceof Checks.Wrong) return { wrong: error.message };
