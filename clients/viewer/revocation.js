@@ -34,9 +34,9 @@ const Revocation = (() => {
     const entries = fields[0]?.tag === Der.SEQUENCE ? Der.inside(fields.shift()) : [];
     const more = fields[0]?.tag === 0xa0 ? fields.shift() : undefined;
     if (fields.length > 0 || inner === undefined) throw new Wrong("it is not of the form of one");
+    if (!same(inner.whole, algorithm.whole)) throw new Wrong("it names two algorithms");
     return {
-      // One that names two algorithms was signed by nobody.
-      isOne: same(inner.whole, Der.tagged(algorithm, 0x30, "an algorithm").whole), algorithm: Der.oid(Der.inside(algorithm)[0]),
+      algorithm: Der.oid(Der.sequence(algorithm, "an algorithm")[0]),
       signed: signed.whole, signature: Der.bits(signature, "a signature"), issuer: Der.tagged(issuer, 0x30, "an issuer").whole,
       from: Der.time(from, "when the list was made"), until, revoked: revokedIn(entries),
       isWhole: more === undefined || Certificates.extensionsIn(Der.inside(more)[0]).every(isRead), signers: new Map(),
@@ -75,7 +75,7 @@ const Revocation = (() => {
   // Whether the certificate above has signed the list; asked once of each.
   function isSignedBy(above, list) {
     const key = hex(hash(above.whole));
-    if (!list.signers.has(key)) list.signers.set(key, list.isOne && Certificates.isIssuer(above, list));
+    if (!list.signers.has(key)) list.signers.set(key, Certificates.isIssuer(above, list));
     return list.signers.get(key);
   }
 

@@ -208,7 +208,7 @@ def test_the_page_and_the_verifier_judge_revocation_alike(chained: Stamped, tmp_
         ([of(more=[odd]), above], False),
         ([of(more=[odd], critical=False), above], True),
         ([load_der_x509_crl(of()).public_bytes(Encoding.PEM), above], True),
-        ([_of_two_algorithms(chained), above], False),
+        ([_of_two_algorithms(chained), above], "is no revocation list"),
         ([above, b""], "is no revocation list"),
         ([above, b"-----BEGIN X509 CRL-----\n"], "is no revocation list"),
         ([above, of()[:-1]], "is no revocation list"),
