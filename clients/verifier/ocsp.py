@@ -22,22 +22,24 @@ _RSA = {"1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13
 _ECDSA = {"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
 
 
+NO_REASON = "no reason given"
+
+
 class NotOfUse(Exception):
     """The answer says nothing about the certificate; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a responder said that may speak for the issuer.
+class Statement:
+    """What somebody said of a certificate who may speak for its issuer.
 
-    `made` is when it knew that, `until` until when it said so, None for no longer than that; `revoked` is
-    when and why (`reason`, None where none was given), None for a certificate that was not.
+    `made` is when that was known, `until` until when it was said, None for no longer than that; `revoked` is
+    when and why, None for a certificate that was not.
     """
 
     made: datetime
     until: datetime | None
-    revoked: datetime | None
-    reason: str | None
+    revoked: tuple[datetime, str] | None
 
 
 def read_answer(data: bytes, name: str) -> OCSPResponse:
@@ -62,7 +64,7 @@ def is_about(response: OCSPResponse, one: Certificate) -> bool:
     return any(each.serial_number == one.serial_number for each in response.responses)
 
 
-def answer_about(response: OCSPResponse, one: Certificate, above: Certificate) -> Answer:
+def answer_about(response: OCSPResponse, one: Certificate, above: Certificate) -> Statement:
     """What the answer says of the certificate that `above` has issued; raises NotOfUse."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509.ocsp import OCSPCertStatus
@@ -73,12 +75,11 @@ def answer_about(response: OCSPResponse, one: Certificate, above: Certificate) -
         _require_signed(response, above)
         if response.certificate_status == OCSPCertStatus.UNKNOWN:
             raise NotOfUse("its responder did not know the certificate")
-        reason = response.revocation_reason
-        return Answer(
+        at, reason = response.revocation_time_utc, response.revocation_reason
+        return Statement(
             min(response.this_update_utc, response.produced_at_utc),
             response.next_update_utc,
-            response.revocation_time_utc,
-            None if reason is None else reason.value,
+            None if at is None else (at, NO_REASON if reason is None else reason.value),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise NotOfUse("it is of a form that is not read here") from error

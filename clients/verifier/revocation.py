@@ -6,12 +6,12 @@ Written from the pages of the formats; shares no code with the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clients.verifier.ocsp import Answer, NotOfUse, answer_about, is_about, read_answer
+from clients.verifier.ocsp import NO_REASON, NotOfUse, Statement, answer_about, is_about, read_answer
 from clients.verifier.receipt import NotVerified
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _LONGEST = 8
 #: Why a certificate may be revoked without what it signed before being void (RFC 3161 §4).
 _HARMLESS = {"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"}
-_NO_REASON = "no reason given"
+#: So many reasons are told for which answers were not taken.
+MOST_TOLD = 5
 
 
 class Voided(NotVerified):
@@ -37,10 +38,34 @@ class Lists:
 
     found: tuple[tuple[str, bytes], ...] = ()
     answers: tuple[tuple[str, bytes], ...] = ()
+    #: All of them, once they were read.
+    _read: list[tuple[list[CertificateRevocationList], list[tuple[str, OCSPResponse]]]] = field(
+        default_factory=list, init=False, compare=False, repr=False
+    )
+    #: What is known by them of a certificate, by it and by the one above it: a log has many tokens of few.
+    _known: dict[tuple[Certificate, Certificate], _Known] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def with_more(self, others: Lists) -> Lists:
         """These and others."""
         return Lists((*self.found, *others.found), (*self.answers, *others.answers))
+
+    def known(self, one: Certificate, above: Certificate) -> _Known:
+        """What they say of the certificate that `above` has issued; raises NotVerified for what is none."""
+        if not self._read:
+            self._read.append(
+                (
+                    [_read(data, called) for called, data in self.found],
+                    [(called, read_answer(data, called)) for called, data in self.answers],
+                )
+            )
+        if (one, above) not in self._known:
+            lists, answers = self._read[0]
+            taken, of_no_use = _answered(one, above, answers)
+            told = [*_listed(one, above, lists), *taken]
+            self._known[one, above] = _Known.of(one, told, of_no_use)
+        return self._known[one, above]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +77,35 @@ class Standing:
 
     is_unrevoked: bool
     of_no_use: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was ever said of one certificate: when it was revoked and why, and how far that reaches.
+
+    `made` and `until` are the latest of what was made before the certificate ended: nobody has to remember
+    a revocation after that. `of_no_use` is why nothing else speaks, where nothing does.
+    """
+
+    made: datetime | None
+    until: datetime | None
+    revoked: tuple[tuple[datetime, str], ...]
+    of_no_use: tuple[str, ...]
+
+    @classmethod
+    def of(cls, one: Certificate, told: Sequence[Statement], of_no_use: Sequence[str]) -> _Known:
+        """Of what lists and answers said of it."""
+        speaking = [each for each in told if each.made <= one.not_valid_after_utc]
+        return cls(
+            max((each.made for each in speaking), default=None),
+            max((each.until for each in speaking if each.until is not None), default=None),
+            tuple(dict.fromkeys(each.revoked for each in told if each.revoked is not None)),
+            tuple(of_no_use[: MOST_TOLD + 1]),
+        )
+
+    def speaks_at(self, at: datetime) -> bool:
+        """Whether something was in force then, or is younger: who was revoked by then would stand in it."""
+        return (self.made is not None and self.made >= at) or (self.until is not None and at <= self.until)
 
 
 NO_LISTS = Lists()
@@ -79,73 +133,46 @@ def standing(
 
     Raises NotVerified for one that was, and for a list or an answer that is none.
     """
-    read = [_read(data, called) for called, data in lists.found]
-    answers = [(called, read_answer(data, called)) for called, data in lists.answers]
     covered, of_no_use = list[bool](), list[str]()
     # Every one of them is looked at: one that was revoked is found also where another's list is missing.
     for one, above in chain:
-        is_listed = _is_listed(one, above, read, at, name)
-        is_answered, refused = _is_answered(one, above, answers, at, name)
-        covered.append(is_listed or is_answered)
-        of_no_use += () if covered[-1] else refused
+        known = lists.known(one, above)
+        for revoked, reason in known.revoked:
+            _require_harmless(one, revoked, reason, at, name)
+        covered.append(known.speaks_at(at))
+        of_no_use += () if covered[-1] else known.of_no_use
     return Standing(bool(covered) and all(covered), tuple(of_no_use))
 
 
-def _is_listed(
-    one: Certificate,
-    above: Certificate,
-    lists: Sequence[CertificateRevocationList],
-    at: datetime,
-    name: str,
-) -> bool:
-    covered = False
+def _listed(
+    one: Certificate, above: Certificate, lists: Sequence[CertificateRevocationList]
+) -> Iterator[Statement]:
     for found in lists:
         if found.issuer != above.subject or not found.is_signature_valid(above.public_key()):  # type: ignore[arg-type]
             continue
         if not _is_whole(found):
             continue
-        revoked = found.get_revoked_certificate_by_serial_number(one.serial_number)
-        if revoked is not None:
-            _require_harmless(one, revoked.revocation_date_utc, _reason(revoked), at, name)
-        covered |= _covers(one, found.last_update_utc, found.next_update_utc, at)
-    return covered
+        entry = found.get_revoked_certificate_by_serial_number(one.serial_number)
+        revoked = None if entry is None else (entry.revocation_date_utc, _reason(entry))
+        yield Statement(found.last_update_utc, found.next_update_utc, revoked)
 
 
-def _is_answered(
-    one: Certificate,
-    above: Certificate,
-    answers: Sequence[tuple[str, OCSPResponse]],
-    at: datetime,
-    name: str,
-) -> tuple[bool, list[str]]:
-    """Whether an answer of that time speaks for it, and why those about it do not that do not."""
-    covered, refused = False, list[str]()
+def _answered(
+    one: Certificate, above: Certificate, answers: Sequence[tuple[str, OCSPResponse]]
+) -> tuple[list[Statement], list[str]]:
+    """What answers say of it, and why each that does not speak at some time does not."""
+    taken, refused, others = list[Statement](), list[str](), list[str]()
     for called, response in answers:
         if not is_about(response, one):
             continue
         try:
-            found: Answer = answer_about(response, one, above)
+            taken.append(answer_about(response, one, above))
+            others.append(f"{called}: it is of another time")
         except NotOfUse as error:
             refused.append(f"{called}: {error}")
-            continue
-        if found.revoked is not None:
-            _require_harmless(one, found.revoked, found.reason or _NO_REASON, at, name)
-        if _covers(one, found.made, found.until, at):
-            covered = True
-        else:
-            refused.append(f"{called}: it is of another time")
-    if answers and not refused and not covered:
+    if answers and not taken and not refused:
         refused.append("the OCSP answers here are about other certificates")
-    return covered, refused
-
-
-def _covers(one: Certificate, made: datetime, until: datetime | None, at: datetime) -> bool:
-    """Whether what was made then speaks for the certificate at that time.
-
-    In force at that time, or younger: who was revoked by then would stand in it. But not once the
-    certificate itself had ended: nobody has to remember it then.
-    """
-    return made <= one.not_valid_after_utc and (made >= at or (until is not None and at <= until))
+    return taken, refused + others
 
 
 def _require_harmless(one: Certificate, revoked: datetime, reason: str, at: datetime, name: str) -> None:
@@ -163,7 +190,7 @@ def _reason(revoked: RevokedCertificate) -> str:
     try:
         reason: str = revoked.extensions.get_extension_for_class(CRLReason).value.reason.value
     except ExtensionNotFound:
-        return _NO_REASON
+        return NO_REASON
     return reason
 
 

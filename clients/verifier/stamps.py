@@ -13,12 +13,9 @@ from pathlib import Path
 
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import Lists, Voided
+from clients.verifier.revocation import MOST_TOLD, Lists, Voided
 from clients.verifier.self_asserted import asserted_time, own_stamps_step, require_third_party
 from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
-
-#: So many answers are named of those that were not taken.
-_MOST_TOLD = 5
 
 
 def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
@@ -56,7 +53,7 @@ def unlisted(tokens: Sequence[Token]) -> list[str]:
         return []
     whose = "the authority's certificate" if count == len(tokens) else f"the certificates of {count} tokens"
     why = list(dict.fromkeys(words for one in missing for words in one.standing.of_no_use))
-    shown = why if len(why) <= _MOST_TOLD else [*why[:_MOST_TOLD], "…"]
+    shown = why if len(why) <= MOST_TOLD else [*why[:MOST_TOLD], "…"]
     told = f" ({', '.join(shown)})" if why else ""
     return [f"whether {whose} had been revoked: no revocation list or OCSP answer of that time is here{told}"]
 

@@ -12,6 +12,8 @@ const Revocation = (() => {
   // Why a certificate may be revoked without what it signed before being void.
   const HARMLESS = new Set(["unspecified", "affiliationChanged", "superseded", "cessationOfOperation"]);
   const NO_REASON = "no reason given";
+  // So many reasons are told for which answers were not taken.
+  const MOST_TOLD = 5;
 
   const isTime = (value) => value !== undefined && (value.tag === 0x17 || value.tag === 0x18);
 
@@ -39,7 +41,7 @@ const Revocation = (() => {
       algorithm: Der.oid(Der.sequence(algorithm, "an algorithm")[0]),
       signed: signed.whole, signature: Der.bits(signature, "a signature"), issuer: Der.tagged(issuer, 0x30, "an issuer").whole,
       from: Der.time(from, "when the list was made"), until, revoked: revokedIn(entries),
-      isWhole: more === undefined || Certificates.extensionsIn(Der.inside(more)[0]).every(isRead), signers: new Map(),
+      isWhole: more === undefined || Certificates.extensionsIn(Der.inside(more)[0]).every(isRead),
     };
   }
 
@@ -72,27 +74,43 @@ const Revocation = (() => {
     return reason;
   }
 
-  // Whether the certificate above has signed the list; asked once of each.
-  function isSignedBy(above, list) {
-    const key = hex(hash(above.whole));
-    if (!list.signers.has(key)) list.signers.set(key, Certificates.isIssuer(above, list));
-    return list.signers.get(key);
-  }
-
-  // Whether lists and answers of that time say of each certificate of the chain, [it, the one above it], that it was not
-  // revoked. Throws Wrong for one that was. `unread` is what this page could not check of them, `ofNoUse` why answers
-  // about a certificate were not taken for which nothing else speaks.
-  async function standing(chain, { lists, answers }, at, name) {
+  // Whether what is kept says of each certificate of the chain, [it, the one above it], that it was not revoked at that
+  // time. Throws Wrong for one that was. `unread` is what this page could not check, `ofNoUse` why answers about a
+  // certificate were not taken for which nothing else speaks.
+  async function standing(chain, kept, at, name) {
     const covered = [];
     const [unread, ofNoUse] = [[], []];
     // Every one of them is looked at: one that was revoked is found also where another's list is missing.
     for (const [one, above] of chain) {
-      const listed = await isListed(one, above, lists, at, name, unread);
-      const { answered, refused } = await isAnswered(one, above, answers, at, name, unread);
-      covered.push(listed || answered);
-      if (!covered.at(-1)) ofNoUse.push(...refused);
+      const known = await knownOf(one, above, kept);
+      for (const revoked of known.revoked) requireHarmless(one, revoked, at, name);
+      // In force at that time, or younger: who was revoked by then would stand in it.
+      covered.push(known.made >= at || known.until >= at);
+      unread.push(...known.unread);
+      if (!covered.at(-1)) ofNoUse.push(...known.ofNoUse);
     }
     return { isUnrevoked: covered.length > 0 && covered.every(Boolean), unread, ofNoUse };
+  }
+
+  // What was ever said of one certificate; asked once, as an export has many tokens of few.
+  function knownOf(one, above, kept) {
+    const key = hex(hash(one.whole)) + hex(hash(above.whole));
+    kept.known ??= new Map();
+    if (!kept.known.has(key)) kept.known.set(key, learnt(one, above, kept));
+    return kept.known.get(key);
+  }
+
+  async function learnt(one, above, { lists, answers }) {
+    const unread = new Set();
+    const { told, ofNoUse } = await answered(one, above, answers, unread);
+    told.unshift(...await listed(one, above, lists, unread));
+    // Once the certificate itself had ended nobody had to remember that it was revoked.
+    const speaking = told.filter(({ made }) => made <= one.until);
+    const revoked = told.map((each) => each.revoked).filter((each) => each !== null);
+    return {
+      made: Math.max(...speaking.map(({ made }) => made)), until: Math.max(...speaking.map(({ until }) => until ?? -Infinity)),
+      revoked, unread: [...unread], ofNoUse: ofNoUse.slice(0, MOST_TOLD + 1),
+    };
   }
 
   // What it gives, unless this page cannot check it: then that is put down.
@@ -101,47 +119,40 @@ const Revocation = (() => {
       return await check();
     } catch (error) {
       if (!(error instanceof Certificates.NotHere)) throw error;
-      unread.push(error.message);
+      unread.add(error.message);
       return null;
     }
   }
 
-  async function isListed(one, above, lists, at, name, unread) {
-    let covered = false;
+  async function listed(one, above, lists, unread) {
+    const told = [];
     for (const list of lists) {
-      if (!await orUnread(unread, () => isSignedBy(above, list)) || !list.isWhole) continue;
+      if (!await orUnread(unread, () => Certificates.isIssuer(above, list)) || !list.isWhole) continue;
       const entry = list.revoked.get(hex(one.serial));
-      if (entry !== undefined) requireHarmless(one, said(entry), at, name);
-      covered ||= covers(one, list.from, list.until, at);
+      told.push({ made: list.from, until: list.until, revoked: entry === undefined ? null : said(entry) });
     }
-    return covered;
+    return told;
   }
 
-  async function isAnswered(one, above, answers, at, name, unread) {
-    let answered = false;
-    const refused = [];
+  async function answered(one, above, answers, unread) {
+    const [told, refused, others] = [[], [], []];
+    let isUnread = false;
     for (const answer of answers) {
       if (!Answers.isAbout(answer, one)) continue;
-      let found;
       try {
-        found = await orUnread(unread, () => Answers.about(answer, one, above));
+        const found = await orUnread(unread, () => Answers.about(answer, one, above));
+        isUnread ||= found === null;
+        if (found === null) continue;
+        told.push(found);
+        others.push(`${answer.name}: it is of another time`);
       } catch (error) {
         if (!(error instanceof Answers.NotOfUse)) throw error;
         refused.push(`${answer.name}: ${error.message}`);
-        continue;
       }
-      if (found === null) continue;
-      if (found.revoked !== null) requireHarmless(one, found.revoked, at, name);
-      if (covers(one, found.made, found.until, at)) answered = true;
-      else refused.push(`${answer.name}: it is of another time`);
     }
-    if (answers.length > 0 && refused.length === 0 && !answered) refused.push("the OCSP answers here are about other certificates");
-    return { answered, refused };
+    if (answers.length > 0 && told.length === 0 && refused.length === 0 && !isUnread) refused.push("the OCSP answers here are about other certificates");
+    return { told, ofNoUse: [...refused, ...others] };
   }
-
-  // In force at that time, or younger: who was revoked by then would stand in it. But not once the certificate itself
-  // had ended: nobody has to remember it then.
-  const covers = (one, made, until, at) => made <= one.until && (made >= at || (until !== null && at <= until));
 
   // Without one of those reasons everything that the key ever signed is void, at whatever time.
   function requireHarmless(one, revoked, at, name) {
@@ -150,5 +161,5 @@ const Revocation = (() => {
     throw new Wrong(`${name} proves no time: the certificate of its authority, ${one.name}, was revoked on ${day} UTC (${revoked.reason})`);
   }
 
-  return { listOf, reasonOf, standing };
+  return { MOST_TOLD, listOf, reasonOf, standing };
 })();

@@ -222,12 +222,10 @@ function sayRevocation(times, say) {
   const missing = times.filter(({ standing }) => !standing.isUnrevoked);
   if (missing.length < times.length) say("good", word("step.unrevoked")(times.length - missing.length));
   const why = [...new Set(missing.flatMap(({ standing }) => standing.ofNoUse))];
-  const shown = why.length <= MOST_TOLD ? why : [...why.slice(0, MOST_TOLD), "…"];
+  const shown = why.length <= Revocation.MOST_TOLD ? why : [...why.slice(0, Revocation.MOST_TOLD), "…"];
   if (missing.length > 0) say("open", word("open.revoked")(missing.length) + (why.length > 0 ? ` (${shown.join(", ")})` : ""));
   for (const what of new Set(times.flatMap(({ standing }) => standing.unread))) say("open", word("open.list")(what));
 }
-// So many answers are named of those that were not taken.
-const MOST_TOLD = 5;
 
 function sayOwn(times, say) {
   const read = times.filter(({ here }) => here === undefined).map(({ at }) => at);

@@ -178,6 +178,17 @@ def test_what_an_answer_says_depends_on_its_time_and_on_the_reason(authority: Ti
     ]
     for one in speaking:
         assert said(forger.answer(good, **one)) == Standing(is_unrevoked=True), one
+    # What is read once is asked of one time and another, and of one certificate and another.
+    both = Lists(
+        answers=(
+            ("old.ocsp", forger.answer(made=at - 9 * HOUR, until=at - 7 * HOUR)),
+            ("new.ocsp", forger.answer(made=at - 3 * HOUR, until=at - HOUR)),
+        )
+    )
+    for when, speaks in ((at - 8 * HOUR, True), (at - 2 * HOUR, True), (at, False), (at - 8 * HOUR, True)):
+        assert standing([forger.chain], both, when, "the token").is_unrevoked is speaks
+    above = (forger.chain[1], forger.twin_of_the_root().certificate)
+    assert not standing([forger.chain, above], both, at - 8 * HOUR, "the token").is_unrevoked
     # Known an hour before, and not said until when; made in the time to come, which is when it was signed.
     for one in ({"made": at - HOUR, "until": None}, {"made": at + 3 * HOUR, "until": None}):
         when = at if one["made"] < at else at + 2 * HOUR
