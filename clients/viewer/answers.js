@@ -10,6 +10,9 @@ const Answers = (() => {
   // What says nothing about the certificate; the text says why.
   class NotOfUse extends Error {}
 
+  // Whether these bytes begin as an answer does, with a status; a list begins with what is signed.
+  const isAnswer = (data) => { try { return Der.inside(Der.parse(data))[0]?.tag === 0x0a; } catch { return false; } };
+
   // An answer, by its name; throws Wrong for what is none, or states nothing.
   function answerOf(name, data) {
     try {
@@ -111,5 +114,5 @@ const Answers = (() => {
     throw here ?? new NotOfUse("neither the issuer has signed it nor a certificate in it");
   }
 
-  return { NotOfUse, answerOf, isAbout, about };
+  return { NotOfUse, isAnswer, answerOf, isAbout, about };
 })();

@@ -159,7 +159,8 @@ async function sealChosen() {
   return chosen ? JSON.parse(await chosen.text()) : null;
 }
 
-// Every revocation list and answer in the export and in its seal; read once, when a token needs them.
+// Every revocation list and answer in the export and in its seal, and those that were chosen besides; read once, when a
+// token needs them.
 function listsOf(files, seal) {
   let found;
   return () => found ??= (async () => {
@@ -170,7 +171,13 @@ function listsOf(files, seal) {
       const named = sealed.filter((one) => one.kind === kind).map(({ number, data }) => [`${called} ${number} of the seal`, data]);
       return [...kept, ...named.map(([name, data]) => read(name, Checks.fromBase64(data, name)))];
     };
-    return { lists: await each("crl", "revocation list", Revocation.listOf), answers: await each("ocsp", "OCSP answer", Answers.answerOf) };
+    const kept = { lists: await each("crl", "revocation list", Revocation.listOf), answers: await each("ocsp", "OCSP answer", Answers.answerOf) };
+    for (const file of $("lists").files) {
+      const data = new Uint8Array(await file.arrayBuffer());
+      if (Answers.isAnswer(data)) kept.answers.push(Answers.answerOf(file.name, data));
+      else kept.lists.push(Revocation.listOf(file.name, data));
+    }
+    return kept;
   })();
 }
 
@@ -274,6 +281,7 @@ $("key").onchange = verify;
 $("folder").onchange = verify;
 $("seal").onchange = verify;
 $("root").onchange = verify;
+$("lists").onchange = verify;
 // A policy that somebody pinned stands where a key stands.
 $("policy").onchange = async () => {
   const [file] = $("policy").files;

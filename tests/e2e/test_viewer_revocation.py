@@ -364,11 +364,11 @@ def _resealed(desk: Desk, place: Path, lists: Sequence[tuple[str, bytes | None]]
     }
 
 
-def _said(desk: Desk, place: Path, seal: dict[str, Any]) -> tuple[str | None, list[str]]:
+def _said(desk: Desk, place: Path, seal: dict[str, Any], lists: Lists) -> tuple[str | None, list[str]]:
     """What the verifier refuses of it, and what it could not check of times."""
     root = desk.authority.root.read_bytes()
     try:
-        steps = {one.title: one for one in verify_export(place, pinned(desk.key), seal, [root])}
+        steps = {one.title: one for one in verify_export(place, pinned(desk.key), seal, [root], lists=lists)}
     except NotVerified as error:
         return str(error), []
     return None, [steps[title].not_checked for title in ("stamps", "seal")]
@@ -379,25 +379,36 @@ def test_the_page_and_the_verifier_say_the_same_of_an_exports_lists(desk: Desk) 
     (kept,) = desk.export.directory.glob("custody/stamps/*.crl")
     authority.revoke(NOW - HOUR, ReasonFlags.superseded)
     void = authority.revocation_list()
+    authority.revoked = []
     whole = kept.read_bytes()
-    answer = Forger(authority).answer(made=NOW - HOUR, until=NOW + 9 * HOUR)
-    # Of each: what lies in the archive, what in the seal, what is refused, and how many times stay unchecked.
-    variants: list[tuple[tuple[str, bytes | None], list[tuple[str, bytes | None]], str | None, int]] = [
-        (("ocsp", answer), [], None, 0),
-        (("", None), [("ocsp", answer), ("other", b"")], None, 0),
-        (("", None), [], None, 2),
-        (("crl", whole), [("crl", void)], "Time of the tests", 0),
+    forger = Forger(authority)
+    answer = forger.answer(made=NOW - HOUR, until=NOW + 9 * HOUR)
+    stolen = forger.answer(OCSPCertStatus.REVOKED, at=NOW + HOUR, reason=ReasonFlags.key_compromise)
+    today = {"today.crl": whole, "today.ocsp": stolen}
+    for name, data in today.items():
+        (desk.place / name).write_bytes(data)
+    # Of each: what lies in the archive, what in the seal, whether today's are given besides, what is refused,
+    # and how many times stay unchecked.
+    variants: list[tuple[tuple[str, bytes | None], list[tuple[str, bytes | None]], bool, str | None, int]] = [
+        (("ocsp", answer), [], False, None, 0),
+        (("", None), [("ocsp", answer), ("other", b"")], False, None, 0),
+        (("", None), [], False, None, 2),
+        (("crl", whole), [("crl", void)], False, "(superseded)", 0),
+        (("", None), [], True, "(keyCompromise)", 0),
     ]
     visits, said = [], []
-    for number, ((kind, archived), sealed, _, _) in enumerate(variants):
+    for number, ((kind, archived), sealed, besides, _, _) in enumerate(variants):
         place = desk.copy(f"lists{number}")
         _in_place_of_lists(place, archived, kind)
         seal = _resealed(desk, place, sealed)
         path = desk.place / f"lists{number}.json"
         path.write_text(json.dumps(seal))
-        said.append(_said(desk, place, seal))
-        visits.append(page(place, key=desk.key, root=str(authority.root), folder=str(place), seal=str(path)))
-    for found, (refused, open_), (_, _, wanted, unchecked) in zip(look(visits), said, variants, strict=True):
+        given = Lists((("today.crl", whole),), (("today.ocsp", stolen),)) if besides else Lists()
+        said.append(_said(desk, place, seal, given))
+        more = {"lists": [str(desk.place / name) for name in today]} if besides else {}
+        common = {"key": desk.key, "root": str(authority.root), "folder": str(place), "seal": str(path)}
+        visits.append(page(place, **common, **more))
+    for found, (refused, open_), (*_, wanted, unchecked) in zip(look(visits), said, variants, strict=True):
         bad = kinds(found, "bad")
         if wanted is None:
             assert (bad, refused) == ([], None)
