@@ -218,7 +218,8 @@ def time_authority(directory: Path, *, lists: bool = False, answers: bool = Fals
         directory, f"{here}/list.crl" if lists else None, answers=f"{here}/ocsp" if answers else None
     )
     authority.url = f"{here}/tsa"
-    thread = threading.Thread(target=server.serve_forever)
+    # How long it is waited for at the end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield authority
