@@ -30,6 +30,8 @@ from cryptography.x509.ocsp import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+_DIGESTS = ("sha256", "sha384", "sha512")
+
 
 class NotAnswered(Exception):
     """The responder gave nothing that could be used later; the text says why."""
@@ -87,6 +89,9 @@ def _require_about(response: OCSPResponse, asked: OCSPRequest) -> None:
 
 
 def _require_signed(response: OCSPResponse, issuer: Certificate) -> None:
+    digest = response.signature_hash_algorithm
+    if digest is not None and digest.name not in _DIGESTS:
+        raise NotAnswered(f"its answer is signed with {digest.name}, which no verifier takes")
     for one in (issuer, *response.certificates):
         if _has_signed(one, response):
             if one == issuer:

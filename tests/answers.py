@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     generate_private_key,
 )
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import (
     Certificate,
@@ -72,6 +72,7 @@ class Forger:
         named_by: str = "name",
         digest: str = "sha1",
         more: Sequence[tuple[ExtensionType, bool]] = (),
+        signed_by: HashAlgorithm | None = None,
     ) -> bytes:
         """One in DER: by a delegate of the root, about the signer's certificate, of now and without an end.
 
@@ -96,7 +97,7 @@ class Forger:
             builder = builder.certificates(held)
         for extension, critical in more:
             builder = builder.add_extension(extension, critical)
-        return builder.sign(signer.key, SHA256()).public_bytes(Encoding.DER)
+        return builder.sign(signer.key, signed_by or SHA256()).public_bytes(Encoding.DER)
 
     def about_two(self) -> bytes:
         """One of openssl's, about two certificates at once."""

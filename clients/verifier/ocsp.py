@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: 1.3.6.1.5.5.7.48.1.2, the one critical extension that takes nothing from an answer.
 _NONCE = "1.3.6.1.5.5.7.48.1.2"
 _RSA = {"1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13"}
+_ED25519 = "1.3.101.112"
 _ECDSA = {"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
 
 
@@ -108,6 +109,9 @@ def _require_signed(response: OCSPResponse, above: Certificate) -> None:
     from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
+    kind = response.signature_algorithm_oid.dotted_string
+    if kind not in {*_RSA, *_ECDSA, _ED25519}:
+        raise NotOfUse(f"it is signed in a way that is not read here, {kind}")
     signer = next((one for one in (above, *response.certificates) if _has_signed(one, response)), None)
     if signer is None:
         raise NotOfUse("neither the issuer has signed it nor a certificate in it")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA224
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ObjectIdentifier, OCSPNonce, ReasonFlags, UnrecognizedExtension
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseBuilder, OCSPResponseStatus
@@ -97,6 +98,7 @@ async def test_what_may_not_be_kept_is_asked_for_again(
         "that is not for that": forger.answer(by=forger.delegate(purposes=())),
         "that was not in force then": forger.answer(by=forger.delegate(days=(-9, -1))),
         "neither its issuer": forger.answer(by=forger.delegate(), held=[]),
+        "signed with sha224": forger.answer(signed_by=SHA224()),
         "answered for another certificate": forger.answer(about="responder"),
         "for several certificates": forger.about_two(),
         "does not know the certificate": forger.answer(OCSPCertStatus.UNKNOWN),
@@ -136,6 +138,7 @@ async def test_answers_that_say_nothing_are_named(place: Place, authority: TimeA
         "several certificates at once": forger.about_two(),
         "did not know the certificate": forger.answer(OCSPCertStatus.UNKNOWN),
         "it is of another time": forger.answer(made=now - 3 * HOUR, until=now - 2 * HOUR),
+        "signed in a way that is not read here": forger.answer(signed_by=SHA224()),
         "a critical extension": forger.answer(more=[(odd, True)]),
     }  # fmt: skip
     for words, data in named.items():

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
+from cryptography.hazmat.primitives.hashes import SHA1, SHA224, SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import (
     CertificateRevocationListBuilder,
@@ -89,6 +89,7 @@ def _list(
     more: Sequence[Any] = (),
     critical: bool = True,
     key: EllipticCurvePrivateKey | None = None,
+    digest: HashAlgorithm | None = None,
 ) -> bytes:
     """A list, in DER, by whoever issued `of`, which stands in it from `at` on."""
     directory = one.authority.root.parent
@@ -106,7 +107,7 @@ def _list(
         builder = builder.add_revoked_certificate(entry.build())
     for extension in more:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(key or own, SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(key or own, digest or SHA256()).public_bytes(Encoding.DER)
 
 
 def _of_two_algorithms(one: Stamped) -> bytes:
@@ -288,6 +289,19 @@ def test_the_page_and_the_verifier_judge_answers_alike(answering: Stamped, tmp_p
     void = _list(answering, above="root", at=NOW - HOUR)
     named.append((Given(answers=[("good.ocsp", good)], lists=[("one.crl", void)]), "was revoked on"))
     _compare(answering, named, tmp_path)
+
+
+def test_what_the_page_cannot_check_of_them_it_says(answering: Stamped, tmp_path: Path) -> None:
+    forger = Forger(answering.authority)
+    odd = _list(answering, above="root", digest=SHA224())
+    answer = forger.answer(signed_by=SHA224())
+    kind = ["signatures of the kind 1.2.840.10045.4.3.1"]
+    cases = [Given([("one.crl", odd)]), Given(answers=[("one.ocsp", answer)])]
+    cases.append(Given([("one.crl", odd)], [("one.ocsp", forger.answer())]))
+    for found, one in zip(judged([each.to_page(answering) for each in cases], tmp_path), cases, strict=True):
+        assert found == {"unrevoked": len(one.lists) + len(one.answers) > 1, "ofNoUse": [], "unread": kind}
+    # What the verifier can check of these it does.
+    assert [each.to_verifier(answering)["unrevoked"] for each in cases] == [True, False, True]
 
 
 def test_an_answer_knows_no_more_than_when_it_was_signed(answering: Stamped, tmp_path: Path) -> None:
