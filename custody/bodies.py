@@ -7,19 +7,21 @@ a bundle that is made again, with the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
 
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH, number_path
+from evidence.alarms import raise_alarm
 from evidence.events import SALT_BYTES
-from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import Body, LogStore
 from evidence.ports.objects import AlreadyStored
 
 MARK = "bodies"
+#: Of the alarm: another bundle lies where one of the log's has to.
+DIFFER = "log-bodies-differ"
 _LENGTH_BYTES = 4
 _BUNDLES_IN_ONE = 40
 
@@ -56,7 +58,12 @@ def decode_bodies(data: bytes) -> list[Body | None]:
 class Bodies:
     """The use case of keeping them in the store."""
 
-    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock, place: str = "the store") -> None:
+        """`place`: what that store is called; the catalogue keeps how far each has them."""
+        self._place = place
+        # A place's name may be longer than that of a mark.
+        digest = hashlib.sha256(place.encode()).hexdigest()[:32]
+        self._mark = MARK if place == "the store" else f"{MARK} {digest}"
         self._catalogue = catalogue
         self._store = store
         self._clock = clock
@@ -64,7 +71,8 @@ class Bodies:
     async def run(self) -> bool:
         """Write those of the leaves that are published and not written yet; whether more wait. Repeatable.
 
-        Durable in the store on return. Raises Unavailable.
+        Durable in the store on return. Where somebody has put another bundle before, what this one says is
+        in the catalogue alone, and an alarm says so. Raises Unavailable.
         """
         for _ in range(_BUNDLES_IN_ONE):
             if not await self._step():
@@ -72,7 +80,7 @@ class Bodies:
         return True
 
     async def _step(self) -> bool:
-        done, size, bodies = await self._catalogue.read(_look)
+        done, size, bodies = await self._catalogue.read(self._look)
         if done >= size:
             return False
         number = done // WIDTH
@@ -80,27 +88,56 @@ class Bodies:
         is_full = len(bodies) == WIDTH
         data = encode_bodies(bodies)
         if is_full:
-            # A catalogue that was led on from the log may have lost what the store still has.
-            with suppress(AlreadyStored):
+            try:
                 await self._store.put(path_of(number, is_full=True), data, self._clock.now() + LOG_LOCK)
+            except AlreadyStored:
+                await self._compare(number, bodies)
         else:
             await self._store.replace(path_of(number, is_full=False), data)
-        await self._catalogue.write(partial(_note, size=end))
+        await self._catalogue.write(lambda tx: tx.journal.keep_mark(self._mark, str(end)))
         return end < size
 
+    async def go_back(self, size: int) -> None:
+        """Have the store get anew what it has not, as it lost all behind the first `size`."""
 
-def _look(tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
-    """How many are written, how many are published, and the bodies of the bundle that is next."""
-    head = tx.log.head()
-    done, size = int(tx.journal.mark(MARK) or 0), 0 if head is None else head.published
-    if done >= size:
-        return done, size, ()
-    begin = done // WIDTH * WIDTH
-    return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
+        def note(tx: Transaction) -> None:
+            if int(tx.journal.mark(self._mark) or 0) > size:
+                tx.journal.keep_mark(self._mark, str(size))
 
+        await self._catalogue.write(note)
 
-def _note(tx: Transaction, size: int) -> None:
-    tx.journal.keep_mark(MARK, str(size))
+    def _look(self, tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
+        """How many are written, how many are published, and the bodies of the bundle that is next."""
+        head = tx.log.head()
+        done, size = int(tx.journal.mark(self._mark) or 0), 0 if head is None else head.published
+        if done >= size:
+            return done, size, ()
+        begin = done // WIDTH * WIDTH
+        return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
+
+    async def _compare(self, number: int, bodies: Sequence[Body | None]) -> None:
+        """Raise an alarm where what lies there lacks or changes anything that is known here.
+
+        It may know more: a catalogue that was led on from the log may have lost what the store still has.
+        """
+        path = path_of(number, is_full=True)
+        try:
+            kept = decode_bodies(await self._store.read_kept(path) or b"")
+        except ValueError:
+            kept = []
+        if len(kept) == len(bodies) and all(
+            ours in (None, theirs) for ours, theirs in zip(bodies, kept, strict=True)
+        ):
+            return
+        words = (
+            f"Where {self._place} keeps what the events {number * WIDTH} to {number * WIDTH + WIDTH - 1} of "
+            f"the log say, log/{path}, something else lies that is not of this log. What they say is not "
+            "kept there: a lost catalogue would be rebuilt without it. Back the catalogue up, and find out "
+            "who can write there."
+        )
+        subject = path if self._mark == MARK else f"{path} in {self._place}"
+        alarm = Alarm(DIFFER, subject, words, self._clock.now())
+        await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
 
 
 async def read_bodies(store: LogStore, number: int, width: int) -> list[Body | None]:

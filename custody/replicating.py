@@ -30,14 +30,14 @@ class Replicating:
     """`evidence.ports.replicas.Replicator`; see the module's docstring."""
 
     def __init__(self, primary: Replica, others: Sequence[Replica], needed: int) -> None:
-        self._primary = primary
+        self.first = primary
         self.others = tuple(others)
         self.needed = needed
 
     @property
     def primary(self) -> ObjectStore:
         """The store that everything is committed to."""
-        return self._primary.store
+        return self.first.store
 
     async def ensure(
         self,
@@ -70,12 +70,12 @@ class Replicating:
         is_there = primary or await self._mended(found, item, proven, now)
         for replica in missing:
             if is_there:
-                await self._make(found, self._primary, replica, item, item.version, now, known)
+                await self._make(found, self.first, replica, item, item.version, now, known)
             else:
                 found.missing.append(replica.name)
         made = {one.copy.replica for one in found.made}
-        for replica in (self._primary, *self.others):
-            if replica.name in proven or replica.name in made or (replica is self._primary and primary):
+        for replica in (self.first, *self.others):
+            if replica.name in proven or replica.name in made or (replica is self.first and primary):
                 await self._keep_manifest(found, replica, item, manifest, is_new=replica.name in made)
         return found
 
@@ -84,7 +84,7 @@ class Replicating:
         for replica in self.others:
             if replica.name in proven:
                 version = proven[replica.name]
-                if await self._make(found, replica, self._primary, item, version, now, (PRIMARY,)):
+                if await self._make(found, replica, self.first, item, version, now, (PRIMARY,)):
                     return True
         return False
 

@@ -145,7 +145,7 @@ class Sequencer:
         checkpoint = Checkpoint(head.origin, head.size, joined(head.peaks))
         text = str(checkpoint)
         note = str(Note(text, tuple(one.sign_note(text, head.origin) for one in self._signers)))
-        await self._keep_tiles(head.published, head.size, self._clock.now())
+        await keep_tiles(self._catalogue, self._store, head.published, head.size, self._clock.now())
         before = head.checkpoint.encode() or None
         found = await self._store.swap(before, note.encode())
         if found != note.encode():
@@ -186,18 +186,24 @@ class Sequencer:
             raise _stopped(f"is behind: it holds a checkpoint of {checkpoint.size} leaves")
         await self._catalogue.write(lambda tx: tx.log.publish(checkpoint.size, str(note)))
 
-    async def _keep_tiles(self, old: int, new: int, now: datetime) -> None:
-        tiles = tiles_between(old, new)
-        for first in range(0, len(tiles), _TILES_AT_ONCE):
-            some = tiles[first : first + _TILES_AT_ONCE]
-            made = await self._catalogue.read(partial(tiles_from, tiles=some))
-            await asyncio.gather(*(self._keep(tile, data, now) for tile, data in made.items()))
 
-    async def _keep(self, tile: Tile, data: bytes, now: datetime) -> None:
-        if tile.is_full:
-            await self._store.put(tile.path, data, now + LOG_LOCK)
-        else:
-            await self._store.replace(tile.path, data)
+async def keep_tiles(catalogue: Catalogue, store: LogStore, old: int, new: int, now: datetime) -> None:
+    """Put what a tree of `new` leaves has beyond one of `old` where the log lies.
+
+    Durable on return, repeatable. Raises AlreadyStored where another one lies, Unavailable, NoSpace.
+    """
+    tiles = tiles_between(old, new)
+    for first in range(0, len(tiles), _TILES_AT_ONCE):
+        some = tiles[first : first + _TILES_AT_ONCE]
+        made = await catalogue.read(partial(tiles_from, tiles=some))
+        await asyncio.gather(*(_keep(store, tile, data, now) for tile, data in made.items()))
+
+
+async def _keep(store: LogStore, tile: Tile, data: bytes, now: datetime) -> None:
+    if tile.is_full:
+        await store.put(tile.path, data, now + LOG_LOCK)
+    else:
+        await store.replace(tile.path, data)
 
 
 def data_of(tx: Transaction, tile: Tile) -> bytes:

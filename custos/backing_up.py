@@ -19,6 +19,7 @@ from custody.key_backup import restore as put_back
 from custos.clock import SystemClock
 from custos.instance import using_keys
 from custos.rebuilding import Rebuilt, rebuild, require_no_catalogue
+from custos.replicas import MARKER
 from custos.settings import Settings
 from custos.stores import open_stores
 from evidence.errors import Conflict, Invalid
@@ -87,12 +88,13 @@ async def restore(
 ) -> Restored:
     """Put keys and store back and rebuild the catalogue; nothing may be there yet but what came from there.
 
-    With a bucket in `settings` the store is what lies in the bucket. An original that is damaged in the
-    backup stays there and is not put back: all others are, and the alarms name it. Durable on return; one
-    that broke off is begun again and goes on. Raises Invalid("not-a-backup"), Conflict("catalogue-there"),
-    Conflict("store-there"), Conflict("keys-there"), and what `rebuild` raises.
+    `source` is a backup, or a replica's directory, which has no keys. With a bucket in `settings` the store
+    is what lies in the bucket. An original that is damaged in the backup stays there and is not put back:
+    all others are, and the alarms name it. Durable on return; one that broke off is begun again and goes
+    on. Raises Invalid("not-a-backup"), Conflict("catalogue-there"), Conflict("store-there"),
+    Conflict("keys-there"), and what `rebuild` raises.
     """
-    store = store_of(source)
+    store = source if (source / MARKER).exists() else store_of(source)
     await require_no_catalogue(settings)
     if settings.s3.bucket is None:
         await asyncio.to_thread(_require_no_store, settings, store)

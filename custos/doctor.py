@@ -16,6 +16,7 @@ from pathlib import Path
 from custos import disk
 from custos.clock import Synchronisation, synchronisation
 from custos.findings import Finding
+from custos.log_copies import examine_log_copies
 from custos.replicas import MARKER, places
 from custos.settings import Settings
 from custos.stores import place_of
@@ -74,6 +75,7 @@ def examine_disk(settings: Settings) -> list[Finding]:
         disk.examine_filesystem(disk.mount_of(place.resolve(), mountinfo)),
         *(examine_bucket(bucket) if (bucket := place_of(settings)) else _examine_store(settings, place)),
         *examine_replicas(settings),
+        *examine_log_copies(settings),
         *examine_staging(settings),
         disk.examine_free_space(place, settings.ingest.reserve_bytes),
     ]

@@ -94,7 +94,7 @@ class S3Settings(Section):
 
 
 class ReplicaSettings(Section):
-    """Other stores that keep a copy of every original, read again and compared (docs/replicas.md)."""
+    """Other stores that keep a copy of every original, of the log and of the journal (docs/replicas.md)."""
 
     directories: dict[str, Path] = setting(
         {},

@@ -12,7 +12,8 @@ from custody.signing import FileSigner
 from custos.catalogue_place import catalogue_of
 from custos.instance import using_keys
 from custos.settings import Settings
-from storage.catalogue.engine import is_begun
+from evidence.errors import Unavailable
+from storage.catalogue.engine import UNREACHABLE, is_begun
 
 
 @asynccontextmanager
@@ -26,3 +27,16 @@ async def holding_key(settings: Settings) -> AsyncIterator[FileSigner]:
     with using_keys(settings.run):
         is_first = not await asyncio.to_thread(is_begun, catalogue_of(settings))
         yield await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
+
+
+async def look_for_key(settings: Settings) -> None:
+    """Raise what `holding_key` says of a key that is lost or no key; make it at the first start.
+
+    A database that does not answer says nothing of that: whoever needs it waits for it.
+    """
+    try:
+        async with holding_key(settings):
+            pass
+    except Unavailable as error:
+        if error.code != UNREACHABLE:
+            raise

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from custody.bodies import Bodies
 from custody.cosigning import Cosigning, configured
 from custody.journaling import Journal, JournalStands
+from custody.log_copying import CopyStands, LogCopy
 from custody.revocation import RevocationLists, fetched
 from custody.rotation import require_in_force
 from custody.self_stamping import SelfStamper
@@ -36,6 +37,7 @@ _STOPPED_SECONDS = 15.0
 _STAMP_SECONDS = 5.0
 _WITNESS_SECONDS = 1.0
 _JOURNAL_SECONDS = 2.0
+_COPIED_SECONDS = 5.0
 #: A run that added so many leaves has probably left some waiting.
 _BUSY = 1_000
 
@@ -50,6 +52,7 @@ class LogKeeping:
     lists: RevocationLists
     journal: Journal
     bodies: Bodies
+    copies: tuple[LogCopy, ...]
 
 
 @asynccontextmanager
@@ -97,6 +100,9 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
             RevocationLists(catalogue, files, clock, fetched),
             Journal(catalogue, stores.journal, signer, clock),
             Bodies(catalogue, files, clock),
+            ()
+            if stores.copies is None
+            else tuple(LogCopy(catalogue, stores.copies.first, one, clock) for one in stores.copies.others),
         )
 
 
@@ -155,6 +161,26 @@ async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), pause)
 
 
+async def copy_log(kept: LogKeeping, copy: LogCopy, stop: asyncio.Event) -> None:
+    """Keep a replica's copy until `stop` is set, while the log goes on; none waits for another."""
+    while not stop.is_set():
+        pause = _COPIED_SECONDS
+        try:
+            if kept.sequencer.agrees:
+                await copy.run()
+        except CopyStands as error:
+            _log.error("%s [%s]", error.message, error.code)
+            pause = _STOPPED_SECONDS
+        except CustosError as error:
+            _log.warning("the replica %s is behind the log, and is tried again: %s", copy.name, error)
+            pause = _STOPPED_SECONDS
+        except Exception:  # noqa: BLE001  whatever it is, the log goes on
+            _log.exception("the replica %s is behind the log, and is tried again", copy.name)
+            pause = _STOPPED_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
     """Run until `stop` is set; what fails is tried again, what stopped the log is said again and again."""
     while not stop.is_set():
@@ -197,5 +223,6 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
             keep_lists(kept.lists, stop),
             witness_log(kept.cosigning, stop),
             keep_journal(kept, stop),
+            *(copy_log(kept, copy, stop) for copy in kept.copies),
         )
         await _last(kept)

@@ -13,9 +13,14 @@ from custos.keeping_sections import S3Settings
 from custos.settings import Settings
 from evidence.errors import Invalid, Unavailable
 from evidence.ports.disposal import Disposer
+from evidence.ports.journal import JournalStore
+from evidence.ports.log import LogStore
 from evidence.ports.objects import ObjectStore
 from evidence.ports.replicas import PRIMARY, Replica
 from storage.objects.filesystem import FilesystemStore
+from storage.objects.heads import CATALOGUE
+from storage.objects.journal import StoreJournal
+from storage.objects.log_files import LogFiles
 from storage.objects.s3.place import Place
 
 #: The file that shows that a replica's disk is mounted. Whoever sets the replica up makes it.
@@ -32,24 +37,31 @@ def open_replicas(settings: Settings) -> tuple[Replica, ...]:
 
     Raises Invalid("bad-replica").
     """
-    found = [
-        Replica(
-            name,
-            FilesystemStore(root, immutable=settings.protection.immutable, marker=MARKER),
-            root / "incoming",
-        )
-        for name, root in _roots(settings).items()
-    ]
+    found = []
+    for name, root in _roots(settings).items():
+        store = FilesystemStore(root, immutable=settings.protection.immutable, marker=MARKER)
+        journal = StoreJournal(store, LogFiles(root, store, CATALOGUE))
+        found.append(Replica(name, store, root / "incoming", LogFiles(root, store), journal))
     for name, place in places(settings).items():
         from storage.objects.s3.client import Bucket
+        from storage.objects.s3.log import S3Log
         from storage.objects.s3.store import S3Store
 
         scratch = settings.work_directory / "replicas"
-        found.append(Replica(name, S3Store(Bucket(place), scratch / "fetched"), scratch / "staged"))
+        bucket = S3Store(Bucket(place), scratch / "fetched")
+        kept = StoreJournal(bucket, S3Log(bucket, CATALOGUE))
+        found.append(Replica(name, bucket, scratch / "staged", S3Log(bucket), kept))
     return tuple(found)
 
 
-def replicating(settings: Settings, primary: ObjectStore, others: tuple[Replica, ...]) -> Replicating:
+def primary_of(settings: Settings, objects: ObjectStore, log: LogStore, journal: JournalStore) -> Replica:
+    """The store itself, as one among its replicas."""
+    is_bucket = settings.s3.bucket is not None
+    scratch = settings.work_directory / "mended" if is_bucket else settings.store / "incoming"
+    return Replica(PRIMARY, objects, scratch, log, journal)
+
+
+def replicating(settings: Settings, primary: Replica, others: tuple[Replica, ...]) -> Replicating:
     """What keeps the copies. Raises Invalid("bad-replica")."""
     needed = settings.replicas.needed or 1 + len(others)
     if needed > 1 + len(others):
@@ -57,9 +69,7 @@ def replicating(settings: Settings, primary: ObjectStore, others: tuple[Replica,
             "bad-replica",
             f"`replicas.needed` asks for {needed} copies, and there are {1 + len(others)} stores.",
         )
-    is_bucket = settings.s3.bucket is not None
-    scratch = settings.work_directory / "mended" if is_bucket else settings.store / "incoming"
-    return Replicating(Replica(PRIMARY, primary, scratch), others, needed)
+    return Replicating(primary, others, needed)
 
 
 def disposers(

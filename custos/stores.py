@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from custody.replicating import Replicating
 from custos.catalogue_place import catalogue_of
-from custos.replicas import has_replicas, open_replicas, replicating
+from custos.replicas import has_replicas, open_replicas, primary_of, replicating
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.ports.journal import JournalStore
@@ -52,7 +52,8 @@ def open_stores(settings: Settings) -> Stores:
         return stores
     others = open_replicas(settings)
     mirrored = MirroredStore(stores.objects, [one.store for one in others])
-    return replace(stores, objects=mirrored, copies=replicating(settings, stores.objects, others))
+    primary = primary_of(settings, stores.objects, stores.log, stores.journal)
+    return replace(stores, objects=mirrored, copies=replicating(settings, primary, others))
 
 
 def _open_store(settings: Settings) -> Stores:

@@ -14,7 +14,16 @@ from typing import TypeVar
 
 from evidence.errors import Conflict, CustosError, LeaseLost, StageFailed
 from evidence.events import EventDraft, EventType, Outcome, Subject
-from evidence.jobs import HEARTBEAT, RINGS, Job, Stage, retry_after
+from evidence.jobs import (
+    HEARTBEAT,
+    RINGS,
+    WORKER_DIED,
+    WORKER_DIED_WORDS,
+    Job,
+    Stage,
+    is_spent,
+    retry_after,
+)
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.doorbell import Doorbell
@@ -115,6 +124,9 @@ class JobRunner:
         if job is None:
             return False
         lease = JobLease(self._catalogue, self._clock, job)
+        if is_spent(job.stage, job.faults):
+            await self._failed(job, StageFailed(WORKER_DIED, WORKER_DIED_WORDS, final=True))
+            return True
         try:
             await self._attempt(lease)
         except LeaseLost:
@@ -173,7 +185,8 @@ class JobRunner:
 
     async def _failed(self, job: Job, error: CustosError) -> None:
         now = self._clock.now()
-        pause = retry_after(job.attempts, error)
+        faults = job.faults + (not error.passes)
+        pause = retry_after(job.attempts, faults, error)
         final, retry_at = pause is None, None if pause is None else now + pause
         _log.warning(
             "job %s (%s) attempt %d: %s%s", job.id, job.stage, job.attempts, error, ", final" if final else ""
@@ -183,7 +196,13 @@ class JobRunner:
 
         def note(tx: Transaction) -> None:
             tx.jobs.fail(
-                job.id, job.fence, code=error.code, message=error.message, retry_at=retry_at, now=now
+                job.id,
+                job.fence,
+                code=error.code,
+                message=error.message,
+                faults=faults,
+                retry_at=retry_at,
+                now=now,
             )
             if final:
                 refresh_state(tx, job.subject)

@@ -20,6 +20,8 @@ LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=5)
 #: Failures that may lie in the work itself end it after so many attempts.
 MAX_ATTEMPTS = 6
+#: A worker that dies once or twice at a job was killed by something else; from here on the job may kill it.
+_DEATHS_BELIEVED = 3
 _FIRST_DELAY = timedelta(seconds=2)
 _LONGEST_DELAY = timedelta(minutes=5)
 #: What may be back by now: somebody is standing before the docking station.
@@ -152,6 +154,8 @@ class Job:
     started_at: datetime | None = None
     #: The staging disk on which its bytes lie: only workers of that host can do it. None: any can.
     staging: str | None = None
+    #: Of its attempts, those whose end may lie in the work itself: it failed, or its worker died at it.
+    faults: int = 0
 
 
 def time_left(job: Job) -> timedelta | None:
@@ -169,15 +173,41 @@ def backoff(attempts: int) -> timedelta:
     return min(doubled, _LONGEST_DELAY)
 
 
-def retry_after(attempts: int, error: CustosError) -> timedelta | None:
+def retry_after(attempts: int, faults: int, error: CustosError) -> timedelta | None:
     """How long to wait after the `attempts`-th attempt ended so; None: it is not tried again by itself.
 
-    What is down or full is not the work's fault, and comes back: it is tried for as long as that takes.
+    `faults` are those of the attempts, this one among them, whose end may lie in the work itself. What is
+    down or full is not the work's fault, and comes back: it is tried for as long as that takes.
     """
     if error.passes:
         return min(backoff(attempts), _LOOKED_AGAIN)
     is_final = isinstance(error, StageFailed) and error.final
-    return None if is_final or attempts >= MAX_ATTEMPTS else backoff(attempts)
+    return None if is_final or faults >= MAX_ATTEMPTS else backoff(faults)
+
+
+def pause_after_death(faults: int) -> timedelta | None:
+    """How long a job is left alone whose worker died at it, as the last of `faults`; None: not at all.
+
+    A worker that takes over at once loses nothing to a power cut; one that dies of the job, all that it
+    was at each time.
+    """
+    return None if faults < _DEATHS_BELIEVED else min(backoff(faults), _LOOKED_AGAIN)
+
+
+def is_spent(stage: Stage, faults: int) -> bool:
+    """Whether a claimed job is to be ended untried, because its workers died at it.
+
+    A commit never is: what was accepted must not wait for a person.
+    """
+    return faults >= MAX_ATTEMPTS and stage is not Stage.COMMIT
+
+
+#: Of a job whose workers died at it.
+WORKER_DIED = "worker-died"
+WORKER_DIED_WORDS = (
+    "The process that did this ended again and again before it could say why: it may have run out of memory, "
+    "or have been killed. See the host's log and its free memory."
+)
 
 
 def is_claimable(state: JobState, not_before: datetime, lease_until: datetime | None, now: datetime) -> bool:

@@ -27,7 +27,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "restore",
         help="put everything back from a backup; Custos must not run",
         description="Puts keys and store back from a backup and rebuilds the catalogue from them. Where "
-        "`s3.bucket` is set the store is the bucket's, and only the keys are put back.",
+        "`s3.bucket` is set the store is the bucket's, and only the keys are put back. A replica's directory "
+        "is as good as a backup, once `custos keys restore` has put the keys back.",
     )
     restore.add_argument("--from", type=Path, required=True, metavar="DIR", dest="source")
     restore.add_argument("--reason", required=True, help="goes on record")

@@ -124,7 +124,9 @@ async def _prune(settings: Settings, services: Services) -> int:
 
     journal = (await asyncio.to_thread(open_stores, settings)).journal
     now = SystemClock().now()
-    count = await prune(journal, _disposer(settings), open_signer(settings.keys).note_key, now)
+    # What is left in a replica that was away is found again only as long as the store has it.
+    disposer = _disposer(settings, replicas_first=True)
+    count = await prune(journal, disposer, open_signer(settings.keys).note_key, now)
     if count:
         draft = EventDraft(EventType.JOURNAL_PRUNED, None, now, detail={"chunks": count})
         await services.catalogue.record(draft)
@@ -204,7 +206,7 @@ def _disposing(settings: Settings, services: Services) -> Disposing:
     )
 
 
-def _disposer(settings: Settings) -> Disposer:
+def _disposer(settings: Settings, *, replicas_first: bool = False) -> Disposer:
     """What destroys, with credentials of its own where the store has such."""
     from custos.replicas import disposers, has_replicas
     from custos.stores import place_of
@@ -223,7 +225,8 @@ def _disposer(settings: Settings) -> Disposer:
     )
     if not has_replicas(settings):
         return own
-    return MirroredDisposer([own, *disposers(settings, FilesystemDisposer, of_bucket)])
+    others = disposers(settings, FilesystemDisposer, of_bucket)
+    return MirroredDisposer([*others, own] if replicas_first else [own, *others])
 
 
 def _tell(carried: Carried) -> None:

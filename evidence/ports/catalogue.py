@@ -172,6 +172,8 @@ class Jobs(Protocol):
     def claim(self, job_id: str, now: datetime, staging: str | None = None) -> Job | None:
         """Take the job if `evidence.jobs.is_claimable`; returns it with its new fence.
 
+        One whose workers died at it before is queued for later instead (`pause_after_death`): None.
+
         `staging` is the claimant's own; what lies on another is left alone, as if it had not been rung for.
         """
         ...
@@ -205,9 +207,13 @@ class Jobs(Protocol):
         *,
         code: str,
         message: str,
+        faults: int,
         retry_at: datetime | None,
         now: datetime,
-    ) -> None: ...
+    ) -> None:
+        """Queue again at `retry_at`, or fail for good; `faults` are its faults from now on."""
+        ...
+
     def retry(self, job_id: str, now: datetime) -> None:
         """Queue a failed job again, its attempts counted from zero; raises Conflict otherwise."""
         ...

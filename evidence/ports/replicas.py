@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from evidence.items import Item
+from evidence.ports.journal import JournalStore
+from evidence.ports.log import LogStore
 from evidence.ports.objects import ObjectStore, Pace
 
 #: How the store that Custos reads from is called among its replicas.
@@ -17,11 +19,16 @@ PRIMARY = "primary"
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A store under its name. `scratch`: a directory from which it can take files in."""
+    """A store under its name, the log and the journal beside it.
+
+    `scratch`: a directory from which it can take files in.
+    """
 
     name: str
     store: ObjectStore
     scratch: Path
+    log: LogStore
+    journal: JournalStore
 
 
 @dataclass(frozen=True, slots=True)

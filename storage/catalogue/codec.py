@@ -261,6 +261,7 @@ def job(row: RowMapping) -> Job:
         updated_at=from_micros(row["updated_at"]),
         started_at=maybe_time(row["started_at"]),
         staging=row["staging"],
+        faults=row["faults"],
     )
 
 

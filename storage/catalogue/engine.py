@@ -122,8 +122,10 @@ def commit(connection: Connection) -> None:
     connection.exec_driver_sql("COMMIT")
 
 
+#: Of the Unavailable that is raised where a database does not answer.
+UNREACHABLE = "catalogue-unreachable"
 #: The newest migration; a test holds it equal to what Alembic finds.
-NEWEST = "0025"
+NEWEST = "0026"
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -213,9 +215,7 @@ def connected(where: Where) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         # Without what it was asked: these words are for whoever set the address, and name no password.
         words = " ".join(str(getattr(error, "orig", "")).split())
-        raise Unavailable(
-            "catalogue-unreachable", f"The catalogue's database does not answer: {words}"
-        ) from error
+        raise Unavailable(UNREACHABLE, f"The catalogue's database does not answer: {words}") from error
     finally:
         engine.dispose()
 

@@ -260,6 +260,8 @@ jobs = Table(
     Column("started_at", BigInteger),
     #: Where alone it can be done, null: anywhere.
     Column("staging", String(8)),
+    #: Of its attempts, those whose end may lie in the work itself.
+    Column("faults", Integer, nullable=False, server_default="0"),
     UniqueConstraint("subject", "stage"),
     Index("ix_jobs_state_updated_at", "state", "updated_at"),
 )

@@ -15,6 +15,8 @@ from evidence.jobs import (
     LEASE,
     MAX_ATTEMPTS,
     URGENCY,
+    WORKER_DIED,
+    WORKER_DIED_WORDS,
     Cost,
     Job,
     JobState,
@@ -24,6 +26,7 @@ from evidence.jobs import (
     is_claimable,
     most_at_once,
     needs_ringing,
+    pause_after_death,
 )
 from evidence.ports.catalogue import JobChange
 from evidence.timekeeping import to_micros
@@ -120,16 +123,24 @@ class SqlJobs:
         return [codec.job(row) for row in self._connection.execute(query).mappings()]
 
     def claim(self, job_id: str, now: datetime, staging: str | None = None) -> Job | None:
-        """Take the job: a new fence, a new lease, one more attempt."""
+        """Take the job, a new fence, a new lease, one more attempt; or leave it alone for a while."""
         job = self.get(job_id)
         if job is None or job.staging not in (None, staging):
             return None
         if not is_claimable(job.state, job.not_before, job.lease_until, now):
             return None
+        faults = job.faults
+        if job.state is JobState.RUNNING:
+            faults += 1
+            pause = pause_after_death(faults)
+            if pause is not None:
+                self._leave(job, faults, now, now + pause)
+                return None
         self._set(
             job_id,
             now,
             state=JobState.RUNNING.value,
+            faults=faults,
             fence=job.fence + 1,
             attempts=job.attempts + 1,
             lease_until=to_micros(now + LEASE),
@@ -140,6 +151,22 @@ class SqlJobs:
             message=None,
         )
         return self.get(job_id)
+
+    def _leave(self, job: Job, faults: int, now: datetime, until: datetime) -> None:
+        self._set(
+            job.id,
+            now,
+            state=JobState.QUEUED.value,
+            # Whoever was at it, and is not dead but was slow, owns it no more.
+            fence=job.fence + 1,
+            faults=faults,
+            lease_until=None,
+            rung_at=None,
+            progress=0,
+            not_before=to_micros(until),
+            code=WORKER_DIED,
+            message=WORKER_DIED_WORDS,
+        )
 
     def guard(self, job_id: str, fence: int) -> None:
         """Raise LeaseLost unless the fence still owns the job."""
@@ -183,6 +210,7 @@ class SqlJobs:
                 now,
                 state=JobState.QUEUED.value,
                 attempts=0,
+                faults=0,
                 not_before=to_micros(now),
                 rung_at=None,
             )
@@ -208,6 +236,7 @@ class SqlJobs:
         *,
         code: str,
         message: str,
+        faults: int,
         retry_at: datetime | None,
         now: datetime,
     ) -> None:
@@ -222,6 +251,7 @@ class SqlJobs:
             rung_at=None,
             progress=0,
             not_before=to_micros(retry_at or now),
+            faults=faults,
             code=code,
             message=message,
         )
@@ -239,6 +269,7 @@ class SqlJobs:
             now,
             state=JobState.QUEUED.value,
             attempts=0,
+            faults=0,
             progress=0,
             not_before=to_micros(now),
             rung_at=None,

@@ -58,8 +58,11 @@ class FilesystemStore:
         for directory in (self._objects, self._root / "locks", self._incoming):
             make_directories(directory)
 
-    def _require_mounted(self) -> None:
-        """What is not mounted would be missed, and made again on the disk below."""
+    def require_mounted(self) -> None:
+        """Raise Unavailable("not-mounted"): all would be missed, and made again on the disk below.
+
+        Blocking.
+        """
         if self._marker is None:
             return
         if not self._marker.exists():
@@ -71,7 +74,7 @@ class FilesystemStore:
     def _path(self, key: str) -> Path:
         if not is_key(key):
             raise ValueError("not a key")
-        self._require_mounted()
+        self.require_mounted()
         return self._objects / key
 
     async def commit(
@@ -146,7 +149,7 @@ class FilesystemStore:
 
     async def sweep_unfinished(self, before: datetime) -> int:
         """See the port."""
-        self._require_mounted()
+        self.require_mounted()
         return await asyncio.to_thread(sweep_files, self._incoming, before)
 
     def _keys(self, prefix: str) -> list[str]:

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from evidence.keys import is_key
-from storage.objects.disk import make_directories, replacing, storage_error
+from storage.objects.disk import replacing, storage_error
 from storage.objects.filesystem import FilesystemStore
 from storage.objects.heads import LOG, Files
 
@@ -31,11 +31,11 @@ class LogFiles:
         self._directory = root / "objects" / files.prefix
         self._incoming = root / "incoming"
         self._exclusion = root / f"{files.prefix}.lock"
-        make_directories(self._directory)
 
     def _path(self, path: str) -> Path:
         if not is_key(path):
             raise ValueError("not a path of the log")
+        self._store.require_mounted()
         return self._directory / path
 
     async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
@@ -71,6 +71,7 @@ class LogFiles:
             file.write(data)
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
+        self._store.require_mounted()
         with self._alone():
             found = self._read(self._files.head)
             if found != expected:

@@ -10,7 +10,18 @@ import pytest
 
 from evidence.errors import Conflict, LeaseLost
 from evidence.ids import new_id
-from evidence.jobs import LEASE, PARTS_AT_ONCE, URGENCY, Cost, Job, JobState, Stage
+from evidence.jobs import (
+    LEASE,
+    MAX_ATTEMPTS,
+    PARTS_AT_ONCE,
+    URGENCY,
+    WORKER_DIED,
+    Cost,
+    Job,
+    JobState,
+    Stage,
+    pause_after_death,
+)
 from evidence.parts import Part
 from evidence.timekeeping import CLOCKS_APART
 from evidence.waiting import PATIENCE
@@ -67,7 +78,7 @@ async def test_a_job_is_claimed_once_and_fenced(catalogue: SqlCatalogue) -> None
     for late in (
         lambda tx: tx.jobs.heartbeat(job_id, first.fence, 5, NOW),
         lambda tx: tx.jobs.finish(job_id, first.fence, NOW),
-        lambda tx: tx.jobs.fail(job_id, first.fence, code="c", message="m", retry_at=None, now=NOW),
+        lambda tx: tx.jobs.fail(job_id, first.fence, code="c", message="m", faults=1, retry_at=None, now=NOW),
     ):
         with pytest.raises(LeaseLost):
             await catalogue.write(late)
@@ -80,6 +91,47 @@ async def test_a_job_is_claimed_once_and_fenced(catalogue: SqlCatalogue) -> None
     await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, subject, "u", NOW, again=True))
     (job,) = await catalogue.read(lambda tx: tx.jobs.of_subjects([subject]))
     assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+
+
+async def test_a_job_at_which_workers_die_is_left_alone_for_longer_each_time(catalogue: SqlCatalogue) -> None:
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, new_id(NOW), "u", NOW))
+    now = NOW
+    owned: list[tuple[int, int]] = []
+    pauses: list[timedelta] = []
+    while True:
+        job = await catalogue.write(lambda tx, now=now: tx.jobs.claim(job_id, now))
+        left = await catalogue.read(lambda tx: tx.jobs.get(job_id))
+        assert left is not None
+        if job is None:
+            assert (left.state, left.code, left.lease_until) == (JobState.QUEUED, WORKER_DIED, None)
+            pauses.append(left.not_before - now)
+            assert await catalogue.write(lambda tx, at=left.not_before: tx.jobs.to_ring(at, 9)) != []
+            now = left.not_before
+            continue
+        owned.append((job.attempts, job.faults))
+        if job.faults == MAX_ATTEMPTS:
+            break
+        now += LEASE
+    assert owned == [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 6)]
+    assert pauses == [pause_after_death(faults) for faults in range(3, MAX_ATTEMPTS + 1)]
+    await catalogue.write(
+        lambda tx: tx.jobs.fail(job_id, left.fence, code="c", message="m", faults=7, retry_at=None, now=now)
+    )
+    await catalogue.write(lambda tx: tx.jobs.retry(job_id, now))
+    again = await catalogue.write(lambda tx: tx.jobs.claim(job_id, now))
+    assert again is not None
+    assert (again.attempts, again.faults) == (1, 0)
+
+
+async def test_whoever_was_slow_at_a_job_that_is_left_alone_owns_it_no_more(catalogue: SqlCatalogue) -> None:
+    job_id = await catalogue.write(lambda tx: tx.jobs.add(Stage.DESCRIBE, new_id(NOW), "u", NOW))
+    slow = None
+    for late in range(3):
+        slow = await catalogue.write(lambda tx, late=late: tx.jobs.claim(job_id, NOW + late * LEASE))
+    assert slow is not None
+    assert await catalogue.write(lambda tx: tx.jobs.claim(job_id, NOW + 3 * LEASE)) is None
+    with pytest.raises(LeaseLost):
+        await catalogue.write(lambda tx: tx.jobs.finish(job_id, slow.fence, NOW))
 
 
 async def test_rings_are_marked_and_repeated(catalogue: SqlCatalogue) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,16 @@ from custody import journaling
 from custody.journal_pruning import prune
 from custody.journal_reading import readable
 from custody.key_files import open_signer
-from evidence.errors import Conflict
+from evidence.errors import Conflict, Unavailable
 from evidence.journal import JOURNAL_LOCK, SCAN_EVERY
 from evidence.keys import journal_key
 from evidence.ports.disposal import Disposer
-from storage.objects.disposer import FilesystemDisposer
+from storage.objects.disposer import FilesystemDisposer, MirroredDisposer
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_journal import At, agent, journal_of, restored, rows_of, store_of, written
+from tests.contract.test_log_copying import copy_to
 from tests.seaweed import DISPOSAL, Seaweed
 
 
@@ -99,3 +101,32 @@ async def test_nothing_goes_where_what_is_needed_is_not_whole(place: Place, disp
     with pytest.raises(Conflict):
         await prune(store, disposer, open_signer(place.base / "other").note_key, late)
     assert await store.oldest() == 0
+
+
+class Away:
+    """The disposer of a replica that does not answer."""
+
+    async def dispose(self, key: str, now: datetime) -> None:
+        raise Unavailable("store-unreachable", "It is away.")
+
+
+async def test_what_a_replica_still_has_the_store_has_too(place: Place, disposer: Disposer) -> None:
+    if place.bucket is not None:
+        pytest.skip("by its own clock a bucket keeps all of it for years")
+    (place.base / "vault").mkdir()
+    there = replace(place, base=place.base / "vault")
+    await copy_to(place, there).run()
+    store, public, late = store_of(place), place.signer.note_key, NOW + timedelta(days=1000)
+    needed = await readable(store, public)
+    assert needed is not None
+    with pytest.raises(Unavailable):
+        await prune(store, MirroredDisposer([Away(), disposer]), public, late)  # type: ignore[list-item]
+    assert await store.oldest() == await store_of(there).oldest() == 0
+    both = MirroredDisposer([FilesystemDisposer(there.base / "store"), disposer])
+    assert await prune(store, both, public, late) == needed.first
+    assert await store.oldest() == await store_of(there).oldest() == needed.first
+    # And the copy goes on from there, in this process and in one that knows nothing yet.
+    await agent(place, "later")
+    await written(journal_of(place, At(NOW + 3 * (SCAN_EVERY + timedelta(days=1)))))
+    await copy_to(place, there).run()
+    assert await readable(store_of(there), public) == await readable(store, public)

@@ -51,6 +51,8 @@ async def keep(settings: Settings) -> None:
     async with open_sequencer(settings) as kept:
         for run in (kept.sequencer.run, kept.bodies.run, kept.journal.run):
             await run()
+        for copy in kept.copies:
+            await copy.run()
 
 
 def kept(settings: Settings) -> None:

@@ -41,6 +41,9 @@ _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "4
 _IN_THE_WAY = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
+#: As many versions as a page of a list can have, and as many as one has.
+_MOST = 1000
+PAGE = _MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +123,30 @@ class Bucket:
 
         Of a key, within a page, first its versions, the newest first as the store lists them (an instant
         would not do: some stores change it with the lock), then its markers.
+
+        A store that lists `a` behind `a.b`, as SeaweedFS does, and goes on behind the last key of a page
+        leaves `a` out where a page ends in between. It is looked for.
         """
-        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
+        told: set[str] = set()
+        for page in self._pages(prefix, PAGE):
+            listed = _listed(page)
+            last = page["NextKeyMarker"] if page.get("IsTruncated") else ""
+            told |= {one.key for one in listed}
+            for key in _shorter(last, prefix) - told:
+                listed += self.versions_of(key)
+            told = {key for key in (*told, *(one.key for one in listed)) if last.startswith(key)}
+            yield from sorted(listed, key=lambda one: one.key)
+
+    def _pages(self, prefix: str, size: int) -> Iterator[dict[str, Any]]:
+        pages = self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.name, Prefix=prefix, PaginationConfig={"PageSize": size}
+        )
         with translated():
-            for page in pages:
-                listed = [_version(one, is_marker=False) for one in page.get("Versions", ())]
-                listed += [_version(one, is_marker=True) for one in page.get("DeleteMarkers", ())]
-                yield from sorted(listed, key=lambda one: one.key)
+            yield from pages
 
     def versions_of(self, key: str) -> list[Version]:
-        """Those of exactly this key, in the same order."""
-        found = []
-        for version in self.versions(key):
-            if version.key == key:
-                found.append(version)
-            elif version.key > key:
-                break
-        return found
+        """Those of exactly this key, in the same order; fewer than a page of keys begin so."""
+        return [one for page in self._pages(key, _MOST) for one in _listed(page) if one.key == key]
 
     def first_of(self, key: str) -> Version | None:
         """The version that was there first, whatever lies on top of it by now."""
@@ -202,6 +212,16 @@ def _refusal(error: ClientError) -> Exception:
             "credentials with docs/s3.md.",
         )
     return unavailable()
+
+
+def _shorter(key: str, prefix: str) -> set[str]:
+    """What `key` continues after a dot, longer than `prefix`: nothing of ours is continued in another way."""
+    return {key[:at] for at in range(len(prefix) + 1, len(key)) if key[at] == "."}
+
+
+def _listed(page: dict[str, Any]) -> list[Version]:
+    found = [_version(one, is_marker=False) for one in page.get("Versions", ())]
+    return found + [_version(one, is_marker=True) for one in page.get("DeleteMarkers", ())]
 
 
 def _version(listed: dict[str, Any], *, is_marker: bool) -> Version:

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from custos.clock import SystemClock
 from custos.instance import only_instance
+from custos.key_holding import holding_key
+from storage.catalogue.catalogue import open_catalogue
+from tests.serving.settings import settings_for
 
 _SOON_SECONDS = 60.0
 
@@ -34,6 +38,21 @@ async def test_a_second_instance_on_the_same_data_is_refused(tmp_path: Path) -> 
     assert errors.startswith(b"custos: Custos already runs on this data directory")
     assert f"process {os.getpid()}".encode() in errors
     assert errors.endswith(b"[already-running]\n")
+
+
+async def test_it_ends_and_says_why_where_its_key_is_gone(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with holding_key(settings), open_catalogue(settings.catalogue_file, SystemClock(), "test"):
+        pass
+    for path in settings.keys.iterdir():
+        path.unlink()
+    serving = await _custos(tmp_path, "serve")
+    async with asyncio.timeout(_SOON_SECONDS):
+        _, errors = await serving.communicate()
+    assert serving.returncode == 2
+    assert errors.endswith(b"[key-lost]\n")
+    assert b"custos keys restore" in errors
+    assert list(settings.keys.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

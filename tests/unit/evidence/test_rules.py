@@ -14,7 +14,17 @@ from evidence import jobs
 from evidence.content import judge
 from evidence.errors import Conflict, CustosError, NoSpace, StageFailed, Unavailable
 from evidence.ids import is_id, new_id, uuid7
-from evidence.jobs import MAX_ATTEMPTS, JobState, backoff, is_claimable, needs_ringing, retry_after
+from evidence.jobs import (
+    MAX_ATTEMPTS,
+    JobState,
+    Stage,
+    backoff,
+    is_claimable,
+    is_spent,
+    needs_ringing,
+    pause_after_death,
+    retry_after,
+)
 from evidence.keys import is_key, manifest_key, original_key, rendition_key
 from evidence.ranges import merge, total
 from evidence.timekeeping import from_micros, from_text, is_live, to_micros, to_text
@@ -93,15 +103,27 @@ def test_waits_grow_and_end_somewhere(attempts: int) -> None:
     "error", [Unavailable("c", "m"), NoSpace("c", "m"), StageFailed("c", "m", passes=True)], ids=repr
 )
 def test_what_is_down_or_full_is_waited_for_as_long_as_it_takes(error: CustosError) -> None:
-    assert retry_after(1, error) == backoff(1)
-    assert retry_after(10_000, error) == timedelta(minutes=1)
+    assert retry_after(1, 0, error) == backoff(1)
+    assert retry_after(10_000, MAX_ATTEMPTS, error) == timedelta(minutes=1)
 
 
 def test_what_may_lie_in_the_work_ends_it_in_the_end() -> None:
     for error in (StageFailed("c", "m"), Conflict("c", "m")):
-        assert retry_after(MAX_ATTEMPTS - 1, error) == backoff(MAX_ATTEMPTS - 1)
-        assert retry_after(MAX_ATTEMPTS, error) is None
-    assert retry_after(1, StageFailed("c", "m", final=True)) is None
+        assert retry_after(10_000, 1, error) == backoff(1)
+        assert retry_after(MAX_ATTEMPTS - 1, MAX_ATTEMPTS - 1, error) == backoff(MAX_ATTEMPTS - 1)
+        assert retry_after(MAX_ATTEMPTS, MAX_ATTEMPTS, error) is None
+    assert retry_after(1, 1, StageFailed("c", "m", final=True)) is None
+
+
+def test_a_worker_that_dies_is_believed_at_first_and_a_commit_for_ever() -> None:
+    assert [pause_after_death(faults) for faults in (1, 2)] == [None, None]
+    pauses = [pause_after_death(faults) for faults in range(3, 50)]
+    assert None not in pauses
+    assert pauses == sorted(pauses)  # type: ignore[type-var]
+    assert pauses[-1] == timedelta(minutes=1)
+    for stage in Stage:
+        assert not is_spent(stage, MAX_ATTEMPTS - 1)
+        assert is_spent(stage, MAX_ATTEMPTS) is (stage is not Stage.COMMIT)
 
 
 def test_a_running_job_is_taken_over_only_when_its_lease_is_dead() -> None:
