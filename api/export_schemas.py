@@ -106,7 +106,7 @@ class ExportPage(BaseModel):
 
 
 class RevocationOut(BaseModel):
-    """What was kept of whether certificates were revoked: `crl`, a revocation list (RFC 5280, base64)."""
+    """What was kept of whether certificates were revoked: `crl` (RFC 5280), `ocsp` (RFC 6960); base64."""
 
     kind: str
     data: str

@@ -20,6 +20,7 @@ from custody.notes import (
     require_signed,
 )  # fmt: skip
 from custody.proofs import consistency_hashes, head_shown, keys_document, proven, proven_case
+from custody.token_order import in_order
 from custody.tree import root_by_inclusion
 from evidence.canonical import Json
 from evidence.errors import Unavailable
@@ -29,6 +30,7 @@ from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import Checked, DatedHead
 from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import CaseProof, ItemProof, Proof, ProvenEvent
+from evidence.revocation import KeptList
 
 #: The log is at most a second behind; one that stands still is not waited for longer than this.
 _LOOKS = 40
@@ -137,11 +139,11 @@ def _checked(proof: Proof) -> Checked:
     return Checked(head.origin, head.size, root, cosigned, proof.key, failed, unbroken)
 
 
-def _lists_around(tx: Transaction, stamp: Stamp) -> tuple[str, ...]:
+def _lists_around(tx: Transaction, stamp: Stamp) -> tuple[KeptList, ...]:
     if stamp.authority is None:
         return ()
-    addresses = addresses_in(decode_timestamp_response(stamp.token))
-    return tuple(one.digest for one in tx.revocation.around(addresses, stamp.at))
+    addresses = addresses_in(decode_timestamp_response(in_order(stamp.token)))
+    return tuple(tx.revocation.around(addresses, stamp.at))
 
 
 def _first_stamp(tx: Transaction, number: int, size: int) -> Stamp | None:

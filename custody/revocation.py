@@ -1,9 +1,9 @@
-"""Revocation lists kept beside the tokens, as they were at the time: whether an authority's certificate was
-revoked can then be checked when its issuer is long gone.
+"""Revocation lists and answers (OCSP) kept beside the tokens, as they were at the time: whether a certificate
+of an authority was revoked can then be checked when its issuer is long gone.
 
 Fetched apart from stamping, which waits for none of it: what tokens need is a row, and a fetch that failed is
 tried again. A list is fetched for a token that is younger than the last one, at most once an hour, so that
-each token has one from around its time.
+each token has one from around its time. Where a certificate names no list, its responder is asked as often.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import time
 import urllib.request
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from http.client import HTTPException
 
@@ -27,12 +27,13 @@ from cryptography.x509 import (
     load_pem_x509_crl,
 )
 
+from custody.ocsp import NotAnswered, encode_question, require_answer
 from custody.sequencer import LOG_LOCK
 from evidence.alarms import raise_alarm
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogStore
-from evidence.revocation import KeptList, ListSource, list_path
+from evidence.revocation import KeptList, ListSource, WantedList, asked_of
 
 _log = logging.getLogger(__name__)
 _SECONDS = 20.0
@@ -47,10 +48,12 @@ class NotFetched(Exception):
 
 
 class RevocationLists:
-    """The use case of keeping them; `fetch` gives what lies at an address, within its own bounds."""
+    """The use case of keeping them; `fetch` gives what lies at an address, or is answered there to a question
+    (DER), within its own bounds.
+    """
 
     def __init__(
-        self, catalogue: Catalogue, store: LogStore, clock: Clock, fetch: Callable[[str], bytes]
+        self, catalogue: Catalogue, store: LogStore, clock: Clock, fetch: Callable[[str, bytes | None], bytes]
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -67,14 +70,14 @@ class RevocationLists:
             source = wanted.source
             await self._catalogue.write(partial(lambda tx, of: tx.revocation.tried(of, now), of=source))
             try:
-                data = await asyncio.to_thread(self._fetched, source)
-            except (NotFetched, OSError, HTTPException) as error:
-                _log.warning("the revocation list at %s is not kept: %s", source.url, error)
+                data = await asyncio.to_thread(self._fetched, wanted, now)
+            except (NotFetched, NotAnswered, OSError, HTTPException) as error:
+                _log.warning("what %s says of revocation is not kept: %s", source.url, error)
                 if now - wanted.wanted_since > _ALARM_AFTER:
                     await self._catalogue.write(self._raise)
                 continue
             found = KeptList(source.url, hashlib.sha256(data).hexdigest(), now)
-            await self._store.put(list_path(found.digest), data, now + LOG_LOCK)
+            await self._store.put(found.path, data, now + LOG_LOCK)
             await self._catalogue.write(
                 partial(lambda tx, of, found: tx.revocation.keep(of, found), of=source, found=found)
             )
@@ -87,33 +90,49 @@ class RevocationLists:
             Alarm(
                 "revocation-not-kept",
                 "log",
-                "A revocation list that a time authority's certificate names was not to be had for a day. "
-                "Stamping goes on; whether the certificate was revoked then cannot be checked later. Look at "
-                "the server's log, and at what its network lets out.",
+                "A revocation list, or a responder's answer (OCSP), that a time authority's certificate "
+                "names was not to be had for a day. Stamping goes on; whether the certificate was revoked "
+                "then cannot be checked later. Look at the server's log, and at what its network lets out.",
                 self._clock.now(),
             ),
         )
 
-    def _fetched(self, source: ListSource) -> bytes:
-        """The list in DER, once its issuer has signed it."""
-        data = self._fetch(source.url)
-        try:
-            found = _list(data)
-            issuer = load_der_x509_certificate(source.issuer)
-            if found.issuer != issuer.subject or not found.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
-                raise NotFetched("its issuer has not signed it")
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise NotFetched("what lies there is no revocation list") from error
-        # Some publish them in PEM: kept is what was signed.
-        return found.public_bytes(Encoding.DER)
+    def _fetched(self, wanted: WantedList, now: datetime) -> bytes:
+        """The answer as it was given, or the list in DER, once whoever has to has signed it."""
+        source = wanted.source
+        asked = asked_of(source.url)
+        if asked is None:
+            return _checked_list(self._fetch(source.url, None), source)
+        responder, serial = asked
+        question = encode_question(source.issuer, serial)
+        data = self._fetch(responder, question)
+        require_answer(data, question, source.issuer, wanted.wanted_since, now)
+        return data
 
 
-def fetched(url: str) -> bytes:
-    """What lies at an address of HTTP, so many bytes and seconds at most. Raises NotFetched, OSError."""
+def _checked_list(data: bytes, source: ListSource) -> bytes:
+    try:
+        found = _list(data)
+        issuer = load_der_x509_certificate(source.issuer)
+        if found.issuer != issuer.subject or not found.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
+            raise NotFetched("its issuer has not signed it")
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise NotFetched("what lies there is no revocation list") from error
+    # Some publish them in PEM: kept is what was signed.
+    return found.public_bytes(Encoding.DER)
+
+
+def fetched(url: str, question: bytes | None = None) -> bytes:
+    """What lies at an address of HTTP, or is answered there to a question (OCSP), within bounds.
+
+    So many bytes and seconds at most. Raises NotFetched, OSError.
+    """
     if not url.startswith(("http://", "https://")):
         raise NotFetched("its address is not one of HTTP")
     until, data = time.monotonic() + _SECONDS, bytearray()
-    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  the scheme was looked at
+    headers = {} if question is None else {"Content-Type": "application/ocsp-request"}
+    request = urllib.request.Request(url, question, headers)  # noqa: S310  the scheme was looked at
+    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310  as above
         while piece := answer.read1(_PIECE):
             data += piece
             if len(data) > _LARGEST:

@@ -33,6 +33,7 @@ from rfc3161_client import (
 
 from custody.chains import sources_of
 from custody.time_tokens import IMPRINTS, encode_request, is_self_asserted
+from custody.token_order import in_order
 from evidence.disposal import TrustedTime
 from evidence.errors import Invalid, Unavailable
 from evidence.ids import new_id
@@ -192,7 +193,7 @@ def _decoded(token: bytes) -> TimeStampResponse:
     if is_self_asserted(token):
         raise NotTrusted("it is self-asserted: a Custos signed it itself, and no third party did")
     try:
-        return decode_timestamp_response(token)
+        return decode_timestamp_response(in_order(token))
     except ValueError as error:
         raise NotTrusted("its answer is no RFC 3161 response") from error
 

@@ -130,7 +130,7 @@ class MadeExport:
     authority: str | None
     event_id: str
     self_asserted: bytes | None = None
-    #: Addresses of the revocation lists of the token's certificates.
+    #: Addresses of the revocation lists and answers about the token's certificates.
     lists: tuple[str, ...] = ()
     #: The policy that its authority was bound to; None for any.
     policy: str | None = None

@@ -38,7 +38,7 @@ from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.signing import OwnClock, Signer
 from evidence.ports.work import Lease
 from evidence.proofs import ItemProof, Proof, as_json, first_leaf
-from evidence.revocation import ListSource, list_path
+from evidence.revocation import ListSource
 from evidence.withholding import agents_in, disclosed, missing_segments, withheld_original
 from evidence.zips import ZipEntry, lay_out
 from retrieval.bag_writer import BagWriter, sums_from
@@ -193,8 +193,8 @@ class ExportStage:
         own = b"" if self._own is None else self._own.certificates
         for path, data in log_files(head, key, dated, own).items():
             bag.add(path, data)
-        for digest in sorted({digest for one in dated for digest in one.lists}):
-            bag.add(f"custody/{list_path(digest)}", await self._read(f"log/{list_path(digest)}"))
+        for path in sorted({kept.path for one in dated for kept in one.lists}):
+            bag.add(f"custody/{path}", await self._read(f"log/{path}"))
         keys = await self._extracts.keys(head)
         bag.add("custody/log-keys.json", canonical(keys))
         names = await self._names(lease, export, found, case)

@@ -37,7 +37,7 @@ from evidence.ports.doorbell import Doorbell
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.proofs import ProvenEvent
 from evidence.ranges import ByteRange
-from evidence.revocation import KeptList, list_path
+from evidence.revocation import KeptList
 from evidence.zips import ZipEntry, ZipLayout, lay_out
 from retrieval.viewings import OpenViewing, ViewingDesk
 
@@ -184,7 +184,7 @@ class Exports:
             else base64.b64encode(made.self_asserted).decode(),
             "policy": made.policy,
             "revocation": [
-                {"kind": "crl", "data": base64.b64encode(await self._list(one)).decode()} for one in lists
+                {"kind": one.kind, "data": base64.b64encode(await self._list(one)).decode()} for one in lists
             ],
             "key": key,
             "leaf": None if event is None else event.leaf.decode(),
@@ -241,7 +241,7 @@ class Exports:
         return len(outdated)
 
     async def _list(self, kept: KeptList) -> bytes:
-        async with self.opened(f"log/{list_path(kept.digest)}") as file:
+        async with self.opened(f"log/{kept.path}") as file:
             return await asyncio.to_thread(file.read)
 
     async def _planned(self, key: str) -> tuple[Plan, ZipLayout]:

@@ -36,6 +36,10 @@ basicConstraints = CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,timeStamping
 {points}
+[responder]
+basicConstraints = CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = OCSPSigning
 [tsa]
 default_tsa = authority
 [authority]
@@ -65,10 +69,12 @@ class TimeAuthority:
         digest: str = "sha256",
         *,
         between: bool = False,
+        answers: str | None = None,
     ) -> None:
         """`lists`: the address of its revocation list, in its certificate; `key`: a curve, or `rsa:2048`.
 
-        It signs by `digest`; with `between` there is a certificate between its own and the root.
+        It signs by `digest`; with `between` there is a certificate between its own and the root. `answers`
+        is the address of its responder (OCSP), in its certificate.
         """
         directory.mkdir(parents=True)
         self._directory = directory
@@ -77,7 +83,8 @@ class TimeAuthority:
         self.asked = 0
         self.spoil: Callable[[bytes], bytes] = bytes
         config = str(directory / "openssl.cnf")
-        points = f"crlDistributionPoints = URI:{lists}" if lists else ""
+        named = {"crlDistributionPoints = URI:": lists, "authorityInfoAccess = OCSP;URI:": answers}
+        points = "\n".join(f"{name}{url}" for name, url in named.items() if url)
         (directory / "openssl.cnf").write_text(
             _CONFIG.format(
                 directory=directory,
@@ -87,6 +94,11 @@ class TimeAuthority:
             )
         )
         self.listed = 0
+        self.answered = 0
+        #: Who signs its answers: `responder`, by a certificate for that, or `root` itself.
+        self.answers_by = "responder"
+        #: Changes an answer before it is sent.
+        self.spoil_answer: Callable[[bytes], bytes] = bytes
         #: Entries of its list; None: it gives none.
         self.revoked: list[RevokedCertificate] | None = []
         #: When its list was made, and until when it is in force.
@@ -113,6 +125,8 @@ class TimeAuthority:
         if between:
             issue("between", "Between the two", "root", "root")
         issue("signer", "Time of the tests", "between" if between else "root", "signer")
+        if answers:
+            issue("responder", "Responder of the tests", "root", "responder")
 
     def answer(self, query: bytes) -> bytes:
         """The response to a query, as openssl makes it."""
@@ -133,6 +147,27 @@ class TimeAuthority:
             entry = entry.add_extension(CRLReason(reason), critical=False)
         self.revoked = [*(self.revoked or ()), entry.build()]
 
+    def status(self, question: bytes) -> bytes | None:
+        """The answer of its responder, as openssl makes it, of now and in force for an hour."""
+        self.answered += 1
+        if self.revoked is None:
+            return None
+        place = self._directory
+        signer = load_pem_x509_certificate((place / "signer.pem").read_bytes())
+        ends = f"{signer.not_valid_after_utc:%y%m%d%H%M%SZ}"
+        line = ["V", ends, "", f"{signer.serial_number:040X}", "unknown", "/CN=Time of the tests"]
+        for entry in self.revoked:
+            at = f"{entry.revocation_date_utc:%y%m%d%H%M%SZ}"
+            line[0], line[2] = "R", ",".join([at, *(one.value.reason.value for one in entry.extensions)])
+        (place / "index").write_text("\t".join(line) + "\n")
+        (place / "question").write_bytes(question)
+        _openssl(
+            "ocsp", "-index", str(place / "index"), "-CA", str(self.root), "-reqin", str(place / "question"),
+            "-rsigner", str(place / f"{self.answers_by}.pem"), "-rkey", str(place / f"{self.answers_by}.key"),
+            "-respout", str(place / "status"), "-nmin", "60",
+        )  # fmt: skip
+        return self.spoil_answer((place / "status").read_bytes())
+
     def revocation_list(self) -> bytes | None:
         """Its list, in DER, signed by its root."""
         self.listed += 1
@@ -149,22 +184,27 @@ class TimeAuthority:
 
 
 @contextmanager
-def time_authority(directory: Path, *, lists: bool = False) -> Iterator[TimeAuthority]:
-    """One that answers for the length of the block; with `lists` its certificate names a revocation list."""
+def time_authority(directory: Path, *, lists: bool = False, answers: bool = False) -> Iterator[TimeAuthority]:
+    """One that answers for the length of the block.
+
+    With `lists` its certificate names a revocation list, with `answers` a responder (OCSP).
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             query = self.rfile.read(int(self.headers["Content-Length"]))
-            body = authority.answer(query)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            if self.path == "/ocsp":
+                assert self.headers["Content-Type"] == "application/ocsp-request"
+                self._send(authority.status(query), "application/ocsp-response")
+            else:
+                self._send(authority.answer(query), "application/timestamp-reply")
 
         def do_GET(self) -> None:
-            body = authority.revocation_list()
+            self._send(authority.revocation_list(), "application/pkix-crl")
+
+        def _send(self, body: bytes | None, kind: str) -> None:
             self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
@@ -174,9 +214,12 @@ def time_authority(directory: Path, *, lists: bool = False) -> Iterator[TimeAuth
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     here = f"http://127.0.0.1:{server.server_address[1]}"
-    authority = TimeAuthority(directory, f"{here}/list.crl" if lists else None)
+    authority = TimeAuthority(
+        directory, f"{here}/list.crl" if lists else None, answers=f"{here}/ocsp" if answers else None
+    )
     authority.url = f"{here}/tsa"
-    thread = threading.Thread(target=server.serve_forever)
+    # How long it is waited for at the end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield authority

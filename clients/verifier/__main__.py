@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--crl", type=Path, action="append", default=[], help="a revocation list, of today say"
     )
+    parser.add_argument(
+        "--ocsp", type=Path, action="append", default=[], help="an answer of a responder, of today say"
+    )
     parser.add_argument("--json", action="store_true", help="say it for programs")
     asked = parser.parse_args(arguments)
     beside = asked.export.with_name(f"{asked.export.name}.seal.json")
@@ -50,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             given = Path(asked.key)
             trust = pinned(given.read_text(encoding="utf-8") if given.is_file() else asked.key)
-        lists = Lists(tuple((path.name, path.read_bytes()) for path in asked.crl))
+        lists = Lists(
+            *(tuple((path.name, path.read_bytes()) for path in paths) for paths in (asked.crl, asked.ocsp))
+        )
         steps = verify_export(asked.export, trust, said, roots, _progress, asked.time_policy, lists)
     except (OSError, ValueError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)

@@ -126,8 +126,9 @@ def _made_in_log(seal: Mapping[str, Any], digest: str, key: PinnedKey) -> None:
 
 
 def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list[Step]:
-    events = receipts = originals = copies = 0
+    events = receipts = early = originals = copies = 0
     asked, late = set[str](), list[str]()
+    by_item = _receipts(bag, key)
     for line in said["items"]:
         item = line["item"]
         document = json.loads(bag.read(f"custody/proofs/{item}.json"))
@@ -149,8 +150,12 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             originals += line["original"] is not None
             copies += len(line["renditions"])
         _manifest(bag, item, document)
-        receipts += _receipts(bag, item, document, key)
+        mine = by_item.pop(item, [])
+        early += _early(line, mine, document)
+        receipts += len(mine)
         events += len(told)
+    for name, _ in (one for named in by_item.values() for one in named):
+        raise NotVerified(f"{name} is about an item that is not in this export")
     if sorted(asked) != named_items(said):
         raise NotVerified("custody/export.json has another list of items than was asked for")
     begun = f"; of {', '.join(late)} the events before the latest {MOST_EVENTS:,}" if late else ""
@@ -168,7 +173,11 @@ def _items(bag: Bag, said: Mapping[str, Any], note: str, key: PinnedKey) -> list
             "those that were made of them, by the digests in the log",
             f"whether a copy shows what its original shows: that is the server's word{unproven}",
         ),
-        Step("receipts", f"{receipts} receipts are signed by the same key, and about these items"),
+        Step(
+            "receipts",
+            f"{receipts} receipts are signed by the same key, and about these items",
+            f"{early} of them: the events that they name are before those that are here" if early else "",
+        ),
     ]
 
 
@@ -212,18 +221,35 @@ def _manifest(bag: Bag, item: str, document: Mapping[str, Any]) -> None:
         raise NotVerified(f"custody/manifests/{item}.json holds an event that is not in the item's history")
 
 
-def _receipts(bag: Bag, item: str, document: Mapping[str, Any], key: PinnedKey) -> int:
-    digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"]}
-    found = 0
+def _receipts(bag: Bag, key: PinnedKey) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+    """By item, each receipt's name and what it states, once its signature holds."""
+    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for name in bag.below("custody/receipts/"):
         receipt = bag.read(name).decode("utf-8", "replace")
-        statement = verify_statement(receipt, signer_among(receipt, key).pem)
-        if statement["item"] != item:
-            continue
-        if statement["event_digest"] not in digests:
-            raise NotVerified(f"{name} names an event that is not in the history of {item}")
-        found += 1
+        try:
+            statement = verify_statement(receipt, signer_among(receipt, key).pem)
+        except NotVerified as error:
+            raise NotVerified(f"{name}: {error}") from error
+        found.setdefault(statement["item"], []).append((name, statement))
     return found
+
+
+def _early(
+    line: Mapping[str, Any],
+    receipts: Sequence[tuple[str, Mapping[str, Any]]],
+    document: Mapping[str, Any],
+) -> int:
+    """How many are of events before those that are here; raises NotVerified for one of another item."""
+    item, early = line["item"], 0
+    digests = {sha256(_event_of(one["leaf"].encode())).hex() for one in document["events"] if receipts}
+    for name, statement in receipts:
+        if statement["digests"]["sha256"] != line["sha256"]:
+            raise NotVerified(f"{name} is for other bytes than those of {item}")
+        if statement["event_digest"] not in digests:
+            if line["events"]["first"] == 0:
+                raise NotVerified(f"{name} names an event that is not in the history of {item}")
+            early += 1
+    return early
 
 
 def _event_of(leaf: bytes) -> bytes:

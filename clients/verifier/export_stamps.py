@@ -27,6 +27,7 @@ from clients.verifier.tokens import TimeTrust, Token
 
 #: Certificates of the embedded authority of whoever made the export.
 _OWN = "custody/self-asserted/authority.pem"
+_CALLED = {"crl": "revocation list", "ocsp": "OCSP answer"}
 
 
 def seal_time(bag: Bag, seal: Mapping[str, Any], trust: TimeTrust) -> tuple[datetime | None, str]:
@@ -99,10 +100,13 @@ def stamps_step(bag: Bag, head: Head, key: PinnedKey, trust: TimeTrust) -> Step:
 
 
 def lists_of(bag: Bag, seal: Mapping[str, Any] | None) -> Lists:
-    """Every revocation list in the export and in its seal."""
-    names = [name for name in bag.below("custody/stamps/") if name.endswith(".crl")]
-    found = [(name, bag.read(name)) for name in names]
+    """Every revocation list and answer in the export and in its seal."""
+    found: dict[str, list[tuple[str, bytes]]] = {"crl": [], "ocsp": []}
+    for kind, those in found.items():
+        names = [name for name in bag.below("custody/stamps/") if name.endswith(f".{kind}")]
+        those += [(name, bag.read(name)) for name in names]
     for number, one in enumerate([] if seal is None else seal.get("revocation", []), 1):
-        if one["kind"] == "crl":
-            found.append((f"revocation list {number} of the seal", base64.b64decode(one["data"])))
-    return Lists(tuple(found))
+        if one["kind"] in found:
+            name = f"{_CALLED[one['kind']]} {number} of the seal"
+            found[one["kind"]].append((name, base64.b64decode(one["data"])))
+    return Lists(tuple(found["crl"]), tuple(found["ocsp"]))

@@ -80,7 +80,7 @@ def verify_signed(receipt: str, public_pem: bytes, version: str) -> dict[str, An
         raise NotVerified("the signature is wrong: the receipt was changed or forged") from error
     statement = _object(_part(parts[1]))
     if statement.get("v") != version:
-        raise NotVerified(f"this is not a statement {version}")
+        raise NotVerified(f"it is not a statement {version}")
     return statement
 
 

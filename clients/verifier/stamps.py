@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clients.verifier.heads import PinnedKey, Step, read, sha256, verified_head
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import Lists, Voided
+from clients.verifier.revocation import MOST_TOLD, Lists, Voided
 from clients.verifier.self_asserted import asserted_time, own_stamps_step, require_third_party
 from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 
@@ -47,11 +47,15 @@ def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trus
 
 def unlisted(tokens: Sequence[Token]) -> list[str]:
     """What is not known of whether their certificates were revoked."""
-    count = sum(not one.is_unrevoked for one in tokens)
+    missing = [one for one in tokens if not one.standing.is_unrevoked]
+    count = len(missing)
     if not count:
         return []
     whose = "the authority's certificate" if count == len(tokens) else f"the certificates of {count} tokens"
-    return [f"whether {whose} had been revoked: no revocation list of that time is here"]
+    why = list(dict.fromkeys(words for one in missing for words in one.standing.of_no_use))
+    shown = why if len(why) <= MOST_TOLD else [*why[:MOST_TOLD], "…"]
+    told = f" ({', '.join(shown)})" if why else ""
+    return [f"whether {whose} had been revoked: no revocation list or OCSP answer of that time is here{told}"]
 
 
 def _ats(tokens: Sequence[Token]) -> list[datetime]:
@@ -59,14 +63,18 @@ def _ats(tokens: Sequence[Token]) -> list[datetime]:
 
 
 def _lists(directory: Path) -> Lists:
-    """Every revocation list beside the tokens, each named after its bytes."""
+    """Every revocation list and answer beside the tokens, each named after its bytes."""
+    return Lists(_named(directory, "crl", "list"), _named(directory, "ocsp", "answer"))
+
+
+def _named(directory: Path, ending: str, what: str) -> tuple[tuple[str, bytes], ...]:
     found = []
-    for path in sorted((directory / "stamps").glob("*.crl")):
+    for path in sorted((directory / "stamps").glob(f"*.{ending}")):
         data = path.read_bytes()
         if path.stem != hashlib.sha256(data).hexdigest()[:32]:
-            raise NotVerified(f"stamps/{path.name} was changed: it is not the list that it is named after")
+            raise NotVerified(f"stamps/{path.name} was changed: it is not the {what} that it is named after")
         found.append((f"stamps/{path.name}", data))
-    return Lists(tuple(found))
+    return tuple(found)
 
 
 def verify_own_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes]) -> Step | None:

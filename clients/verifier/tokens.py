@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.verifier.receipt import NotVerified
-from clients.verifier.revocation import NO_LISTS, Lists, Voided, chain_of, is_unrevoked
+from clients.verifier.revocation import NO_LISTS, Lists, Standing, Voided, chain_of, standing
+from clients.verifier.token_order import in_order
 
 _IMPRINTS = {"2.16.840.1.101.3.4.2.1": "sha256", "1.2.156.10197.1.401": "sm3"}
 
@@ -35,8 +36,8 @@ class Token:
     """What a token proves: that something stood at `at`, by an authority's word."""
 
     at: datetime
-    #: Lists of that time say that none of its certificates was revoked.
-    is_unrevoked: bool
+    #: Whether lists and answers of that time say that none of its certificates was revoked.
+    standing: Standing
 
 
 def verified_token(
@@ -66,7 +67,7 @@ def verified_token(
     except ImportError as error:
         raise NoLibrary from error
     try:
-        response = decode_timestamp_response(data)
+        response = decode_timestamp_response(in_order(data))
         if trust is None:
             trusted = [load_der_x509_certificate(one) for one in response.signed_data.certificates]
         else:
@@ -94,8 +95,8 @@ def verified_token(
     if stated not in (None, policy):
         raise Voided(f"{name} was signed under the policy {policy}, and {stated} is stated beside it")
     if trust is None:
-        return Token(at.astimezone(UTC), is_unrevoked=False)
+        return Token(at.astimezone(UTC), Standing(is_unrevoked=False))
     if trust.policies and policy not in trust.policies:
         pinned = " or ".join(sorted(trust.policies))
         raise Voided(f"{name} was signed under the policy {policy}, and {pinned} is asked for")
-    return Token(at.astimezone(UTC), is_unrevoked(chain, trust.lists, at.astimezone(UTC), name))
+    return Token(at.astimezone(UTC), standing(chain, trust.lists, at.astimezone(UTC), name))

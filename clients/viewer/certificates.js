@@ -17,7 +17,7 @@ const Certificates = (() => {
   const RSA = "1.2.840.113549.1.1.1";
   const CURVES = { "1.2.840.10045.3.1.7": ["P-256", 32], "1.3.132.0.34": ["P-384", 48], "1.3.132.0.35": ["P-521", 66] };
   const [KEY_USAGE, BASIC, EXTENDED] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
-  const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+  const [TIME_STAMPING, OCSP_SIGNING] = ["1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"];
   // Policies bind nobody here and names limit nothing: what a root is given for is one authority's time.
   const READ = new Set([KEY_USAGE, BASIC, EXTENDED, "2.5.29.32"]);
   const LONGEST = 8;
@@ -37,16 +37,21 @@ const Certificates = (() => {
       from: Der.time(from, "a certificate's beginning"), until: Der.time(until, "a certificate's end"), extensions: new Map(),
     };
     const last = more.at(-1);
-    if (version !== undefined && last?.tag === 0xa3) for (const one of Der.sequence(Der.inside(last)[0], "extensions")) addExtension(found, one);
+    if (version !== undefined && last?.tag === 0xa3) found.extensions = new Map(extensionsIn(Der.inside(last)[0]));
     return found;
   }
 
-  function addExtension(found, value) {
-    const parts = Der.sequence(value, "an extension");
-    const name = Der.oid(parts[0]);
-    const critical = parts.length === 3 && Der.boolean(parts[1], "whether an extension is critical");
-    if (found.extensions.has(name)) throw new Wrong("a certificate has an extension twice");
-    found.extensions.set(name, { critical, value: Der.octets(parts.at(-1), "an extension") });
+  // Each extension's name, whether it is critical, and what it holds.
+  function extensionsIn(value) {
+    const found = new Map();
+    for (const one of Der.sequence(value, "extensions")) {
+      const parts = Der.sequence(one, "an extension");
+      const name = Der.oid(parts[0]);
+      const critical = parts.length === 3 && Der.boolean(parts[1], "whether an extension is critical");
+      if (found.has(name)) throw new Wrong("an extension stands there twice");
+      found.set(name, { critical, value: Der.octets(parts.at(-1), "an extension") });
+    }
+    return [...found];
   }
 
   // What people call it: its common name, else its organisation.
@@ -130,25 +135,34 @@ const Certificates = (() => {
     }
   }
 
-  // The root to which the signer leads by these certificates, each in force at that time; null where to none.
-  async function rootOf(signer, held, roots, at) {
+  // May it sign what its issuer's responder answers (RFC 6960 §4.2.2.2)?
+  function isForAnswers(one) {
+    const use = one.extensions.get(EXTENDED);
+    return use !== undefined && Der.sequence(Der.parse(use.value), "a certificate's purposes").map(Der.oid).includes(OCSP_SIGNING);
+  }
+
+  // The root to which the signer leads by these certificates, each in force at that time, and on the way each with the
+  // one that issued it; null where to none.
+  async function wayUp(signer, held, roots, at) {
     let one = signer;
+    const chain = [];
     for (let length = 0; length < LONGEST; length += 1) {
       const unknown = [...one.extensions].find(([name, { critical }]) => critical && !READ.has(name));
       if (unknown) throw new Wrong(`the certificate of ${one.name} has a critical extension that this page does not know`);
       if (at < one.from || at > one.until) throw new Wrong(`the certificate of ${one.name} was not in force at that time`);
       const root = roots.find((each) => same(each.whole, one.whole));
-      if (root) return root;
+      if (root) return { root, chain };
       let above = null;
       for (const each of [...roots, ...held]) {
         if (!same(each.whole, one.whole) && await isIssuer(each, one)) { above = each; break; }
       }
       if (above === null) return null;
       requireAuthority(above, length);
+      chain.push([one, above]);
       one = above;
     }
     return null;
   }
 
-  return { NotHere, HASHES, SIGNATURES, RSA, parse, fromPem, holds, rootOf, requireTimeStamping };
+  return { NotHere, HASHES, SIGNATURES, RSA, parse, extensionsIn, fromPem, holds, isIssuer, wayUp, isForAnswers, requireTimeStamping };
 })();

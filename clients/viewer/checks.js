@@ -16,9 +16,9 @@ const Checks = (() => {
 
   function fromBase64(text, what) {
     try {
-      const data = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-      if (btoa(String.fromCharCode(...data)) !== text) throw new Wrong(what);
-      return data;
+      const said = atob(text);
+      if (btoa(said) !== text) throw new Wrong(what);
+      return Uint8Array.from(said, (one) => one.charCodeAt(0));
     } catch {
       throw new Wrong(`${what}: not base64`);
     }
@@ -28,6 +28,13 @@ const Checks = (() => {
     const plain = text.replaceAll("-", "+").replaceAll("_", "/");
     return fromBase64(plain + "=".repeat((4 - (plain.length % 4)) % 4), what);
   };
+
+  // What these bytes are in DER, some being the PEM of it.
+  function fromPemOr(data, kind) {
+    if (data[0] !== 0x2d) return data;
+    const [, inner] = new RegExp(`^-----BEGIN ${kind}-----([A-Za-z0-9+/=\\s]+)-----END ${kind}-----\\s*$`).exec(new TextDecoder().decode(data)) ?? [];
+    return fromBase64((inner ?? "-").replace(/\s/g, ""), kind);
+  }
 
   async function signed(key, signature, message) {
     let imported;
@@ -118,5 +125,5 @@ const Checks = (() => {
     return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
   }
 
-  return { Wrong, canonical, bytes, hex, hash, same, fromHex, fromBase64, fromBase64url, signed, proofParts, leadsTo, included, files };
+  return { Wrong, canonical, bytes, hex, hash, same, fromHex, fromBase64, fromBase64url, fromPemOr, signed, proofParts, leadsTo, included, files };
 })();

@@ -102,8 +102,8 @@ const Der = (() => {
 
   // GeneralizedTime or UTCTime, in milliseconds since 1970.
   function time(value, what) {
-    const said = new TextDecoder("latin1").decode(value.content);
-    const form = { 0x18: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d*[1-9])?Z$/, 0x17: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ }[value.tag];
+    const said = new TextDecoder("latin1").decode(value?.content);
+    const form = { 0x18: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d*[1-9])?Z$/, 0x17: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ }[value?.tag];
     const parts = form?.exec(said);
     if (!parts) throw new Wrong(`${what} is no time of the form that DER has`);
     const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number);

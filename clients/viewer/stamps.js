@@ -1,7 +1,7 @@
 "use strict";
 // When the history stood, and the export was made: stamped heads and the seal (docs/formats/export.md §6, log.md §6).
 const Stamps = (() => {
-  const { Wrong, bytes, hash, hex, same, fromHex, fromBase64, fromBase64url, signed, included, proofParts } = Checks;
+  const { Wrong, bytes, hash, same, fromHex, fromBase64, included, proofParts } = Checks;
   const ALONE = { witnesses: new Map(), quorum: null };
 
   // RFC 9162 §2.1.4.2: that the tree of `head` begins with that of `old`.
@@ -54,8 +54,9 @@ const Stamps = (() => {
     return found;
   }
 
-  // What a time authority's token states; `here` says what this page could not check of it.
-  async function stated({ name, token, over, policy }, roots, policies) {
+  // What a time authority's token states, below these roots and under these policies; `here` says what this page could
+  // not check of it, `standing` what is known of whether its certificates were revoked. `lists` gives what tells that.
+  async function stated({ name, token, over, policy }, { roots, policies, lists }) {
     if (Tokens.isSelfAsserted(token)) {
       throw new Wrong(`${name} is passed off as a time authority's and is self-asserted: a Custos signed it with its own embedded authority, and no third party did`);
     }
@@ -64,7 +65,7 @@ const Stamps = (() => {
     if (policy !== null && policy !== found.policy) throw new Wrong(`${name} was signed under the policy ${found.policy}, and ${policy} is stated beside it`);
     if (roots.length > 0 && found.root === null) throw new Wrong(`${name} does not prove a time: its certificate leads to none of the roots that were chosen`);
     if (found.root !== null && policies.size > 0 && !policies.has(found.policy)) throw new Wrong(`${name} was signed under the policy ${found.policy}, which is not one that is asked for`);
-    return found;
+    return found.root === null ? found : { ...found, standing: await Revocation.standing(found.chain, await lists(), found.at, name) };
   }
 
   // What the embedded authority stated, whose certificates lie in the export: to an outsider nothing.
@@ -84,29 +85,11 @@ const Stamps = (() => {
     }
   }
 
-  // RFC 7638: how a statement names its key.
-  const thumbprint = ({ raw }) => {
-    const x = btoa(String.fromCharCode(...raw)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-    return hex(hash(bytes(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)));
-  };
-
   // Whether the seal's statement is signed, over these files, and in the log; and what dates it.
   async function seal(said, document, digest, keys) {
     if (said.v !== "custos/export-seal-file/1") throw new Wrong("the seal is not of version 1");
-    const parts = said.statement.split(".");
-    const read = (part) => JSON.parse(new TextDecoder().decode(fromBase64url(part, "the seal")));
-    const header = read(parts[0]);
-    if (parts.length !== 3 || header.alg !== "Ed25519" || header.typ !== "custos-statement+jws") {
-      throw new Wrong("the seal is not signed the way this version of Custos signs");
-    }
-    const kid = hex(fromBase64url(header.kid, "the seal"));
-    const key = keys.find((one) => thumbprint(one) === kid);
-    if (!key) throw new Wrong("the seal was signed with another key than the log's");
-    if (!await signed(key, fromBase64url(parts[2], "the seal"), bytes(`${parts[0]}.${parts[1]}`))) {
-      throw new Wrong("the seal's signature is wrong: it was changed or forged");
-    }
-    const statement = read(parts[1]);
-    if (statement.v !== "custos/export-seal/1" || statement.export !== document.export) throw new Wrong("the seal is of another export");
+    const statement = await Statements.verified(said.statement, keys, "custos/export-seal/1", "the seal");
+    if (statement.export !== document.export) throw new Wrong("the seal is of another export");
     if (statement.tagmanifest_sha256 !== digest) throw new Wrong("the seal is over another export, or tagmanifest-sha256.txt was changed");
     for (const member of ["matter", "subject", "profile", "made_at"]) {
       if (statement[member] !== document[member]) throw new Wrong(`the seal names another ${member} than custody/export.json`);

@@ -98,7 +98,7 @@ const Tokens = (() => {
   }
 
   // What the answer states, once it is over `data` and its signature holds: `at`, `policy`, whose certificate, and the
-  // name of the root that it leads to, null without one. Throws Wrong, and NotHere for what this page cannot check.
+  // name of the root that it leads to, null without one, with the certificates on the way (`chain`). Throws Wrong, and NotHere for what this page cannot check.
   async function verified(answer, data, roots) {
     const token = parse(answer);
     const { imprint, signer, info, at, policy } = token;
@@ -116,8 +116,8 @@ const Tokens = (() => {
     Certificates.requireTimeStamping(certificate);
     const algorithm = signer.algorithm === Certificates.RSA ? RSA_WITH[hashing] : signer.algorithm;
     if (!await Certificates.holds(certificate, algorithm, signer.signature, signer.signed)) throw new Wrong("its signature does not hold");
-    const root = await Certificates.rootOf(certificate, token.held, roots, at);
-    return { at, policy, authority: certificate.name, root: root === null ? null : root.name };
+    const way = await Certificates.wayUp(certificate, token.held, roots, at);
+    return { at, policy, authority: certificate.name, root: way === null ? null : way.root.name, chain: way === null ? [] : way.chain };
   }
   const RSA_WITH = { "SHA-256": "1.2.840.113549.1.1.11", "SHA-384": "1.2.840.113549.1.1.12", "SHA-512": "1.2.840.113549.1.1.13" };
 

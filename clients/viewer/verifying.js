@@ -23,7 +23,7 @@ async function verify() {
     say("good", word("step.history")(copies.events, said.items.length));
     await checkCase(head, say);
     say("good", word("step.details")(copies.hidden));
-    await checkFiles({ head, trust, keys, roots: await rootsChosen() }, copies.made, say);
+    await checkFiles({ head, keys, roots: await rootsChosen(), policies: trust.timePolicies }, copies.made, say);
     say("open", word("open.after"));
   } catch (error) {
     if (error instanceof Checks.Wrong) say("bad", error.message);
@@ -145,20 +145,53 @@ async function checkFiles(log, made, say) {
   }
   say("good", word("step.originals")(items.filter(({ original, events }) => original !== null && events.first === 0).length, copies));
   if (late.length > 0) say("open", word("open.beginning")(late.map(({ item }) => item).join(", ")));
-  await checkStamps(found, log, say);
-  await checkSeal(found, digests, log, say);
+  const receipts = await Statements.receipts(found, log.keys, items, async (item) => (await load(item)).proof);
+  say("good", word("step.receipts")(receipts.count));
+  if (receipts.early > 0) say("open", word("open.receipts")(receipts.early));
+  const seal = await sealChosen();
+  const times = { ...log, lists: listsOf(found, seal) };
+  await checkStamps(found, times, say);
+  await checkSeal(found, seal, digests, times, say);
+}
+
+async function sealChosen() {
+  const [chosen] = $("seal").files;
+  return chosen ? JSON.parse(await chosen.text()) : null;
+}
+
+// Every revocation list and answer in the export and in its seal, and those that were chosen besides; read once, when a
+// token needs them.
+function listsOf(files, seal) {
+  let found;
+  return () => found ??= (async () => {
+    const sealed = (seal?.revocation ?? []).map((one, place) => ({ ...one, number: place + 1 }));
+    const each = async (kind, called, read) => {
+      const names = [...files.keys()].filter((name) => name.startsWith("custody/stamps/") && name.endsWith(`.${kind}`)).sort();
+      const kept = await Promise.all(names.map(async (name) => read(name, new Uint8Array(await files.get(name).arrayBuffer()))));
+      const named = sealed.filter((one) => one.kind === kind).map(({ number, data }) => [`${called} ${number} of the seal`, data]);
+      return [...kept, ...named.map(([name, data]) => read(name, Checks.fromBase64(data, name)))];
+    };
+    const kept = { lists: await each("crl", "revocation list", Revocation.listOf), answers: await each("ocsp", "OCSP answer", Answers.answerOf) };
+    for (const file of $("lists").files) {
+      const data = new Uint8Array(await file.arrayBuffer());
+      if (Answers.isAnswer(data)) kept.answers.push(Answers.answerOf(file.name, data));
+      else kept.lists.push(Revocation.listOf(file.name, data));
+    }
+    return kept;
+  })();
 }
 
 const second = (at) => new Date(at).toISOString().slice(0, 19).replace("T", " ");
 
 // The heads that were stamped, by time authorities and by this Custos itself.
-async function checkStamps(files, { head, trust, keys, roots }, say) {
+async function checkStamps(files, trusted, say) {
+  const { head, keys } = trusted;
   const stamped = await Stamps.below("stamps", files, head, keys);
   const own = await Stamps.below("self-asserted", files, head, keys);
   if (stamped.length > 0) {
     say("good", word("step.stamped")(stamped.length));
     const times = [];
-    for (const one of stamped) times.push(await Stamps.stated(one, roots, trust.timePolicies));
+    for (const one of stamped) times.push(await Stamps.stated(one, trusted));
     sayTimes(times, say);
   } else if (own.length === 0) {
     say("open", word("open.noStamps"));
@@ -186,9 +219,19 @@ function sayTimes(times, say) {
     const { root } = read[0];
     // Without a root anybody may have made the certificate, and the time with it.
     say(root === null ? "open" : "good", word(root === null ? "open.tokens" : "step.dated")({ ...said, root }));
-    if (root !== null) say("open", word("open.revoked"));
+    if (root !== null) sayRevocation(read, say);
   }
   for (const { here } of times) if (here !== undefined) say("open", word("open.here")(here));
+}
+
+// Whether the certificates of tokens below a root were revoked, as far as lists and answers of that time are here.
+function sayRevocation(times, say) {
+  const missing = times.filter(({ standing }) => !standing.isUnrevoked);
+  if (missing.length < times.length) say("good", word("step.unrevoked")(times.length - missing.length));
+  const why = [...new Set(missing.flatMap(({ standing }) => standing.ofNoUse))];
+  const shown = why.length <= Revocation.MOST_TOLD ? why : [...why.slice(0, Revocation.MOST_TOLD), "…"];
+  if (missing.length > 0) say("open", word("open.revoked")(missing.length) + (why.length > 0 ? ` (${shown.join(", ")})` : ""));
+  for (const what of new Set(times.flatMap(({ standing }) => standing.unread))) say("open", word("open.list")(what));
 }
 
 function sayOwn(times, say) {
@@ -196,16 +239,15 @@ function sayOwn(times, say) {
   say("open", read.length > 0 ? word("open.ownTime")(second(Math.min(...read)), second(Math.max(...read))) : word("open.selfAsserted"));
 }
 
-async function checkSeal(files, digests, { trust, keys, roots }, say) {
-  const [chosen] = $("seal").files;
-  if (!chosen) {
+async function checkSeal(files, chosen, digests, trusted, say) {
+  if (chosen === null) {
     say("open", word("open.seal"));
     return;
   }
-  const seal = await Stamps.seal(JSON.parse(await chosen.text()), told.export, digests.get("tagmanifest-sha256.txt"), keys);
+  const seal = await Stamps.seal(chosen, told.export, digests.get("tagmanifest-sha256.txt"), trusted.keys);
   say("good", word("step.seal")(seal.logged));
   const ofSeal = (kind, text) => say(kind, word("theSeal") + text);
-  if (seal.token !== null) sayTimes([await Stamps.stated(seal.token, roots, trust.timePolicies)], ofSeal);
+  if (seal.token !== null) sayTimes([await Stamps.stated(seal.token, trusted)], ofSeal);
   else if (seal.own !== null) sayOwn([await Stamps.asserted(seal.own, await ownAuthority(files))], ofSeal);
   else say("open", word("open.sealTime"));
 }
@@ -239,6 +281,7 @@ $("key").onchange = verify;
 $("folder").onchange = verify;
 $("seal").onchange = verify;
 $("root").onchange = verify;
+$("lists").onchange = verify;
 // A policy that somebody pinned stands where a key stands.
 $("policy").onchange = async () => {
   const [file] = $("policy").files;

@@ -59,6 +59,13 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             default=[],
             help="a revocation list of an authority's certificates, besides those that were kept",
         )
+        parser.add_argument(
+            "--ocsp",
+            type=Path,
+            action="append",
+            default=[],
+            help="a responder's answer (DER) about one of them, besides those that were kept",
+        )
     for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
             "--key",
@@ -89,7 +96,8 @@ def policy_of(arguments: argparse.Namespace) -> Policy | None:
 def _lists(arguments: argparse.Namespace) -> Lists:
     from clients.verifier.revocation import Lists
 
-    return Lists(tuple((path.name, path.read_bytes()) for path in arguments.crl))
+    given = (arguments.crl, arguments.ocsp)
+    return Lists(*(tuple((path.name, path.read_bytes()) for path in paths) for paths in given))
 
 
 def add_chain(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from evidence.canonical import Json
 from evidence.exports import Export, MadeExport
 from evidence.ports.log import LogHead, Stamp
 from evidence.proofs import CaseProof, ItemProof, Proof
+from evidence.revocation import KeptList
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class DatedHead:
 
     stamp: Stamp
     consistency: Sequence[bytes]
-    #: Revocation lists (SHA-256 in hex) from around its time, of the certificates in its token.
-    lists: tuple[str, ...] = ()
+    #: Revocation lists and answers from around its time, of the certificates in its token.
+    lists: tuple[KeptList, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

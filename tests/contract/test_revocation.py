@@ -23,7 +23,10 @@ from tests.contract.test_verify_log import key_of, log_of
 from tests.contract.test_verify_log_stamped import Later
 from tests.time_authority import TimeAuthority, time_authority
 
-NOT_LISTED = "whether the authority's certificate had been revoked: no revocation list of that time is here"
+NOT_LISTED = (
+    "whether the authority's certificate had been revoked: no revocation list or OCSP answer of that time"
+    " is here"
+)
 
 
 @pytest.fixture

@@ -168,7 +168,8 @@ async def test_several_authorities_stamp_a_head_and_so_many_are_needed(place: Pl
         known = [each.root.read_bytes() for each in (one, two)]
         whole = verify_log(log_of(place), key_of(place), roots=known).steps[-1]
         unlisted = (
-            "whether the authority's certificate had been revoked: no revocation list of that time is here"
+            "whether the authority's certificate had been revoked: no revocation list or OCSP answer of "
+            "that time is here"
         )
         assert ("2 tokens" in whole.proved, whole.not_checked) == (True, unlisted)
         part = verify_log(log_of(place), key_of(place), roots=known[:1]).steps[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.e2e.export_desk import desk as desk
 from tests.serving import fixtures
 
 pytest_configure = fixtures.register

@@ -100,7 +100,7 @@ def test_it_plays_shows_the_history_and_checks_everything(bureau: Bureau) -> Non
     assert (shown["title"], shown["english"]) == ("Custos 导出包", "Custos export")
     assert shown["verdict"] == "verified"
     kinds = [kind for kind, _ in shown["steps"]]
-    assert (kinds.count("good"), kinds.count("open"), kinds.count("bad")) == (8, 4, 0)
+    assert (kinds.count("good"), kinds.count("open"), kinds.count("bad")) == (9, 4, 0)
     own = [words for _, words in shown["steps"] if "自行陈述（self-asserted），对外不具证明力" in words]
     # Of the stamped head and of the seal, each with the time that it states.
     assert [words[:12] for words in own] == ["未核验: 时间 2026", "未核验: 封存：时间 2"]

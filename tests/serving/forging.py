@@ -42,11 +42,14 @@ def rewrite(path: Path, change: Callable[[Any], None]) -> Any:
     return document
 
 
-def exchange_original(directory: Path) -> None:
-    """Exchange the first item's original, and cut its history where that would show."""
+def exchange_original(directory: Path, more: bytes = b"x", *, receipts: bool = False) -> None:
+    """Exchange the first item's original for one with more bytes, and cut its history where that would show.
+
+    With `receipts` they are left there.
+    """
     line = json.loads((directory / "custody/export.json").read_bytes())["items"][0]
     item, original = line["item"], directory / line["original"]
-    original.write_bytes(original.read_bytes() + b"x")
+    original.write_bytes(original.read_bytes() + more)
     proof = directory / f"custody/proofs/{item}.json"
     events = json.loads(proof.read_bytes())["events"]
     told = [json.loads(one["leaf"])["event"] for one in events]
@@ -69,7 +72,7 @@ def exchange_original(directory: Path) -> None:
     proven = rewrite(proof, cut_events)
     withheld = rewrite(directory / "custody/withheld.json", cut_list)["withheld"]
     said = rewrite(directory / "custody/export.json", retell)
-    for receipt in (directory / "custody/receipts").iterdir():
+    for receipt in () if receipts else (directory / "custody/receipts").iterdir():
         receipt.unlink()
     rescript(directory / f"viewer/data/{item}.js", proof=proven)
     rescript(directory / "viewer/data/export.js", export=said, withheld=withheld)

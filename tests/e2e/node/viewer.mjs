@@ -1,6 +1,6 @@
 // Opens exports from a disk in headless Chromium and prints what their viewer says, as JSON.
 // Arguments: one JSON object with profile, browser and visits; each has page (a path), and may have key, policy, root,
-// folder, seal, show (an item) and play.
+// lists (files), folder, seal, show (an item) and play.
 import { chromium } from "playwright-core";
 import { pathToFileURL } from "node:url";
 
@@ -18,7 +18,7 @@ const verdict = (page) => page.waitForFunction(() => document.getElementById("st
 const again = (page) => page.evaluate(() => { delete document.getElementById("steps").dataset.verdict; });
 const steps = (page) => page.locator("#steps li").evaluateAll((all) => all.map((one) => [one.className, one.textContent]));
 
-async function visit({ page: path, key, policy, root, folder, seal, show, play }) {
+async function visit({ page: path, key, policy, root, lists, folder, seal, show, play }) {
   const page = await context.newPage();
   page.on("pageerror", (error) => said.errors.push(String(error)));
   page.on("console", (line) => { if (line.type() === "error") said.errors.push(line.text()); });
@@ -41,6 +41,11 @@ async function visit({ page: path, key, policy, root, folder, seal, show, play }
   if (root) {
     await again(page);
     await page.locator("#root").setInputFiles(root);
+    await verdict(page);
+  }
+  if (lists) {
+    await again(page);
+    await page.locator("#lists").setInputFiles(lists);
     await verdict(page);
   }
   if (seal) await page.locator("#seal").setInputFiles(seal);

@@ -168,6 +168,20 @@ def test_a_full_document_may_begin_later_and_says_what_that_leaves_open(
     assert f"the files of {item}: how they came in is not here" in steps["originals and copies"].not_checked
 
 
+def test_the_receipts_of_an_item_that_begins_later_are_still_for_its_bytes(
+    court: Kept, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.verifier.export.MOST_EVENTS", 1)
+    exchanged = copy.with_name("exchanged")
+    shutil.copytree(copy, exchanged)
+    exchange_original(exchanged, receipts=True)
+    with pytest.raises(NotVerified, match="is for other bytes than those of"):
+        verify_export(exchanged, court.key)
+    exchange_original(copy, b"", receipts=True)
+    steps = {step.title: step for step in verify_export(copy, court.key)}
+    assert steps["receipts"].not_checked.startswith("1 of them: the events that they name are before")
+
+
 def test_counts_are_those_of_what_is_listed(court: Kept, copy: Path) -> None:
     rewrite(copy / "custody/export.json", lambda told: told["counts"].update(shown=1, withheld=1))
     rebag(copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -59,9 +60,12 @@ def lists_fetched(bureau: Inside) -> int:
     return bureau.do(RevocationLists(bureau.services.catalogue, log_files(bureau), CLOCK, fetched).run())
 
 
-def taken(bureau: Inside, listed: TimeAuthority, camera: bytes, place: Path) -> Kept:
+def taken(bureau: Inside, listed: TimeAuthority, camera: bytes | None, place: Path) -> Kept:
     """An export of an item that was stamped before, with what was fetched for the stamp and for the seal."""
-    _, first, _ = two_segments(bureau, camera)
+    if camera is None:
+        first = bureau.client(Role.STATION).kept(b"seen", "1.txt")
+    else:
+        _, first, _ = two_segments(bureau, camera)
     bureau.do(bureau.services.sequencer.run())
     authorities = TimeAuthorities(read_roots({listed.url: str(listed.root)}), {listed.url: "1.2.3.4.1"})
     stamper = Stamper(bureau.services.catalogue, log_files(bureau), authorities, CLOCK)
@@ -124,6 +128,36 @@ def test_a_seal_that_alone_was_stamped_has_its_list_as_soon_as_it_is_fetched(
     export = kept(bureau, archivist, made, tmp_path)
     assert len(export.seal["revocation"]) == 1
     assert steps_of(export, listed)["seal"].not_checked == ""
+
+
+def test_an_answer_of_a_responder_goes_along_as_a_list_does(tmp_path: Path) -> None:
+    with time_authority(tmp_path / "answering", answers=True) as answering:
+        known = {"time_authorities": {answering.url: str(answering.root)}}
+        with served_inside(tmp_path / "data", custody=known) as bureau:
+            export = taken(bureau, answering, None, tmp_path)
+        (path,) = (export.directory / "custody/stamps").glob("*.ocsp")
+        (told,) = export.seal["revocation"]
+        assert (told["kind"], told["data"]) == ("ocsp", base64.b64encode(path.read_bytes()).decode())
+        steps = steps_of(export, answering)
+        assert (steps["stamps"].not_checked, steps["seal"].not_checked) == ("", "")
+        answering.revoke(datetime.now(UTC), ReasonFlags.key_compromise)
+        today = answering.status(_question(answering))
+        assert today is not None
+        (tmp_path / "today.ocsp").write_bytes(today)
+    key = export.directory / "custody/log-key.txt"
+    program = export.directory / "verify/custos-verify.pyz"
+    command = [sys.executable, program, export.archive, "--key", key, "--root", answering.root]
+    command += ["--ocsp", tmp_path / "today.ocsp"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "was revoked on" in done.stdout) == (1, True)
+
+
+def _question(authority: TimeAuthority) -> bytes:
+    path = authority.root.with_name("asked")
+    signer = authority.root.with_name("signer.pem")
+    command = ["openssl", "ocsp", "-issuer", authority.root, "-cert", signer, "-reqout", path]
+    subprocess.run(command, check=True, capture_output=True)
+    return path.read_bytes()
 
 
 def test_a_certificate_that_was_revoked_before_is_found_and_named(
