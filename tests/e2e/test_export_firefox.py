@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.firefox import Page, firefox
-from tests.e2e.test_export_viewer import Bureau, _spoiled, bureau, look, page
+from tests.e2e.test_export_viewer import Bureau, bureau, look, page, spoiled
 
 __all__ = ["bureau"]
 pytestmark = pytest.mark.long
@@ -85,7 +85,7 @@ def test_firefox_says_the_same_as_chromium(bureau: Bureau, tmp_path: Path) -> No
         show=".mp4",
         play=True,
     )
-    changed = _spoiled(bureau, tmp_path / "changed", "data/originals/*", lambda data: data[:-1] + b"\x00")
+    changed = spoiled(bureau, tmp_path / "changed", "data/originals/*", lambda data: data[:-1] + b"\x00")
     changed |= {"folder": str(tmp_path / "changed"), "key": bureau.key}
     ours, theirs = look([whole, changed]), in_firefox(tmp_path / "profile", [whole, changed])
     assert (

@@ -113,7 +113,7 @@ def test_it_plays_shows_the_history_and_checks_everything(bureau: Bureau) -> Non
     assert any("不予提供" in row for row in withheld["rows"])
 
 
-def _spoiled(bureau: Bureau, place: Path, name: str, change: Any) -> dict[str, Any]:
+def spoiled(bureau: Bureau, place: Path, name: str, change: Any) -> dict[str, Any]:
     """A copy of the court's in which one file is changed, visited with its seal."""
     shutil.copytree(bureau.court.directory, place)
     path = sorted(place.glob(name))[0]
@@ -149,7 +149,7 @@ def test_what_was_changed_is_named_as_the_verifier_names_it(bureau: Bureau, tmp_
         ),
     ]
     visits = [
-        _spoiled(bureau, tmp_path / str(number), name, change)
+        spoiled(bureau, tmp_path / str(number), name, change)
         for number, (name, change, _) in enumerate(changes)
     ]
     for found, (name, _, told) in zip(look(visits), changes, strict=True):
