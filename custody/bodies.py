@@ -20,6 +20,7 @@ from evidence.ports.log import Body, LogStore
 from evidence.ports.objects import AlreadyStored
 
 MARK = "bodies"
+THE_STORE = "the store"
 #: Of the alarm: another bundle lies where one of the log's has to.
 DIFFER = "log-bodies-differ"
 _LENGTH_BYTES = 4
@@ -55,15 +56,20 @@ def decode_bodies(data: bytes) -> list[Body | None]:
     return found
 
 
+def mark_of(place: str) -> str:
+    """Under which name the catalogue keeps how many leaves' bodies lie in a place."""
+    # A place's name may be longer than that of a mark.
+    digest = hashlib.sha256(place.encode()).hexdigest()[:32]
+    return MARK if place == THE_STORE else f"{MARK} {digest}"
+
+
 class Bodies:
     """The use case of keeping them in the store."""
 
-    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock, place: str = "the store") -> None:
+    def __init__(self, catalogue: Catalogue, store: LogStore, clock: Clock, place: str = THE_STORE) -> None:
         """`place`: what that store is called; the catalogue keeps how far each has them."""
         self._place = place
-        # A place's name may be longer than that of a mark.
-        digest = hashlib.sha256(place.encode()).hexdigest()[:32]
-        self._mark = MARK if place == "the store" else f"{MARK} {digest}"
+        self._mark = mark_of(place)
         self._catalogue = catalogue
         self._store = store
         self._clock = clock

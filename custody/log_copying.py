@@ -16,6 +16,7 @@ from custody.bodies import Bodies
 from custody.cosigning import WITNESSED
 from custody.journal_chunks import parse_chunk
 from custody.notes import parse_checkpoint, parse_note
+from custody.partials import Partials
 from custody.sequencer import LOG_LOCK, keep_tiles, root_at
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError, Unavailable
@@ -58,6 +59,7 @@ class LogCopy:
         self._target = target
         self._clock = clock
         self._bodies = Bodies(catalogue, target.log, clock, place=f"the replica {target.name}")
+        self._partials = Partials(catalogue, target.log, clock, place=f"the replica {target.name}")
         #: The checkpoint that lies there as far as is known here, once it was found to be this log's.
         self._there: bytes | None = None
         self._closed: int | None = None
@@ -107,6 +109,8 @@ class LogCopy:
         except AlreadyStored as error:
             raise self._stands("other bytes than this log's, where one of its files has to lie") from error
         await self._tell_heads(heads, found)
+        while await self._partials.run():
+            pass
         return was_behind
 
     async def _heads(self) -> _Heads | None:

@@ -13,6 +13,7 @@ from custody.bodies import Bodies
 from custody.cosigning import Cosigning, configured
 from custody.journaling import Journal, JournalStands
 from custody.log_copying import CopyStands, LogCopy
+from custody.partials import Partials
 from custody.revocation import RevocationLists, fetched
 from custody.rotation import require_in_force
 from custody.self_stamping import SelfStamper
@@ -52,6 +53,7 @@ class LogKeeping:
     lists: RevocationLists
     journal: Journal
     bodies: Bodies
+    partials: Partials
     copies: tuple[LogCopy, ...]
 
 
@@ -100,6 +102,7 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
             RevocationLists(catalogue, files, clock, fetched),
             Journal(catalogue, stores.journal, signer, clock),
             Bodies(catalogue, files, clock),
+            Partials(catalogue, files, clock),
             ()
             if stores.copies is None
             else tuple(LogCopy(catalogue, stores.copies.first, one, clock) for one in stores.copies.others),
@@ -140,14 +143,15 @@ async def witness_log(cosigning: Cosigning, stop: asyncio.Event) -> None:
 
 
 async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
-    """Keep the journal and the log's bodies until `stop` is set, while the log goes on.
+    """Keep the journal and the log's bodies until `stop` is set, while the log goes on, and nothing outlived.
 
     A catalogue that was put back from a backup would write what it no longer knows better over what it knew.
     """
+    keeping = (kept.bodies, kept.journal, kept.partials)
     while not stop.is_set():
         pause = _JOURNAL_SECONDS
         try:
-            if kept.sequencer.agrees and any([await kept.bodies.run(), await kept.journal.run()]):
+            if kept.sequencer.agrees and any([await one.run() for one in keeping]):
                 continue
         except JournalStands as error:
             _log.error("%s [%s]", error.message, error.code)

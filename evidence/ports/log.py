@@ -242,6 +242,10 @@ class LogStore(Protocol):
         """The bytes that were `put` there, whatever somebody laid over them; None if there are none."""
         ...
 
+    async def drop(self, path: str) -> None:
+        """Remove what was replaced at `path`, or all of it below: it ends in `.p` or `.part`. Repeatable."""
+        ...
+
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         """Put `checkpoint` in the place of `expected` (None: of nothing), and return `checkpoint`.
 

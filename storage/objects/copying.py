@@ -27,7 +27,11 @@ from storage.objects.disk import (
 )
 from storage.objects.sidecars import Sidecars
 
-_HEADS = ("log/witnessed", "log/checkpoint", "catalogue/tail")
+_CHECKPOINT = "log/checkpoint"
+_HEADS = ("log/witnessed", _CHECKPOINT, "catalogue/tail")
+_TILES, _BODIES = "log/tile/", "log/bodies/"
+#: A tile has 256 of those of the level below.
+_HEIGHT, _WIDTH = 8, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,10 @@ async def copy_store(
     copy = _Copy(target, immutable)
     await asyncio.to_thread(copy.begin)
     heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
+    size = _size_in(heads.get(_CHECKPOINT))
     found = Copied()
     async for key in source.keys(""):
-        if key in heads:
+        if key in heads or (_is_partial(key) and not await _is_needed(source, key, size)):
             continue
         found = replace(found, objects=found.objects + 1)
         try:
@@ -89,6 +94,37 @@ async def _read(source: ObjectStore, key: str) -> bytes | None:
             return await asyncio.to_thread(file.read)
     except NotStored:
         return None
+
+
+def _size_in(checkpoint: bytes | None) -> int:
+    """Of the tree of a signed head (c2sp.org/tlog-checkpoint); 0 where there is none."""
+    lines = (checkpoint or b"").split(b"\n")
+    return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0
+
+
+def _is_partial(key: str) -> bool:
+    return (key.startswith(_TILES) and ".p/" in key) or (key.startswith(_BODIES) and key.endswith(".part"))
+
+
+async def _is_needed(source: ObjectStore, key: str, size: int) -> bool:
+    """Whether the partial tile is of a tree of that size, or the bundle is there in no other form.
+
+    The store keeps the others for a day, a copy would for ever.
+    """
+    if key.startswith(_BODIES):
+        try:
+            await source.stat(key.removesuffix(".part"))
+        except NotStored:
+            return True
+        return False
+    level, _, rest = key.removeprefix(_TILES).partition("/")
+    number, _, width = rest.partition(".p/")
+    try:
+        hashes = size >> (_HEIGHT * (0 if level == "entries" else int(level)))
+        return (int(number.replace("/", "").replace("x", "")), int(width)) == divmod(hashes, _WIDTH)
+    except ValueError:
+        # Not one of ours: whoever looks at the copy shall see it too.
+        return True
 
 
 class _DamagedError(Exception):

@@ -15,5 +15,12 @@ class Files:
     head: str
 
 
+def replaced(path: str) -> str:
+    """The path, which has to be of what is replaced and never locked; raises ValueError."""
+    if not path.endswith((".p", ".part")):
+        raise ValueError("not the path of what is replaced")
+    return path
+
+
 LOG = Files("log", "checkpoint")
 CATALOGUE = Files(JOURNAL, JOURNAL_TAIL)

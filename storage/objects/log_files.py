@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 
 from evidence.keys import is_key
-from storage.objects.disk import replacing, storage_error
+from storage.objects.disk import replacing, storage_error, sync_directory
 from storage.objects.filesystem import FilesystemStore
-from storage.objects.heads import LOG, Files
+from storage.objects.heads import LOG, Files, replaced
 
 
 class LogFiles:
@@ -46,6 +46,10 @@ class LogFiles:
         """See the port."""
         await asyncio.to_thread(self._replace, path, data)
 
+    async def drop(self, path: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._drop, path)
+
     async def read(self, path: str) -> bytes | None:
         """See the port."""
         return await asyncio.to_thread(self._read, path)
@@ -69,6 +73,21 @@ class LogFiles:
     def _replace(self, path: str, data: bytes) -> None:
         with replacing(self._path(path), self._incoming / secrets.token_hex(16)) as file:
             file.write(data)
+
+    def _drop(self, path: str) -> None:
+        place = self._path(replaced(path))
+        try:
+            if place.is_dir():
+                for part in place.iterdir():
+                    part.unlink(missing_ok=True)
+                place.rmdir()
+            else:
+                place.unlink(missing_ok=True)
+            sync_directory(place.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise storage_error(error) from error
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         self._store.require_mounted()

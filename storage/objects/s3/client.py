@@ -164,6 +164,20 @@ class Bucket:
             except Unavailable as error:
                 _log.warning("an older version of %s stays: %s", key, error)
 
+    def drop_below(self, path: str) -> None:
+        """Remove every version of `path` and of what lies below it; what is locked stays."""
+        found = [
+            {"Key": one.key, "VersionId": one.id}
+            for one in self.versions(path)
+            if one.key == path or one.key.startswith(f"{path}/")
+        ]
+        for first in range(0, len(found), _MOST):
+            some = found[first : first + _MOST]
+            for error in self.ask("delete_objects", Delete={"Objects": some, "Quiet": True}).get(
+                "Errors", ()
+            ):
+                _log.warning("%s stays: %s", error.get("Key"), error.get("Code"))
+
 
 class InTheWay(Exception):  # a state that the callers here resolve, no error that leaves them
     """A condition of a write did not hold: something lies there already, or another than expected."""

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from evidence.keys import is_key
 from evidence.ports.objects import NotStored
-from storage.objects.heads import LOG, Files
+from storage.objects.heads import LOG, Files, replaced
 from storage.objects.s3.client import InTheWay, translated, unavailable
 from storage.objects.s3.store import S3Store
 from storage.objects.s3.uploading import put
@@ -33,6 +33,10 @@ class S3Log:
     async def replace(self, path: str, data: bytes) -> None:
         """See the port."""
         await asyncio.to_thread(self._replace, self._key(path), data)
+
+    async def drop(self, path: str) -> None:
+        """See the port: every version of it."""
+        await asyncio.to_thread(self._bucket.drop_below, self._key(replaced(path)))
 
     async def read(self, path: str) -> bytes | None:
         """See the port: the newest; whoever reads the log checks it by its hashes."""
