@@ -128,7 +128,8 @@ async def test_a_backup_takes_of_them_what_its_head_needs(place: Place, tmp_path
     await place.store.replace("tile/strange/000.p/x", b"somebody else's")
     await copy_store(place.objects, copy.base / "store")
     assert {*await partial(copy)} == {
-        "tile/entries/002.p/90", "tile/0/002.p/90", "tile/1/000.p/2", "bodies/002.part", "tile/strange/000.p/x",
+        "tile/entries/002.p/90", "tile/0/002.p/90", "tile/1/000.p/2", "bodies/002.part",
+        "tile/strange/000.p/x",
     }  # fmt: skip
     assert await copy.counted() == await place.counted()
     # And the next one, of a larger tree.
