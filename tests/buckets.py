@@ -14,7 +14,7 @@ from evidence.ids import new_id
 from evidence.keys import original_key
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.store import S3Store
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 UNTIL = NOW + timedelta(days=7)
@@ -63,6 +63,8 @@ def key_of(data: bytes) -> str:
     return original_key(new_id(NOW), hashlib.sha256(data).hexdigest(), NOW)
 
 
-def opened(seaweed: Seaweed, name: str, place: Path, endpoint: str | None = None) -> Held:
-    bucket = Bucket(seaweed.place(name, endpoint=endpoint))
-    return Held(name, bucket, S3Store(bucket, place / "scratch"), seaweed.administrator(), place)
+def opened(s3_server: S3Server, name: str, place: Path, endpoint: str | None = None) -> Held:
+    bucket = Bucket(s3_server.place(name, endpoint=endpoint))
+    # As a start does, before anything else happens to requests.
+    bucket.abilities()
+    return Held(name, bucket, S3Store(bucket, place / "scratch"), s3_server.administrator(), place)

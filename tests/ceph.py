@@ -140,7 +140,12 @@ def _begin(server: Ceph, monitors: str) -> None:
 def _introduce(server: Ceph) -> None:
     for name, secret in (ADMIN, SERVICE, DISPOSAL):
         server.gateway_admin(
-            "user", "create", f"--uid={name}", f"--display-name={name}", f"--access-key={name}", f"--secret={secret}"
+            "user",
+            "create",
+            f"--uid={name}",
+            f"--display-name={name}",
+            f"--access-key={name}",
+            f"--secret={secret}",
         )
     server.gateway_admin("caps", "add", f"--uid={ADMIN[0]}", "--caps=user-policy=*")
     identities = boto3.client(

@@ -120,4 +120,3 @@ def _drain(pipe: IO[bytes]) -> None:
     with pipe:
         for _ in pipe:
             pass
-

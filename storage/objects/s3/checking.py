@@ -2,11 +2,13 @@
 
 Refused is what would let a recording go, or leave it unlocked, without anybody doing wrong: no versions, no
 Object Lock, a default retention in GOVERNANCE or COMPLIANCE mode that would lock what is to be replaced, a
-rule that expires or moves objects away, a server whose clock is another.
+rule that expires or moves objects away, a server whose clock is another, one that would store what changed
+on the way. What a server lacks that Custos can do without is said, see `lacking`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +19,7 @@ from botocore.exceptions import ClientError
 from evidence.errors import Unavailable
 from storage.objects.s3.client import Bucket, translated
 
+_log = logging.getLogger(__name__)
 #: Half of what the shortest lock leaves for it.
 MOST_SKEW = timedelta(minutes=1)
 _NOT_SET = frozenset(
@@ -35,10 +38,51 @@ def require_fit(bucket: Bucket, now: Callable[[], datetime] = lambda: datetime.n
     reasons = list(unfit(bucket, now))
     if reasons:
         raise Unavailable("store-unfit", " ".join([f"The bucket {bucket.name} cannot be used.", *reasons]))
+    for words in lacking(bucket):
+        _log.info("the server of the bucket %s: %s", bucket.name, words)
 
 
 def unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
-    """What speaks against the bucket, in words for whoever set it up."""
+    """What speaks against the bucket, in words for whoever set it up.
+
+    A bucket that is otherwise fit is written to below `renditions/probe/`, and left as it was.
+    """
+    reasons = list(_unfit(bucket, now))
+    yield from reasons
+    if not reasons and not bucket.abilities().checks_bytes:
+        yield (
+            "Its server stores bytes that are not those whose SHA-256 it was told, so what changes on the "
+            "way would not be noticed. Use another server."
+        )
+
+
+def lacking(bucket: Bucket) -> Iterator[str]:
+    """What a fit bucket's server does not do, and what Custos does instead."""
+    found = bucket.abilities()
+    if not found.creates_once:
+        yield (
+            "It does not heed the condition that nothing may lie there yet. Custos looks at the versions "
+            "before and after: the first one counts, and its lock keeps it."
+        )
+    if not found.exchanges:
+        yield (
+            "It does not heed the condition that the expected head of the log lies there. Custos goes by the "
+            "order of the versions."
+        )
+    if not found.checks_digests:
+        yield (
+            "It does not check the SHA-256 beside the bytes. Custos signs the bytes themselves, and that it "
+            "does check."
+        )
+    if not found.locks_parts:
+        yield (
+            "What is sent in parts (more than 16 MiB) is not locked as it is made. Custos locks it with the "
+            "next request, and acknowledges nothing before the lock was read back: what somebody removes in "
+            "between is sent again."
+        )
+
+
+def _unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
     versioning = _asked(bucket, "get_bucket_versioning")
     if versioning.get("Status") != "Enabled":
         yield (
