@@ -23,7 +23,16 @@ from botocore.config import Config
 from tests.s3_server import ADMIN, DISPOSAL, SERVICE, S3Server, free_ports, policy_of
 from tests.serving.waiting import eventually
 
-_PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
+_PROGRAMS = (
+    "ceph",
+    "ceph-authtool",
+    "ceph-mon",
+    "ceph-osd",
+    "monmaptool",
+    "rados",
+    "radosgw",
+    "radosgw-admin",
+)
 #: For how long one command may wait for the monitor or the OSD.
 _PATIENCE_SECONDS = 120
 _CONFIGURATION = """\
@@ -59,6 +68,7 @@ paxos propose interval = 0.05
 paxos min wait = 0.01
 [client.gateway]
 rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw enable apis = s3, iam
 rgw enable usage log = false
 """
 _KEYS = (
@@ -84,6 +94,44 @@ class Ceph(S3Server):
     def gateway_admin(self, *arguments: str) -> str:
         """What whoever administers the gateway does on its machine; what the command said."""
         return _run(self.root, "radosgw-admin", *arguments)
+
+    def grant(self) -> None:
+        """Put the documented policies into force. A user that is changed on the machine may lose them."""
+        identities = boto3.client(
+            "iam",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ADMIN[0],
+            aws_secret_access_key=ADMIN[1],
+            config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+        )
+        for who in (SERVICE, DISPOSAL):
+            identities.put_user_policy(UserName=who[0], PolicyName="custos", PolicyDocument=policy_of(who))
+
+    def rados(self, *arguments: str) -> str:
+        """The same below the gateway, among the objects of its data pool."""
+        return _run(self.root, "rados", "-p", "default.rgw.buckets.data", *arguments)
+
+    @contextmanager
+    def open_gateway(self) -> Iterator[str]:
+        """Another gateway that speaks all that a gateway speaks by default; where it is reached."""
+        (port,) = free_ports(1)
+        process = _daemon(
+            self.root,
+            "radosgw",
+            "-n",
+            "client.gateway",
+            f"--rgw-frontends=beast endpoint=127.0.0.1:{port}",
+            "--rgw-enable-apis=s3, swift, swift_auth, admin, iam",
+        )
+        self.processes.append(process)
+        try:
+            eventually(lambda: _answers(self, port), "the other gateway answers")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            self.processes.remove(process)
+            process.kill()
+            process.wait()
 
     def stop(self) -> None:
         """Kill all of it, the gateway first: its data are thrown away."""
@@ -148,16 +196,7 @@ def _introduce(server: Ceph) -> None:
             f"--secret={secret}",
         )
     server.gateway_admin("caps", "add", f"--uid={ADMIN[0]}", "--caps=user-policy=*")
-    identities = boto3.client(
-        "iam",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=ADMIN[0],
-        aws_secret_access_key=ADMIN[1],
-        config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
-    )
-    for who in (SERVICE, DISPOSAL):
-        identities.put_user_policy(UserName=who[0], PolicyName="custos", PolicyDocument=policy_of(who))
+    server.grant()
 
 
 def _run(root: Path, program: str, *arguments: str) -> str:
@@ -183,12 +222,12 @@ def _daemon(root: Path, program: str, *arguments: str) -> subprocess.Popen[bytes
         )
 
 
-def _answers(server: Ceph) -> bool:
+def _answers(server: Ceph, port: int | None = None) -> bool:
     """Whether the gateway does; fails at once when a part of the cluster has ended."""
     for process in server.processes:
         assert process.poll() is None, (process.args, _said(server.root))
     with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", server.port)) == 0
+        return tried.connect_ex(("127.0.0.1", port or server.port)) == 0
 
 
 def _said(root: Path) -> str:
