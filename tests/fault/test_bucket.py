@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import botocore.auth
 import pytest
 from botocore.exceptions import ClientError
 
@@ -20,6 +21,7 @@ from evidence.ports.objects import AlreadyStored, NotStored
 from storage.objects.s3.checking import MOST_SKEW, require_fit
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
+from storage.objects.s3.heads import after
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
 from tests.buckets import NOW, SIZES, UNTIL, Held, key_of
@@ -72,6 +74,8 @@ async def test_the_services_own_rights_end_nothing(s3_server: S3Server, held: He
         lambda: service.ask("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
         lambda: service.ask("put_bucket_policy", Policy="{}"),
         lambda: service.ask("delete_bucket_lifecycle"),
+        # Whoever puts an object owns it on some servers, and an owner may open it to all unless denied.
+        lambda: service.ask("put_object_acl", Key=key, VersionId=version, ACL="public-read"),
         lambda: disposal.ask("delete_object", Key=key, VersionId=version),
         lambda: disposal.ask("put_object", Key=key, Body=b"other"),
         lambda: disposal.ask("delete_object", Key="log/checkpoint"),
@@ -202,6 +206,53 @@ def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(s3_server: S3Se
     require_fit(Bucket(s3_server.place(fit)))
     for way in (1, -1):
         assert "clock differs" in refused(fit, datetime.now(UTC) + way * (MOST_SKEW + timedelta(seconds=9)))
+
+
+def test_a_server_that_would_store_what_changed_on_the_way_is_refused(s3_server: S3Server) -> None:
+    bucket = Bucket(s3_server.place(s3_server.make_bucket()))
+    found = bucket.abilities()
+    assert found.checks_bytes
+    assert not list(bucket.versions(""))
+    bucket._abilities = replace(found, checks_digests=False, checks_signatures=False)
+    with pytest.raises(Unavailable, match="changes on the way") as error:
+        require_fit(bucket)
+    assert error.value.code == "store-unfit"
+
+
+async def test_the_order_of_versions_decides_where_no_condition_is_heeded(held: Held) -> None:
+    # Of a server that does heed it nothing is asked for that it would not do without.
+    held.bucket._abilities = replace(held.bucket.abilities(), creates_once=False, exchanges=False)
+    log = S3Log(held.store)
+    assert await log.read("checkpoint") is None
+    assert await log.swap(b"something", b"one") is None
+    assert await log.swap(None, b"one") == b"one"
+    assert await log.swap(None, b"other") == b"one"
+    assert await log.swap(b"one", b"two") == b"two"
+    # Somebody who looked while "one" lay there, and died before seeing that it was too late.
+    late = held.admin.put_object(Bucket=held.name, Key="log/checkpoint", Body=b"late", Metadata=after(b"one"))
+    assert await log.read("checkpoint") == b"two"
+    assert await log.swap(b"late", b"three") == b"two"
+    assert len(held.versions("log/checkpoint")) == 2
+    assert await log.swap(b"two", b"three") == b"three"
+    (left,) = held.versions("log/checkpoint")
+    assert left["VersionId"] != late["VersionId"]
+    # A head whose answer was lost is known again.
+    assert await log.swap(b"two", b"three") == b"three"
+    # An attempt that is repeated meets what the one before it made, and makes no second one.
+    key, version, data = await held.stored()
+    assert (await held.commit(key, data)).version == version
+    assert len(held.versions(key)) == 1
+
+
+def test_a_clock_that_is_another_is_called_so(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket(s3_server.place(s3_server.make_bucket()))
+    real = botocore.auth.get_current_datetime
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda *said, **so: real(*said, **so) - timedelta(hours=1)
+    )
+    with pytest.raises(Unavailable) as error:
+        require_fit(bucket)
+    assert error.value.code == "store-clock"
 
 
 def test_keys_that_the_store_does_not_know_are_refused_in_words(s3_server: S3Server, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ _CONNECTIONS = 64
 _TRIES = 4
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
 _IN_THE_WAY = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_SKEWED = frozenset({"RequestTimeTooSkewed"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
 
@@ -56,7 +57,7 @@ class Version:
 
 class Bucket:
     """Requests to one bucket. Every method blocks and raises Unavailable: "store-unavailable",
-    "store-refused", "store-no-keys"; NoSpace("store-full"); NotStored."""
+    "store-refused", "store-clock", "store-no-keys"; NoSpace("store-full"); NotStored."""
 
     def __init__(self, place: Place) -> None:
         self.name = place.bucket
@@ -232,6 +233,12 @@ def _refusal(error: ClientError) -> Exception:
         return InTheWay(code)
     if status == _FULL_STATUS:
         return NoSpace("store-full", "The store is full. Nothing was lost; give it room, then try again.")
+    if code in _SKEWED:
+        return Unavailable(
+            "store-clock",
+            "The store refuses what is signed by a clock that differs from its own by so much. Synchronise "
+            "both clocks (chrony, systemd-timesyncd).",
+        )
     _log.warning("the store answered %s to %s: %s", status, error.operation_name, code)
     if status == _FORBIDDEN_STATUS:
         return Unavailable(
