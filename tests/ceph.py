@@ -194,6 +194,8 @@ def _introduce(server: Ceph) -> None:
             f"--display-name={name}",
             f"--access-key={name}",
             f"--secret={secret}",
+            # Only the administrator may have buckets.
+            f"--max-buckets={1000 if name == ADMIN[0] else -1}",
         )
     server.gateway_admin("caps", "add", f"--uid={ADMIN[0]}", "--caps=user-policy=*")
     server.grant()

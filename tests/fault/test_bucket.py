@@ -60,6 +60,16 @@ async def test_an_administrator_of_the_store_ends_nothing_early(held: Held, size
     assert await held.read(key, version) == data
 
 
+async def test_removing_many_at_once_removes_nothing_locked(held: Held) -> None:
+    for size in SIZES:
+        key, version, data = await held.stored(size)
+        removed = held.admin.delete_objects(
+            Bucket=held.name, Delete={"Objects": [{"Key": key, "VersionId": version}]}
+        )
+        assert [one["Code"] for one in removed["Errors"]] == ["AccessDenied"]
+        assert await held.read(key, version) == data
+
+
 async def test_the_services_own_rights_end_nothing(s3_server: S3Server, held: Held) -> None:
     key, version, data = await held.stored()
     loose = key_of(b"never locked")

@@ -20,7 +20,7 @@ from evidence.ports.objects import NotStored
 from storage.objects.s3.abilities import Abilities
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.log import S3Log
-from tests.buckets import SIZES, Held
+from tests.buckets import Held
 from tests.ceph import Ceph
 from tests.s3_server import ADMIN, SERVICE, S3Server
 from tests.serving.waiting import eventually
@@ -74,14 +74,9 @@ async def test_of_many_that_exchange_the_head_at_once_one_succeeds(held: Held) -
     assert len(held.versions("log/checkpoint")) == 1
 
 
-async def test_removing_many_at_once_removes_nothing_locked(held: Held) -> None:
-    for size in SIZES:
-        key, version, data = await held.stored(size)
-        removed = held.admin.delete_objects(
-            Bucket=held.name, Delete={"Objects": [{"Key": key, "VersionId": version}]}
-        )
-        assert [one["Code"] for one in removed["Errors"]] == ["AccessDenied"]
-        assert await held.read(key, version) == data
+def test_the_service_has_no_buckets_of_its_own(ceph: Ceph) -> None:
+    with pytest.raises(ClientError):
+        ceph.raw(SERVICE).create_bucket(Bucket="evidence-of-its-own")
 
 
 async def test_whoever_administers_the_gateway_ends_what_is_locked(ceph: Ceph, held: Held) -> None:
