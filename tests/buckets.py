@@ -13,6 +13,7 @@ from typing import Any
 from evidence.ids import new_id
 from evidence.keys import original_key
 from storage.objects.s3.client import Bucket
+from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
 from tests.s3_server import S3Server
 
@@ -31,6 +32,7 @@ class Held:
     store: S3Store
     admin: Any
     place: Path
+    reached: Place
 
     def staged(self, data: bytes) -> Path:
         path = self.place / new_id(NOW)
@@ -64,7 +66,8 @@ def key_of(data: bytes) -> str:
 
 
 def opened(s3_server: S3Server, name: str, place: Path, endpoint: str | None = None) -> Held:
-    bucket = Bucket(s3_server.place(name, endpoint=endpoint))
+    reached = s3_server.place(name, endpoint=endpoint)
+    bucket = Bucket(reached)
     # As a start does, before anything else happens to requests.
     bucket.abilities()
-    return Held(name, bucket, S3Store(bucket, place / "scratch"), s3_server.administrator(), place)
+    return Held(name, bucket, S3Store(bucket, place / "scratch"), s3_server.administrator(), place, reached)

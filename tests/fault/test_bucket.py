@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from dataclasses import replace
@@ -13,7 +14,7 @@ import botocore.auth
 import pytest
 from botocore.exceptions import ClientError
 
-from evidence.errors import Conflict, Unavailable
+from evidence.errors import Conflict, NoSpace, Unavailable
 from evidence.ids import new_id
 from evidence.items import Item, Submission
 from evidence.keys import rendition_key
@@ -24,7 +25,9 @@ from storage.objects.s3.disposer import S3Disposer
 from storage.objects.s3.heads import after
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
+from storage.objects.s3.store import S3Store
 from tests.buckets import NOW, SIZES, UNTIL, Held, key_of
+from tests.faulty_store import FaultyStore
 from tests.s3_server import ADMIN, DISPOSAL, SERVICE, S3Server
 from tests.serving.waiting import eventually
 
@@ -227,6 +230,25 @@ def test_a_server_that_would_store_what_changed_on_the_way_is_refused(s3_server:
     with pytest.raises(Unavailable, match="changes on the way") as error:
         require_fit(bucket)
     assert error.value.code == "store-unfit"
+
+
+async def test_a_full_store_is_a_start_all_the_same(held: Held, faulty: FaultyStore) -> None:
+    key, version, data = await held.stored()
+    assert await S3Log(held.store).swap(None, b"a head") == b"a head"
+    full = True
+    faulty.plan = lambda method, path: 507 if full and method in {"PUT", "POST"} else None
+    bucket = Bucket(replace(held.reached, endpoint=faulty.url))
+    require_fit(bucket)
+    store = S3Store(bucket, held.place / "other")
+    assert await S3Log(store).read("checkpoint") == b"a head"
+    async with store.open(key, version=version) as file:
+        assert await asyncio.to_thread(file.read) == data
+    more = os.urandom(SIZES[0])
+    there = replace(held, bucket=bucket, store=store)
+    with pytest.raises(NoSpace):
+        await there.commit(key_of(more), more)
+    full = False
+    await there.commit(key_of(more), more)
 
 
 async def test_the_order_of_versions_decides_where_no_condition_is_heeded(held: Held) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from evidence.errors import Unavailable
+from evidence.errors import NoSpace, Unavailable
 from storage.objects.s3.client import Bucket, translated
 
 _log = logging.getLogger(__name__)
@@ -34,8 +34,19 @@ _REMOVES = ("Expiration", "NoncurrentVersionExpiration", "Transitions", "Noncurr
 
 
 def require_fit(bucket: Bucket, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-    """Raises Unavailable("store-unfit") with every reason, and what else asking the bucket raises."""
-    reasons = list(unfit(bucket, now))
+    """Raises Unavailable("store-unfit") with every reason, and what else asking the bucket raises.
+
+    A bucket that answers and takes nothing, as a full one, is no reason: what lies there can be read, and
+    what its server does is tried again with the first write.
+    """
+    reasons = list(_unfit(bucket, now))
+    try:
+        reasons = reasons or list(_unsafe(bucket))
+    except (NoSpace, Unavailable) as error:
+        if error.code not in {"store-full", "store-unavailable"}:
+            raise
+        _log.warning("what the server of the bucket %s does could not be tried: %s", bucket.name, error)
+        return
     if reasons:
         raise Unavailable("store-unfit", " ".join([f"The bucket {bucket.name} cannot be used.", *reasons]))
     for words in lacking(bucket):
@@ -48,8 +59,11 @@ def unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
     A bucket that is otherwise fit is written to below `renditions/probe/`, and left as it was.
     """
     reasons = list(_unfit(bucket, now))
-    yield from reasons
-    if not reasons and not bucket.abilities().checks_bytes:
+    yield from reasons or _unsafe(bucket)
+
+
+def _unsafe(bucket: Bucket) -> Iterator[str]:
+    if not bucket.abilities().checks_bytes:
         yield (
             "Its server stores bytes that are not those whose SHA-256 it was told, so what changes on the "
             "way would not be noticed. Use another server."
@@ -135,4 +149,8 @@ def _counts(part: Any) -> bool:
 
 def _skew(answer: Mapping[str, Any], now: datetime) -> timedelta | None:
     said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return None if said is None else parsedate_to_datetime(said) - now
+    if said is None:
+        return None
+    found = parsedate_to_datetime(said)
+    # A proxy that adds a date of its own makes one without a zone of both.
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)) - now
