@@ -68,6 +68,7 @@ def key_of(data: bytes) -> str:
 def opened(s3_server: S3Server, name: str, place: Path, endpoint: str | None = None) -> Held:
     reached = s3_server.place(name, endpoint=endpoint)
     bucket = Bucket(reached)
-    # As a start does, before anything else happens to requests.
-    bucket.abilities()
+    # Tried as at a start, before anything else happens to requests; with one bucket for all of a server's.
+    bucket._abilities = s3_server.abilities
+    s3_server.abilities = bucket.abilities()
     return Held(name, bucket, S3Store(bucket, place / "scratch"), s3_server.administrator(), place, reached)

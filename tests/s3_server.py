@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from custos.keeping_sections import S3Settings
+from storage.objects.s3.abilities import Abilities
 from storage.objects.s3.place import Place
 from tests.places import ROOT
 
@@ -25,6 +26,8 @@ class S3Server:
     """A server that runs, with its data below `root`."""
 
     root: Path
+    #: What it was seen to do, once it was looked.
+    abilities: Abilities | None = None
 
     @property
     def endpoint(self) -> str:

@@ -55,7 +55,7 @@ def start(root: Path, people: str | None = None) -> Seaweed:
     (root / "data").mkdir(parents=True)
     (root / "s3.json").write_text(json.dumps(_people()) if people is None else people)
     (root / "master.toml").write_text(_GROWTH)
-    ports = free_ports(7)
+    ports = free_ports(8)
     return Seaweed(root, ports, _begun(root, ports))
 
 
@@ -68,7 +68,7 @@ def _begun(root: Path, ports: list[int]) -> subprocess.Popen[bytes]:
             f"-master.port={master}", f"-master.port.grpc={grpc[0]}", "-master.volumeSizeLimitMB=1024",
             f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=0",
             f"-filer.port={filer}", f"-filer.port.grpc={grpc[2]}",
-            "-s3", f"-s3.port={s3}", f"-s3.config={root / 's3.json'}",
+            "-s3", f"-s3.port={s3}", f"-s3.port.grpc={grpc[3]}", f"-s3.config={root / 's3.json'}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false",
         ],
         cwd=root,

@@ -34,7 +34,7 @@ class Abilities:
     #: `If-None-Match: *` is heeded, by a PUT and by the last request of an upload in parts. Without it the
     #: versions are looked at: the first one counts, and a second attempt looks before it writes.
     creates_once: bool
-    #: `If-Match` is heeded by a PUT. Without it the order of the versions decides (`.heads`).
+    #: `If-Match` is heeded by a PUT, `If-None-Match: *` too. Without it the order of the versions decides.
     exchanges: bool
     #: A wrong `x-amz-checksum-sha256` is refused. Without it the digest is part of the signature.
     checks_digests: bool
@@ -65,9 +65,11 @@ def tried(clients: Clients, name: str) -> Abilities:
         first = plain.put_object(**one, Body=b"first", IfNoneMatch="*")
         creates_once = _is_refused(lambda: plain.put_object(**one, Body=b"second", IfNoneMatch="*"))
         newest = plain.head_object(**one)["ETag"]
-        exchanges = _is_refused(
-            lambda: plain.put_object(**one, Body=b"third", IfMatch=_other(first["ETag"]))
-        ) and not _is_refused(lambda: plain.put_object(**one, Body=b"third", IfMatch=newest))
+        exchanges = (
+            creates_once
+            and _is_refused(lambda: plain.put_object(**one, Body=b"third", IfMatch=_other(first["ETag"])))
+            and not _is_refused(lambda: plain.put_object(**one, Body=b"third", IfMatch=newest))
+        )
         checks_digests = _is_refused(
             lambda: plain.put_object(**one, Body=b"fourth", ChecksumSHA256=_digest(b"other"))
         )

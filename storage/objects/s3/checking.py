@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -49,8 +50,8 @@ def require_fit(bucket: Bucket, now: Callable[[], datetime] = lambda: datetime.n
         return
     if reasons:
         raise Unavailable("store-unfit", " ".join([f"The bucket {bucket.name} cannot be used.", *reasons]))
-    for words in lacking(bucket):
-        _log.info("the server of the bucket %s: %s", bucket.name, words)
+    for one in lacking(bucket):
+        _log.info("the server of the bucket %s: %s", bucket.name, one.words)
 
 
 def unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
@@ -70,29 +71,38 @@ def _unsafe(bucket: Bucket) -> Iterator[str]:
         )
 
 
-def lacking(bucket: Bucket) -> Iterator[str]:
-    """What a fit bucket's server does not do, and what Custos does instead."""
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a server does not do, and what Custos does instead; whether that is as good."""
+
+    words: str
+    is_made_up_for: bool = True
+
+
+def lacking(bucket: Bucket) -> Iterator[Lack]:
+    """Of a fit bucket's server. Raises what asking the bucket raises."""
     found = bucket.abilities()
     if not found.creates_once:
-        yield (
+        yield Lack(
             "It does not heed the condition that nothing may lie there yet. Custos looks at the versions "
             "before and after: the first one counts, and its lock keeps it."
         )
     if not found.exchanges:
-        yield (
+        yield Lack(
             "It does not heed the condition that the expected head of the log lies there. Custos goes by the "
             "order of the versions."
         )
     if not found.checks_digests:
-        yield (
+        yield Lack(
             "It does not check the SHA-256 beside the bytes. Custos signs the bytes themselves, and that it "
             "does check."
         )
     if not found.locks_parts:
-        yield (
+        yield Lack(
             "What is sent in parts (more than 16 MiB) is not locked as it is made. Custos locks it with the "
             "next request, and acknowledges nothing before the lock was read back: what somebody removes in "
-            "between is sent again."
+            "between is sent again.",
+            is_made_up_for=False,
         )
 
 

@@ -21,7 +21,6 @@ from storage.objects.s3.client import Bucket
 from tests.fault.test_cluster import copied
 from tests.media import make_clip
 from tests.s3_server import S3Server
-from tests.seaweed import Seaweed
 from tests.serving.inside import served_inside
 from tests.serving.settings import custos_environment, settings_for
 from tests.serving.tree import Tree, custos, running_tree
@@ -94,24 +93,24 @@ def exported(tree: Tree, item: str, place: Path) -> None:
     verify_export(archive, pinned(supervisor.get("/log/key").body.decode()), seal)
 
 
-def test_a_bucket_that_is_unfit_is_no_start(seaweed: Seaweed, tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, s3=seaweed.settings(seaweed.make_bucket(locking=False)))
+def test_a_bucket_that_is_unfit_is_no_start(s3_server: S3Server, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, s3=s3_server.settings(s3_server.make_bucket(locking=False)))
     with pytest.raises(Unavailable) as error:
         open_stores(settings)
     assert error.value.code == "store-unfit"
 
 
-def test_recordings_that_lie_elsewhere_are_not_left_behind(seaweed: Seaweed, tmp_path: Path) -> None:
+def test_recordings_that_lie_elsewhere_are_not_left_behind(s3_server: S3Server, tmp_path: Path) -> None:
     lying = settings_for(tmp_path).store / "objects" / "originals" / "2026"
     lying.mkdir(parents=True)
     with pytest.raises(Unavailable) as error:
-        open_stores(settings_for(tmp_path, s3=seaweed.settings(seaweed.make_bucket())))
+        open_stores(settings_for(tmp_path, s3=s3_server.settings(s3_server.make_bucket())))
     assert error.value.code == "store-elsewhere"
 
 
-def test_an_audit_tells_of_what_was_put_on_top(seaweed: Seaweed, tmp_path: Path) -> None:
-    bucket = seaweed.make_bucket()
-    with served_inside(tmp_path, s3=seaweed.settings(bucket)) as server:
+def test_an_audit_tells_of_what_was_put_on_top(s3_server: S3Server, tmp_path: Path) -> None:
+    bucket = s3_server.make_bucket()
+    with served_inside(tmp_path, s3=s3_server.settings(bucket)) as server:
         item = server.client(Role.STATION).kept(os.urandom(5_000), "note.bin")
         services = server.services
         found = server.do(services.catalogue.read(lambda tx: tx.items.get(item)))
@@ -125,7 +124,7 @@ def test_an_audit_tells_of_what_was_put_on_top(seaweed: Seaweed, tmp_path: Path)
             alarms = server.do(services.catalogue.read(lambda tx: tx.oversight.alarms()))
             return [one.kind for one in alarms], server.events("item.audited")[-1]
 
-        admin = seaweed.administrator()
+        admin = s3_server.administrator()
         admin.delete_object(Bucket=bucket, Key=found.key)
         marker = admin.list_object_versions(Bucket=bucket, Prefix=found.key)["DeleteMarkers"][0]["VersionId"]
         alarms, event = audited()
