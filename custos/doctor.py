@@ -126,8 +126,8 @@ def examine_bucket(place: Place) -> list[Finding]:
             "ok",
             code,
             f"The bucket {place.bucket} keeps versions and has Object Lock. What Custos locks there no "
-            "credentials of the store remove or shorten (COMPLIANCE mode); whoever owns its machines or "
-            "disks still can. Keep a second copy elsewhere, and let a witness see the log.",
+            "credentials of the store remove or shorten over S3 (COMPLIANCE mode); whoever owns its machines "
+            "or disks still can. Keep a second copy elsewhere, and let a witness see the log.",
         ),
         *(
             Finding(

@@ -38,7 +38,12 @@ def test_what_it_does_not_do_is_said(ceph: Ceph) -> None:
     place = ceph.place(ceph.make_bucket())
     bucket = Bucket(place)
     assert bucket.abilities() == Abilities(
-        creates_once=False, exchanges=False, checks_digests=False, checks_signatures=True, locks_parts=False
+        creates_once=False,
+        exchanges=False,
+        checks_digests=False,
+        checks_signatures=True,
+        locks_parts=False,
+        speaks_swift=False,
     )
     assert not list(bucket.versions(""))
     said = examine_bucket(place)
@@ -118,6 +123,8 @@ async def test_other_ways_into_the_gateway_end_what_is_locked(ceph: Ceph, held: 
         _asked("DELETE", f"{ceph.endpoint}{purge}", _signed("DELETE", f"{ceph.endpoint}{purge}"))
     assert await held.read(key, version) == data
     with ceph.open_gateway() as other:
+        said = examine_bucket(ceph.place(held.name, endpoint=other))
+        assert [one.level for one in said if "Swift" in one.words] == ["warning"]
         token = _asked("GET", f"{other}/auth/v1.0", introduced)["X-Auth-Token"]
         leaves = {"X-Auth-Token": token, "X-Delete-At": str(int(time.time()) + 2)}
         _asked("POST", f"{other}/swift/v1/{held.name}/{key}", leaves)

@@ -24,6 +24,7 @@ from evidence.errors import CustosError
 _PLACE = "renditions/probe"
 #: No right to ask is no answer to the question, other than what is said of a signature.
 _FORBIDDEN_STATUS = 403
+_MOST_TOLD = 1 << 16
 _BAD_STATUSES = frozenset({*range(400, 500), 501})
 
 
@@ -42,6 +43,8 @@ class Abilities:
     checks_signatures: bool
     #: An upload in parts is locked by what its first request says. Without it the lock comes right after.
     locks_parts: bool
+    #: It speaks Swift too, over which the owner of an object lets it expire whatever is locked.
+    speaks_swift: bool
 
     @property
     def checks_bytes(self) -> bool:
@@ -53,8 +56,10 @@ class Abilities:
 Clients = Callable[[bool], Any]
 
 
-def tried(clients: Clients, name: str) -> Abilities:
+def tried(clients: Clients, name: str, *, is_own: bool) -> Abilities:
     """What the server of the bucket `name` does. Raises ClientError, BotoCoreError.
+
+    `is_own`: it is no AWS, where the first name of a path would be somebody's bucket.
 
     Needs the rights of the service. Repeatable, side by side too; a crash leaves a few bytes below
     `renditions/probe/`, which harm nothing.
@@ -77,7 +82,23 @@ def tried(clients: Clients, name: str) -> Abilities:
         joins_once, locks_parts = _in_parts(plain, one)
     finally:
         _tidy(plain, one)
-    return Abilities(creates_once and joins_once, exchanges, checks_digests, checks_signatures, locks_parts)
+    return Abilities(
+        creates_once and joins_once,
+        exchanges,
+        checks_digests,
+        checks_signatures,
+        locks_parts,
+        is_own and _speaks_swift(plain),
+    )
+
+
+def _speaks_swift(client: Any) -> bool:
+    """Asked for where Swift tells everybody of itself; to S3 that is an object in a bucket of that name."""
+    try:
+        found = client.get_object(Bucket="swift", Key="info")
+    except ClientError:
+        return False
+    return b'"swift"' in found["Body"].read(_MOST_TOLD)
 
 
 def _in_parts(client: Any, one: dict[str, str]) -> tuple[bool, bool]:

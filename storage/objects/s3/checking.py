@@ -104,6 +104,12 @@ def lacking(bucket: Bucket) -> Iterator[Lack]:
             "between is sent again.",
             is_made_up_for=False,
         )
+    if found.speaks_swift:
+        yield Lack(
+            "It speaks Swift too, over which whoever has keys for that lets expire what is locked. Let its "
+            "administrator set `rgw enable apis = s3, iam`.",
+            is_made_up_for=False,
+        )
 
 
 def _unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:

@@ -124,7 +124,11 @@ class Bucket:
             try:
                 # Nothing is sent twice, or a lost answer would be taken for a refusal.
                 with translated():
-                    self._abilities = tried(lambda signs: self._client(signs, True), self.name)
+                    self._abilities = tried(
+                        lambda signs: self._client(signs, True),
+                        self.name,
+                        is_own=self._place.endpoint is not None,
+                    )
             except Unavailable as error:
                 if not left or error.code != "store-unavailable":
                     raise
