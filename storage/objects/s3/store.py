@@ -7,6 +7,10 @@ an object, locked, with its last request, so that no moment exists in which the 
 SHA-256 goes with every part, and the store checks it; (4) the lock is read back from the version that was
 made; (5) the staged file goes. An answer that was lost is met in (1) or by the refused condition in (3).
 
+What a server does not do (`.abilities`) is done without: where it heeds no condition, nothing is repeated
+without (1), and the versions are listed again before (4), of which the first counts; where it locks no upload
+in parts, (4) locks it. Nobody hears of a commit before (5).
+
 No credentials that this takes can shorten a lock or remove what is locked, see docs/s3.md.
 """
 
