@@ -60,13 +60,14 @@ def start(root: Path, people: str | None = None) -> Seaweed:
 
 
 def _begun(root: Path, ports: list[int]) -> subprocess.Popen[bytes]:
+    # Left to itself it allows as many volumes as the disk has gigabytes, and each bucket takes one.
     s3, master, volume, filer, *grpc = ports
     process = subprocess.Popen(
         [
             str(WEED), "-logtostderr=true", "server", "-master.telemetry=false",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={root / 'data'}",
             f"-master.port={master}", f"-master.port.grpc={grpc[0]}", "-master.volumeSizeLimitMB=1024",
-            f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=0",
+            f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=1000",
             f"-filer.port={filer}", f"-filer.port.grpc={grpc[2]}",
             "-s3", f"-s3.port={s3}", f"-s3.port.grpc={grpc[3]}", f"-s3.config={root / 's3.json'}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false",
