@@ -111,12 +111,14 @@ def _examine_store(settings: Settings, place: Path) -> list[Finding]:
 
 def examine_bucket(place: Place) -> list[Finding]:
     """Whether the bucket would keep what is put into it, and against whom it does not."""
-    from storage.objects.s3.checking import unfit
+    from storage.objects.s3.checking import lacking, unfit
     from storage.objects.s3.client import Bucket
 
     code = "store-bucket"
     try:
-        reasons = list(unfit(Bucket(place), lambda: datetime.now(UTC)))
+        bucket = Bucket(place)
+        reasons = list(unfit(bucket, lambda: datetime.now(UTC)))
+        lacks = [] if reasons else list(lacking(bucket))
     except CustosError as error:
         return [Finding("problem", code, f"The bucket {place.bucket} could not be asked. {error.message}")]
     if reasons:
@@ -126,9 +128,17 @@ def examine_bucket(place: Place) -> list[Finding]:
             "ok",
             code,
             f"The bucket {place.bucket} keeps versions and has Object Lock. What Custos locks there no "
-            "credentials of the store remove or shorten (COMPLIANCE mode); whoever owns its machines or "
-            "disks still can. Keep a second copy elsewhere, and let a witness see the log.",
-        )
+            "credentials of the store remove or shorten over S3 (COMPLIANCE mode); whoever owns its machines "
+            "or disks still can. Keep a second copy elsewhere, and let a witness see the log.",
+        ),
+        *(
+            Finding(
+                "ok" if one.is_made_up_for else "warning",
+                "store-server",
+                f"The server of {place.bucket}: {one.words}",
+            )
+            for one in lacks
+        ),
     ]
 
 

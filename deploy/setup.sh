@@ -5,6 +5,7 @@
 #   deploy/setup.sh demo    and clips, speech and fonts for the demonstration
 #   deploy/setup.sh test    and development tools, Chromium, nginx, Caddy, RabbitMQ and openssl
 #   deploy/setup.sh bench   what the benchmarks need
+#   deploy/setup.sh ceph    a Ceph, beside what `test` needs: some long tests of the bucket want one
 #
 # May be run again at any time: it does what is missing, and nothing (in well under a second) when nothing is.
 # Starts from Debian 12 with make and git; elsewhere the programs have to be there already.
@@ -21,8 +22,8 @@ fail() {
 }
 
 case "$MODE" in
-run | demo | test | bench) ;;
-*) fail "say for what: run, demo, test or bench" ;;
+run | demo | test | bench | ceph) ;;
+*) fail "say for what: run, demo, test, bench or ceph" ;;
 esac
 
 wanted_packages() {
@@ -35,6 +36,7 @@ wanted_packages() {
     test) echo espeak-ng libheif-examples chromium nginx-light openssl \
             unzip p7zip-full rabbitmq-server caddy systemd ;;
     bench) echo nginx-light curl ;;
+    ceph) echo radosgw ceph-mon ceph-osd ceph-common ;;
     esac
 }
 
@@ -77,6 +79,7 @@ stop_services() {
         nginx-light) units+=(nginx) ;;
         rabbitmq-server) units+=(rabbitmq-server epmd.service epmd.socket) ;;
         caddy) units+=(caddy) ;;
+        ceph-mon) units+=(ceph.target ceph-crash.service) ;;
         esac
     done
     if ((${#units[@]} > 0)); then "${as_root[@]}" systemctl disable --now --quiet "${units[@]}"; fi

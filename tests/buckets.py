@@ -13,8 +13,9 @@ from typing import Any
 from evidence.ids import new_id
 from evidence.keys import original_key
 from storage.objects.s3.client import Bucket
+from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 UNTIL = NOW + timedelta(days=7)
@@ -31,6 +32,7 @@ class Held:
     store: S3Store
     admin: Any
     place: Path
+    reached: Place
 
     def staged(self, data: bytes) -> Path:
         path = self.place / new_id(NOW)
@@ -63,6 +65,10 @@ def key_of(data: bytes) -> str:
     return original_key(new_id(NOW), hashlib.sha256(data).hexdigest(), NOW)
 
 
-def opened(seaweed: Seaweed, name: str, place: Path, endpoint: str | None = None) -> Held:
-    bucket = Bucket(seaweed.place(name, endpoint=endpoint))
-    return Held(name, bucket, S3Store(bucket, place / "scratch"), seaweed.administrator(), place)
+def opened(s3_server: S3Server, name: str, place: Path, endpoint: str | None = None) -> Held:
+    reached = s3_server.place(name, endpoint=endpoint)
+    bucket = Bucket(reached)
+    # Tried as at a start, before anything else happens to requests; with one bucket for all of a server's.
+    bucket._abilities = s3_server.abilities
+    s3_server.abilities = bucket.abilities()
+    return Held(name, bucket, S3Store(bucket, place / "scratch"), s3_server.administrator(), place, reached)

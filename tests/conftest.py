@@ -10,7 +10,9 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.catalogues import Catalogues
+    from tests.ceph import Ceph
     from tests.postgres import Server
+    from tests.s3_server import S3Server
     from tests.seaweed import Seaweed
 
 #: What takes longest goes first: begun last, it would be done by one process while the others have nothing.
@@ -41,6 +43,24 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
 
     with running(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ceph]:
+    """The same of a Ceph, where its programs are installed; only long tests ask for it."""
+    from tests.ceph import missing, running
+
+    if missing():
+        pytest.skip(f"not installed: {', '.join(missing())}; `deploy/setup.sh ceph` does it")
+    with running(tmp_path_factory.mktemp("ceph")) as server:
+        yield server
+
+
+@pytest.fixture(params=["seaweed", pytest.param("ceph", marks=pytest.mark.long)])
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """Each test once over SeaweedFS, and among the long ones once over Ceph."""
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="session")

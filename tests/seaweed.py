@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,27 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import boto3
-from botocore.config import Config
-
-from custos.keeping_sections import S3Settings
-from storage.objects.s3.place import Place
-from tests.places import ROOT
+from tests.s3_server import ADMIN, DISPOSAL, SERVICE, S3Server, free_ports, policy_of
 
 WEED = Path(sys.executable).parent / "weed"
-ADMIN = ("admin", "the-administrator's-secret")
-#: Those whom the documented policies allow what they need, and nothing else.
-SERVICE = ("service", "the-service's-secret")
-DISPOSAL = ("disposal", "the-disposal's-secret")
-_POLICIES = ROOT / "deploy" / "s3"
 #: The gateway says so once it serves.
 _READY = b"Start Seaweed S3 API Server"
 #: One volume of each bucket, made when it is first written to, instead of seven.
 _GROWTH = "[master.volume_growth]\ncopy_1 = 1\ncopy_other = 1\n"
 
 
-@dataclass(slots=True)
-class Seaweed:
+@dataclass
+class Seaweed(S3Server):
     """A server that runs, with its data below `root`."""
 
     root: Path
@@ -47,47 +35,6 @@ class Seaweed:
     def endpoint(self) -> str:
         """Where it is reached, also after it was started anew."""
         return f"http://127.0.0.1:{self.ports[0]}"
-
-    def administrator(self) -> Any:
-        """A raw boto3 client with every right that there is, and no retries."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=ADMIN[0],
-            aws_secret_access_key=ADMIN[1],
-            config=Config(
-                s3={"addressing_style": "path"},
-                retries={"mode": "standard", "total_max_attempts": 1},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
-
-    def make_bucket(self, *, locking: bool = True) -> str:
-        """A new one, with versioning and Object Lock; its name."""
-        name = f"evidence-{secrets.token_hex(6)}"
-        self.administrator().create_bucket(Bucket=name, ObjectLockEnabledForBucket=locking)
-        return name
-
-    def credentials(self, who: tuple[str, str] = SERVICE) -> Path:
-        """The file with the keys of one of them, as a setting names it."""
-        path = self.root / f"{who[0]}.credentials"
-        path.write_text(f"[default]\naws_access_key_id = {who[0]}\naws_secret_access_key = {who[1]}\n")
-        return path
-
-    def place(self, bucket: str, who: tuple[str, str] = SERVICE, endpoint: str | None = None) -> Place:
-        """That bucket as one of them reaches it."""
-        return Place(bucket, endpoint or self.endpoint, credentials=self.credentials(who))
-
-    def settings(self, bucket: str) -> S3Settings:
-        """What a Custos is told whose store that is."""
-        return S3Settings(
-            bucket=bucket,
-            endpoint=self.endpoint,
-            credentials=self.credentials(),
-            disposal_credentials=self.credentials(DISPOSAL),
-        )
 
     def stop(self) -> None:
         """Kill it: its graceful end takes half a minute, and its data is thrown away."""
@@ -108,18 +55,19 @@ def start(root: Path, people: str | None = None) -> Seaweed:
     (root / "data").mkdir(parents=True)
     (root / "s3.json").write_text(json.dumps(_people()) if people is None else people)
     (root / "master.toml").write_text(_GROWTH)
-    ports = _free_ports(8)
+    ports = free_ports(8)
     return Seaweed(root, ports, _begun(root, ports))
 
 
 def _begun(root: Path, ports: list[int]) -> subprocess.Popen[bytes]:
+    # Left to itself it allows as many volumes as the disk has gigabytes, and each bucket takes one.
     s3, master, volume, filer, *grpc = ports
     process = subprocess.Popen(
         [
             str(WEED), "-logtostderr=true", "server", "-master.telemetry=false",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={root / 'data'}",
             f"-master.port={master}", f"-master.port.grpc={grpc[0]}", "-master.volumeSizeLimitMB=1024",
-            f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=0",
+            f"-volume.port={volume}", f"-volume.port.grpc={grpc[1]}", "-volume.max=1000",
             f"-filer.port={filer}", f"-filer.port.grpc={grpc[2]}",
             "-s3", f"-s3.port={s3}", f"-s3.port.grpc={grpc[3]}", f"-s3.config={root / 's3.json'}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false",
@@ -160,8 +108,7 @@ def _people() -> dict[str, Any]:
     policies = []
     for who in (SERVICE, DISPOSAL):
         rights[who] = {"actions": [], "policyNames": [who[0]]}
-        said = (_POLICIES / f"{who[0]}-policy.json").read_text("utf-8").replace("BUCKET", "evidence-*")
-        policies.append({"name": who[0], "content": said})
+        policies.append({"name": who[0], "content": policy_of(who)})
     identities = [
         {"name": who[0], "credentials": [{"accessKey": who[0], "secretKey": who[1]}], **may}
         for who, may in rights.items()
@@ -174,18 +121,3 @@ def _drain(pipe: IO[bytes]) -> None:
     with pipe:
         for _ in pipe:
             pass
-
-
-def _free_ports(number: int) -> list[int]:
-    """Free ones on loopback, of the range that the kernel does not hand out itself."""
-    found: list[int] = []
-    while len(found) < number:
-        port = 11_000 + secrets.randbelow(20_000)
-        with socket.socket() as tried:
-            try:
-                tried.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in found:
-            found.append(port)
-    return found

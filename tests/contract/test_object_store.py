@@ -20,7 +20,7 @@ from storage.objects.filesystem import FilesystemStore
 from storage.objects.mirrored import MirroredStore
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.store import S3Store
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 
 #: A real server judges by its own clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -30,10 +30,18 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 UNTIL = NOW + timedelta(days=7)
 
 
-@pytest.fixture(params=["filesystem", "filesystem-immutable", "s3", "mirrored"])
+@pytest.fixture(
+    params=[
+        "filesystem",
+        "filesystem-immutable",
+        "seaweed",
+        "mirrored",
+        pytest.param("ceph", marks=pytest.mark.long),
+    ]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    if request.param == "s3":
-        server: Seaweed = request.getfixturevalue("seaweed")
+    if request.param in {"seaweed", "ceph"}:
+        server: S3Server = request.getfixturevalue(request.param)
         place = server.place(server.make_bucket())
         yield S3Store(Bucket(place), tmp_path / "scratch")
         return

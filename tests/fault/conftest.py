@@ -13,7 +13,7 @@ from tests.buckets import Held, opened
 from tests.fault.scenario import Shift
 from tests.faulty_store import FaultyStore, faulty_store
 from tests.media import make_clip
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 
 
 @contextmanager
@@ -52,17 +52,17 @@ def clock() -> Iterator[type[Shift]]:
 
 
 @pytest.fixture
-def held(seaweed: Seaweed, tmp_path: Path) -> Held:
-    return opened(seaweed, seaweed.make_bucket(), tmp_path)
+def held(s3_server: S3Server, tmp_path: Path) -> Held:
+    return opened(s3_server, s3_server.make_bucket(), tmp_path)
 
 
 @pytest.fixture
-def faulty(seaweed: Seaweed) -> Iterator[FaultyStore]:
-    with faulty_store(seaweed.endpoint) as proxy:
+def faulty(s3_server: S3Server) -> Iterator[FaultyStore]:
+    with faulty_store(s3_server.endpoint) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def troubled(seaweed: Seaweed, tmp_path: Path, faulty: FaultyStore) -> Held:
+def troubled(s3_server: S3Server, tmp_path: Path, faulty: FaultyStore) -> Held:
     """A bucket whose server is reached through what happens to requests."""
-    return opened(seaweed, seaweed.make_bucket(), tmp_path, faulty.url)
+    return opened(s3_server, s3_server.make_bucket(), tmp_path, faulty.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from dataclasses import replace
@@ -9,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import botocore.auth
 import pytest
 from botocore.exceptions import ClientError
 
-from evidence.errors import Conflict, Unavailable
+from evidence.errors import Conflict, NoSpace, Unavailable
 from evidence.ids import new_id
 from evidence.items import Item, Submission
 from evidence.keys import rendition_key
@@ -20,10 +22,13 @@ from evidence.ports.objects import AlreadyStored, NotStored
 from storage.objects.s3.checking import MOST_SKEW, require_fit
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
+from storage.objects.s3.heads import after
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
+from storage.objects.s3.store import S3Store
 from tests.buckets import NOW, SIZES, UNTIL, Held, key_of
-from tests.seaweed import ADMIN, DISPOSAL, SERVICE, Seaweed
+from tests.faulty_store import FaultyStore
+from tests.s3_server import ADMIN, DISPOSAL, SERVICE, S3Server
 from tests.serving.waiting import eventually
 
 
@@ -45,11 +50,12 @@ async def test_an_administrator_of_the_store_ends_nothing_early(held: Held, size
         "suspend versions": lambda: held.admin.put_bucket_versioning(
             Bucket=held.name, VersioningConfiguration={"Status": "Suspended"}
         ),
-        "create over it": lambda: held.admin.put_object(
-            Bucket=held.name, Key=key, Body=b"other", IfNoneMatch="*"
-        ),
         "delete the bucket": lambda: held.admin.delete_bucket(Bucket=held.name),
     }
+    if held.bucket.abilities().creates_once:
+        attempts["create over it"] = lambda: held.admin.put_object(
+            Bucket=held.name, Key=key, Body=b"other", IfNoneMatch="*"
+        )
     for what, attempt in attempts.items():
         with pytest.raises(ClientError):
             attempt()
@@ -57,12 +63,22 @@ async def test_an_administrator_of_the_store_ends_nothing_early(held: Held, size
     assert await held.read(key, version) == data
 
 
-async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held) -> None:
+async def test_removing_many_at_once_removes_nothing_locked(held: Held) -> None:
+    for size in SIZES:
+        key, version, data = await held.stored(size)
+        removed = held.admin.delete_objects(
+            Bucket=held.name, Delete={"Objects": [{"Key": key, "VersionId": version}]}
+        )
+        assert [one["Code"] for one in removed["Errors"]] == ["AccessDenied"]
+        assert await held.read(key, version) == data
+
+
+async def test_the_services_own_rights_end_nothing(s3_server: S3Server, held: Held) -> None:
     key, version, data = await held.stored()
     loose = key_of(b"never locked")
     lying = held.admin.put_object(Bucket=held.name, Key=loose, Body=b"never locked")["VersionId"]
     head = held.admin.put_object(Bucket=held.name, Key="catalogue/tail", Body=b"t")["VersionId"]
-    service, disposal = (Bucket(seaweed.place(held.name, who)) for who in (SERVICE, DISPOSAL))
+    service, disposal = (Bucket(s3_server.place(held.name, who)) for who in (SERVICE, DISPOSAL))
     refused = [
         lambda: service.ask("delete_object", Key=key),
         lambda: service.ask("delete_object", Key=loose),
@@ -71,6 +87,8 @@ async def test_the_services_own_rights_end_nothing(seaweed: Seaweed, held: Held)
         lambda: service.ask("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
         lambda: service.ask("put_bucket_policy", Policy="{}"),
         lambda: service.ask("delete_bucket_lifecycle"),
+        # Whoever puts an object owns it on some servers, and an owner may open it to all unless denied.
+        lambda: service.ask("put_object_acl", Key=key, VersionId=version, ACL="public-read"),
         lambda: disposal.ask("delete_object", Key=key, VersionId=version),
         lambda: disposal.ask("put_object", Key=key, Body=b"other"),
         lambda: disposal.ask("delete_object", Key="log/checkpoint"),
@@ -171,20 +189,20 @@ async def test_a_version_that_is_not_there_is_not_replaced_by_another(held: Held
             await held.store.extend_lock(key, UNTIL + timedelta(days=1), version=wrong)
 
 
-def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(seaweed: Seaweed) -> None:
-    admin = seaweed.administrator()
+def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(s3_server: S3Server) -> None:
+    admin = s3_server.administrator()
 
     def refused(name: str, now: datetime | None = None) -> str:
-        bucket = Bucket(seaweed.place(name))
+        bucket = Bucket(s3_server.place(name))
         with pytest.raises(Unavailable) as error:
             require_fit(bucket, lambda: now or datetime.now(UTC))
         assert error.value.code == "store-unfit"
         return error.value.message
 
-    plain = seaweed.make_bucket(locking=False)
+    plain = s3_server.make_bucket(locking=False)
     assert "does not keep versions" in refused(plain)
     assert "no Object Lock" in refused(plain)
-    lasting = seaweed.make_bucket()
+    lasting = s3_server.make_bucket()
     admin.put_object_lock_configuration(
         Bucket=lasting,
         ObjectLockConfiguration={
@@ -193,56 +211,131 @@ def test_a_bucket_that_would_not_keep_it_is_refused_with_reasons(seaweed: Seawee
         },
     )
     assert "default retention" in refused(lasting)
-    passing = seaweed.make_bucket()
+    passing = s3_server.make_bucket()
     rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}}
     admin.put_bucket_lifecycle_configuration(Bucket=passing, LifecycleConfiguration={"Rules": [rule]})
     assert "lifecycle rule tidy" in refused(passing)
-    fit = seaweed.make_bucket()
-    require_fit(Bucket(seaweed.place(fit)))
+    fit = s3_server.make_bucket()
+    require_fit(Bucket(s3_server.place(fit)))
     for way in (1, -1):
         assert "clock differs" in refused(fit, datetime.now(UTC) + way * (MOST_SKEW + timedelta(seconds=9)))
 
 
-@pytest.mark.parametrize("size", [*range(1, 12), 1000])
 def test_no_key_is_left_out_wherever_a_page_of_a_list_ends(
-    many: tuple[Bucket, list[str]], monkeypatch: pytest.MonkeyPatch, size: int
+    s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket, keys = many
-    monkeypatch.setattr("storage.objects.s3.client.PAGE", size)
-    # SeaweedFS 4.48 leaves tiles out by itself, wherever a page ends among their partial ones.
-    assert [one.key for one in bucket.versions("")] == keys
-    tiles = [key for key in keys if key.startswith("log/tile/")]
-    assert [one.key for one in bucket.versions("log/tile/")] == tiles
+    name, admin = s3_server.make_bucket(), s3_server.administrator()
+    # Keys that begin with other keys: tiles with partial ones beside them, and bundles.
+    tiles = [f"log/tile/entries/{number:03}" for number in (0, 1, 2)]
+    bodies = [f"log/bodies/{number:03}" for number in (0, 1)]
+    tiles += [f"{tile}.p/{width}" for tile in tiles for width in (1, 17, 200, 255)]
+    bodies += [f"{one}.part" for one in bodies]
+    keys = sorted(["log/checkpoint", "log/stamps/12.checkpoint", "log/stamps/12.0a.tsr", *tiles, *bodies])
+    for key in keys:
+        admin.put_object(Bucket=name, Key=key, Body=b"x")
+    bucket = Bucket(s3_server.place(name))
+    for size in (*range(1, 12), 1000):
+        monkeypatch.setattr("storage.objects.s3.client.PAGE", size)
+        # SeaweedFS 4.48 leaves tiles out by itself, wherever a page ends among their partial ones.
+        assert [one.key for one in bucket.versions("")] == keys, size
+        assert [one.key for one in bucket.versions("log/tile/")] == sorted(tiles), size
     for key in keys:
         assert [one.key for one in bucket.versions_of(key)] == [key]
 
 
-@pytest.fixture(scope="module")
-def many(seaweed: Seaweed) -> tuple[Bucket, list[str]]:
-    """Tiles with partial ones beside them, and bundles: keys that begin with other keys."""
-    name, admin = seaweed.make_bucket(), seaweed.administrator()
-    tiles = [f"log/tile/entries/{number:03}" for number in (0, 1, 2)]
-    bodies = [f"log/bodies/{number:03}" for number in (0, 1)]
-    keys = ["log/checkpoint", "log/stamps/12.checkpoint", "log/stamps/12.0a.tsr", *tiles, *bodies]
-    keys += [f"{tile}.p/{width}" for tile in tiles for width in (1, 17, 200, 255)]
-    keys += [f"{one}.part" for one in bodies]
-    for key in keys:
-        admin.put_object(Bucket=name, Key=key, Body=b"x")
-    return Bucket(seaweed.place(name)), sorted(keys)
+async def test_what_is_dropped_goes_with_every_version_and_what_is_locked_stays(held: Held) -> None:
+    log = S3Log(held.store)
+    for width in (3, 4):
+        await log.replace(f"tile/0/000.p/{width}", b"partial")
+        held.admin.put_object(Bucket=held.name, Key=f"log/tile/0/000.p/{width}", Body=b"on top")
+        held.admin.delete_object(Bucket=held.name, Key=f"log/tile/0/000.p/{width}")
+    await log.put("tile/0/000", b"full", UNTIL)
+    await log.replace("tile/0/000.pre", b"another")
+    stat = await held.store.put("log/tile/0/000.p/5", b"locked by somebody", locked_until=UNTIL)
+    await log.drop("tile/0/000.p")
+    left = [(one.key, one.is_marker) for one in held.bucket.versions("log/tile/")]
+    assert left == [(f"log/tile/0/000{rest}", False) for rest in ("", ".p/5", ".pre")]
+    assert held.bucket.versions_of("log/tile/0/000.p/5")[0].id == stat.version
 
 
-def test_keys_that_the_store_does_not_know_are_refused_in_words(seaweed: Seaweed, tmp_path: Path) -> None:
+def test_a_server_that_would_store_what_changed_on_the_way_is_refused(s3_server: S3Server) -> None:
+    bucket = Bucket(s3_server.place(s3_server.make_bucket()))
+    found = bucket.abilities()
+    assert found.checks_bytes
+    assert not list(bucket.versions(""))
+    bucket._abilities = replace(found, checks_digests=False, checks_signatures=False)
+    with pytest.raises(Unavailable, match="changes on the way") as error:
+        require_fit(bucket)
+    assert error.value.code == "store-unfit"
+
+
+async def test_a_full_store_is_a_start_all_the_same(held: Held, faulty: FaultyStore) -> None:
+    key, version, data = await held.stored()
+    assert await S3Log(held.store).swap(None, b"a head") == b"a head"
+    full = True
+    faulty.plan = lambda method, path: 507 if full and method in {"PUT", "POST"} else None
+    bucket = Bucket(replace(held.reached, endpoint=faulty.url))
+    require_fit(bucket)
+    store = S3Store(bucket, held.place / "other")
+    assert await S3Log(store).read("checkpoint") == b"a head"
+    async with store.open(key, version=version) as file:
+        assert await asyncio.to_thread(file.read) == data
+    more = os.urandom(SIZES[0])
+    there = replace(held, bucket=bucket, store=store)
+    with pytest.raises(NoSpace):
+        await there.commit(key_of(more), more)
+    full = False
+    await there.commit(key_of(more), more)
+
+
+async def test_the_order_of_versions_decides_where_no_condition_is_heeded(held: Held) -> None:
+    # Of a server that does heed it nothing is asked for that it would not do without.
+    held.bucket._abilities = replace(held.bucket.abilities(), creates_once=False, exchanges=False)
+    log = S3Log(held.store)
+    assert await log.read("checkpoint") is None
+    assert await log.swap(b"something", b"one") is None
+    assert await log.swap(None, b"one") == b"one"
+    assert await log.swap(None, b"other") == b"one"
+    assert await log.swap(b"one", b"two") == b"two"
+    # Somebody who looked while "one" lay there, and died before seeing that it was too late.
+    late = held.admin.put_object(Bucket=held.name, Key="log/checkpoint", Body=b"late", Metadata=after(b"one"))
+    assert await log.read("checkpoint") == b"two"
+    assert await log.swap(b"late", b"three") == b"two"
+    assert len(held.versions("log/checkpoint")) == 2
+    assert await log.swap(b"two", b"three") == b"three"
+    (left,) = held.versions("log/checkpoint")
+    assert left["VersionId"] != late["VersionId"]
+    # A head whose answer was lost is known again.
+    assert await log.swap(b"two", b"three") == b"three"
+    # An attempt that is repeated meets what the one before it made, and makes no second one.
+    key, version, data = await held.stored()
+    assert (await held.commit(key, data)).version == version
+    assert len(held.versions(key)) == 1
+
+
+def test_a_clock_that_is_another_is_called_so(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket(s3_server.place(s3_server.make_bucket()))
+    real = botocore.auth.get_current_datetime
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda *said, **so: real(*said, **so) - timedelta(hours=1)
+    )
+    with pytest.raises(Unavailable) as error:
+        require_fit(bucket)
+    assert error.value.code == "store-clock"
+
+
+def test_keys_that_the_store_does_not_know_are_refused_in_words(s3_server: S3Server, tmp_path: Path) -> None:
     wrong = tmp_path / "credentials"
     wrong.write_text("[default]\naws_access_key_id = nobody\naws_secret_access_key = nothing\n")
     with pytest.raises(Unavailable) as error:
-        require_fit(Bucket(Place(seaweed.make_bucket(), seaweed.endpoint, credentials=wrong)))
+        require_fit(Bucket(Place(s3_server.make_bucket(), s3_server.endpoint, credentials=wrong)))
     assert error.value.code == "store-refused"
     assert "nothing" not in error.value.message
 
 
 @pytest.mark.parametrize("content", [None, "", "[default]\naws_access_key_id = service\n", "keys: none"])
 def test_keys_that_are_not_there_are_called_so(
-    seaweed: Seaweed, tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+    s3_server: S3Server, tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What lies in the environment is somebody else's.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ADMIN[0])
@@ -251,15 +344,15 @@ def test_keys_that_are_not_there_are_called_so(
     if content is not None:
         file.write_text(content)
     with pytest.raises(Unavailable) as error:
-        require_fit(Bucket(Place(seaweed.make_bucket(), seaweed.endpoint, credentials=file)))
+        require_fit(Bucket(Place(s3_server.make_bucket(), s3_server.endpoint, credentials=file)))
     assert error.value.code == "store-no-keys"
     with pytest.raises(Unavailable) as error:
-        Bucket(replace(seaweed.place("evidence-any"), trusted=tmp_path / "authorities.pem"))
+        Bucket(replace(s3_server.place("evidence-any"), trusted=tmp_path / "authorities.pem"))
     assert error.value.code == "store-untrusted"
 
 
 async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_ended(
-    seaweed: Seaweed, held: Held
+    s3_server: S3Server, held: Held
 ) -> None:
     key, _, data = await held.stored()
     item = Item(
@@ -269,7 +362,7 @@ async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_end
     other = await held.stored()
     made = held.staged(b"made")
     await held.store.put_rendition(rendition_key(item.id, new_id(NOW), "poster.jpg"), made)
-    disposer = S3Disposer(Bucket(seaweed.place(held.name, DISPOSAL)))
+    disposer = S3Disposer(Bucket(s3_server.place(held.name, DISPOSAL)))
     assert len(await disposer.keys_of(item)) == 2
     assert await disposer.locked_until(item) == UNTIL
     with pytest.raises(Conflict, match="locked"):

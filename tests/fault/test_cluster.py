@@ -14,7 +14,8 @@ from storage.objects.s3.client import Bucket
 from tests.fault.killing import part, strike
 from tests.fault.traffic import Traffic, receive_in_trouble
 from tests.postgres import serving_postgres
-from tests.seaweed import Seaweed, running
+from tests.s3_server import S3Server
+from tests.seaweed import running
 from tests.serving.settings import custos_environment
 from tests.serving.tree import Tree
 from tests.serving.waiting import eventually
@@ -78,12 +79,12 @@ def kill_everything(base: Path, *, officers: int, rounds: int, most_deeds: int) 
         assert not doubled
 
 
-def copied(seaweed: Seaweed, name: str, place: Path) -> Path:
+def copied(server: S3Server, name: str, place: Path) -> Path:
     """Every object of the bucket in a directory, as any S3 program would copy it.
 
     Of one moment of the log, which goes on as long as parts of the tree begin and end.
     """
-    bucket = Bucket(seaweed.place(name))
+    bucket = Bucket(server.place(name))
 
     def read(key: str) -> bytes:
         found: bytes = bucket.ask("get_object", Key=key)["Body"].read()

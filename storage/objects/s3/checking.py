@@ -2,21 +2,25 @@
 
 Refused is what would let a recording go, or leave it unlocked, without anybody doing wrong: no versions, no
 Object Lock, a default retention in GOVERNANCE or COMPLIANCE mode that would lock what is to be replaced, a
-rule that expires or moves objects away, a server whose clock is another.
+rule that expires or moves objects away, a server whose clock is another, one that would store what changed
+on the way. What a server lacks that Custos can do without is said, see `lacking`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from evidence.errors import Unavailable
+from evidence.errors import NoSpace, Unavailable
 from storage.objects.s3.client import Bucket, translated
 
+_log = logging.getLogger(__name__)
 #: Half of what the shortest lock leaves for it.
 MOST_SKEW = timedelta(minutes=1)
 _NOT_SET = frozenset(
@@ -31,14 +35,84 @@ _REMOVES = ("Expiration", "NoncurrentVersionExpiration", "Transitions", "Noncurr
 
 
 def require_fit(bucket: Bucket, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-    """Raises Unavailable("store-unfit") with every reason, and what else asking the bucket raises."""
-    reasons = list(unfit(bucket, now))
+    """Raises Unavailable("store-unfit") with every reason, and what else asking the bucket raises.
+
+    A bucket that answers and takes nothing, as a full one, is no reason: what lies there can be read, and
+    what its server does is tried again with the first write.
+    """
+    reasons = list(_unfit(bucket, now))
+    try:
+        reasons = reasons or list(_unsafe(bucket))
+    except (NoSpace, Unavailable) as error:
+        if error.code not in {"store-full", "store-unavailable"}:
+            raise
+        _log.warning("what the server of the bucket %s does could not be tried: %s", bucket.name, error)
+        return
     if reasons:
         raise Unavailable("store-unfit", " ".join([f"The bucket {bucket.name} cannot be used.", *reasons]))
+    for one in lacking(bucket):
+        _log.info("the server of the bucket %s: %s", bucket.name, one.words)
 
 
 def unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
-    """What speaks against the bucket, in words for whoever set it up."""
+    """What speaks against the bucket, in words for whoever set it up.
+
+    A bucket that is otherwise fit is written to below `renditions/probe/`, and left as it was.
+    """
+    reasons = list(_unfit(bucket, now))
+    yield from reasons or _unsafe(bucket)
+
+
+def _unsafe(bucket: Bucket) -> Iterator[str]:
+    if not bucket.abilities().checks_bytes:
+        yield (
+            "Its server stores bytes that are not those whose SHA-256 it was told, so what changes on the "
+            "way would not be noticed. Use another server."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a server does not do, and what Custos does instead; whether that is as good."""
+
+    words: str
+    is_made_up_for: bool = True
+
+
+def lacking(bucket: Bucket) -> Iterator[Lack]:
+    """Of a fit bucket's server. Raises what asking the bucket raises."""
+    found = bucket.abilities()
+    if not found.creates_once:
+        yield Lack(
+            "It does not heed the condition that nothing may lie there yet. Custos looks at the versions "
+            "before and after: the first one counts, and its lock keeps it."
+        )
+    if not found.exchanges:
+        yield Lack(
+            "It does not heed the condition that the expected head of the log lies there. Custos goes by the "
+            "order of the versions."
+        )
+    if not found.checks_digests:
+        yield Lack(
+            "It does not check the SHA-256 beside the bytes. Custos signs the bytes themselves, and that it "
+            "does check."
+        )
+    if not found.locks_parts:
+        yield Lack(
+            "What is sent in parts (more than 16 MiB) is not locked as it is made. Custos locks it with the "
+            "next request, and acknowledges nothing before the lock was read back: what somebody removes in "
+            "between is sent again.",
+            is_made_up_for=False,
+        )
+    if found.speaks_swift:
+        yield Lack(
+            "It speaks Swift too, over which whoever has keys for that lets expire what is locked. Let its "
+            "administrator set `rgw enable apis = s3, iam`.",
+            is_made_up_for=False,
+        )
+
+
+def _unfit(bucket: Bucket, now: Callable[[], datetime]) -> Iterator[str]:
     versioning = _asked(bucket, "get_bucket_versioning")
     if versioning.get("Status") != "Enabled":
         yield (
@@ -91,4 +165,8 @@ def _counts(part: Any) -> bool:
 
 def _skew(answer: Mapping[str, Any], now: datetime) -> timedelta | None:
     said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return None if said is None else parsedate_to_datetime(said) - now
+    if said is None:
+        return None
+    found = parsedate_to_datetime(said)
+    # A proxy that adds a date of its own makes one without a zone of both.
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)) - now

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import boto3
@@ -29,6 +29,7 @@ from botocore.exceptions import (
 
 from evidence.errors import NoSpace, Unavailable
 from evidence.ports.objects import NotStored
+from storage.objects.s3.abilities import Abilities, tried
 from storage.objects.s3.place import Place
 
 _log = logging.getLogger(__name__)
@@ -39,8 +40,11 @@ _CONNECTIONS = 64
 _TRIES = 4
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
 _IN_THE_WAY = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_SKEWED = frozenset({"RequestTimeTooSkewed"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
+#: Of the Unavailable that is raised where rights are missing, or a lock holds.
+REFUSED = "store-refused"
 #: As many versions as a page of a list can have, and as many as one has.
 _MOST = 1000
 PAGE = _MOST
@@ -58,7 +62,7 @@ class Version:
 
 class Bucket:
     """Requests to one bucket. Every method blocks and raises Unavailable: "store-unavailable",
-    "store-refused", "store-no-keys"; NoSpace("store-full"); NotStored."""
+    "store-refused", "store-clock", "store-no-keys"; NoSpace("store-full"); NotStored."""
 
     def __init__(self, place: Place) -> None:
         self.name = place.bucket
@@ -80,36 +84,72 @@ class Bucket:
                 for one in session.get_component("credential_provider").providers
                 if one.METHOD == "shared-credentials-file"
             ]
-        made = partial(
-            boto3.Session(botocore_session=session).client,
+        self._session = boto3.Session(botocore_session=session)
+        self._place = place
+        self._clients: dict[tuple[bool | None, bool], Any] = {}
+        self._making = threading.Lock()
+        self._abilities: Abilities | None = None
+        self.client: Any = self._client(None, False)
+
+    def _client(self, signs: bool | None, once: bool) -> Any:
+        """One that signs bytes, does not, or does as botocore thinks fit; that tries once, or a few times."""
+        with self._making:
+            if (signs, once) not in self._clients:
+                self._clients[signs, once] = self._made(signs, once)
+            return self._clients[signs, once]
+
+    def _made(self, signs: bool | None, once: bool) -> Any:
+        place = self._place
+        s3: dict[str, Any] = {"addressing_style": "path" if place.endpoint is not None else "auto"}
+        if signs is not None:
+            s3["payload_signing_enabled"] = signs
+        return self._session.client(
             "s3",
             endpoint_url=place.endpoint,
             region_name=place.region,
             verify=str(place.trusted) if place.trusted is not None else None,
+            config=Config(
+                s3=s3,
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                max_pool_connections=_CONNECTIONS,
+                tcp_keepalive=True,
+                retries={"mode": "standard", "total_max_attempts": 1 if once else _TRIES},
+                # Ours are over SHA-256 and given with each request; CRC-32 beside them would prove less.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
         )
-        config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            max_pool_connections=_CONNECTIONS,
-            tcp_keepalive=True,
-            retries={"mode": "standard", "total_max_attempts": _TRIES},
-            # Ours are over SHA-256 and given with each request; CRC-32 beside them would prove less.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        addressed = {"addressing_style": "path" if place.endpoint is not None else "auto"}
-        self.client: Any = made(config=config.merge(Config(s3=addressed)))
-        unsigned = {**addressed, "payload_signing_enabled": False}
-        self._sender: Any = made(config=config.merge(Config(s3=unsigned)))
 
-    def send(self, operation: str, data: bytes, **arguments: Any) -> Any:
+    def abilities(self) -> Abilities:
+        """What the server does; tried with the first call, see `storage.objects.s3.abilities`."""
+        for left in reversed(range(_TRIES)):
+            if self._abilities is not None:
+                break
+            try:
+                # Nothing is sent twice, or a lost answer would be taken for a refusal.
+                with translated():
+                    self._abilities = tried(
+                        lambda signs: self._client(signs, True),
+                        self.name,
+                        is_own=self._place.endpoint is not None,
+                    )
+            except Unavailable as error:
+                if not left or error.code != "store-unavailable":
+                    raise
+        assert self._abilities is not None
+        return self._abilities
+
+    def send(self, operation: str, data: bytes, *, once: bool = False, **arguments: Any) -> Any:
         """A request that carries these bytes with their SHA-256, which the store checks.
 
-        The signature is over that header, so the bytes are not hashed once more for it.
+        Where it checks that header, the signature is over it alone, so the bytes are not hashed once more;
+        where it does not, the signature is over the bytes. `once`: not repeated without an answer.
         """
         digest = b64encode(hashlib.sha256(data).digest()).decode("ascii")
+        client = self._client(not self.abilities().checks_digests, once)
         with translated():
-            return getattr(self._sender, operation)(
+            return getattr(client, operation)(
                 Bucket=self.name, Body=data, ChecksumSHA256=digest, **arguments
             ) | {"ChecksumSHA256": digest}
 
@@ -117,6 +157,11 @@ class Bucket:
         """One request of this bucket; its refusals are translated."""
         with translated():
             return getattr(self.client, operation)(Bucket=self.name, **arguments)
+
+    def ask_once(self, operation: str, **arguments: Any) -> Any:
+        """The same, not repeated without an answer."""
+        with translated():
+            return getattr(self._client(None, True), operation)(Bucket=self.name, **arguments)
 
     def versions(self, prefix: str) -> Iterator[Version]:
         """Every version and marker of every key under `prefix`, keys in order.
@@ -165,18 +210,19 @@ class Bucket:
                 _log.warning("an older version of %s stays: %s", key, error)
 
     def drop_below(self, path: str) -> None:
-        """Remove every version of `path` and of what lies below it; what is locked stays."""
-        found = [
-            {"Key": one.key, "VersionId": one.id}
-            for one in self.versions(path)
-            if one.key == path or one.key.startswith(f"{path}/")
-        ]
-        for first in range(0, len(found), _MOST):
-            some = found[first : first + _MOST]
-            for error in self.ask("delete_objects", Delete={"Objects": some, "Quiet": True}).get(
-                "Errors", ()
-            ):
-                _log.warning("%s stays: %s", error.get("Key"), error.get("Code"))
+        """Remove every version of `path` and of what lies below it; what is locked stays.
+
+        One by one: for many at once Ceph asks for a right to the whole bucket.
+        """
+        for one in self.versions(path):
+            if one.key != path and not one.key.startswith(f"{path}/"):
+                continue
+            try:
+                self.ask("delete_object", Key=one.key, VersionId=one.id)
+            except Unavailable as error:
+                if error.code != REFUSED:
+                    raise
+                _log.warning("%s stays: %s", one.key, error)
 
 
 class InTheWay(Exception):  # a state that the callers here resolve, no error that leaves them
@@ -218,10 +264,16 @@ def _refusal(error: ClientError) -> Exception:
         return InTheWay(code)
     if status == _FULL_STATUS:
         return NoSpace("store-full", "The store is full. Nothing was lost; give it room, then try again.")
+    if code in _SKEWED:
+        return Unavailable(
+            "store-clock",
+            "The store refuses what is signed by a clock that differs from its own by so much. Synchronise "
+            "both clocks (chrony, systemd-timesyncd).",
+        )
     _log.warning("the store answered %s to %s: %s", status, error.operation_name, code)
     if status == _FORBIDDEN_STATUS:
         return Unavailable(
-            "store-refused",
+            REFUSED,
             "The store refuses what Custos asks of it. Let your administrator compare the rights of its "
             "credentials with docs/s3.md.",
         )

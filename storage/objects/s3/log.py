@@ -2,7 +2,8 @@
 
 Full tiles and bundles are committed like originals: create-only and locked. What is not full yet is put
 unlocked; the head is put on the condition that the expected one lies there (`If-Match`): the store
-decides. What a replaced file was before is removed: a version a second would be kept for nothing.
+decides; where it cannot, the order of its versions does (`storage.objects.s3.heads`). What a replaced file
+was before is removed: a version a second would be kept for nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from evidence.errors import NoSpace, Unavailable
 from evidence.keys import is_key
 from evidence.ports.objects import NotStored
 from storage.objects.heads import LOG, Files, replaced
+from storage.objects.s3 import heads
 from storage.objects.s3.client import InTheWay, translated, unavailable
 from storage.objects.s3.store import S3Store
 from storage.objects.s3.uploading import put
@@ -40,7 +43,7 @@ class S3Log:
 
     async def read(self, path: str) -> bytes | None:
         """See the port: the newest; whoever reads the log checks it by its hashes."""
-        return (await asyncio.to_thread(self._read, self._key(path)))[0]
+        return await asyncio.to_thread(self._read_replaced, path)
 
     async def read_kept(self, path: str) -> bytes | None:
         """See the port: the version that was there first, which its lock keeps."""
@@ -53,6 +56,19 @@ class S3Log:
     async def swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         """See the port. An answer that was lost shows as `checkpoint` lying there already."""
         return await asyncio.to_thread(self._swap, expected, checkpoint)
+
+    def _read_replaced(self, path: str) -> bytes | None:
+        key = self._key(path)
+        if path == self._files.head and not self._exchanges():
+            return heads.read(self._bucket, key)
+        return self._read(key)[0]
+
+    def _exchanges(self) -> bool:
+        try:
+            return self._bucket.abilities().exchanges
+        except (NoSpace, Unavailable):
+            # A store that takes nothing now can be read all the same, and nobody exchanges anything there.
+            return True
 
     def _read(self, key: str) -> tuple[bytes | None, str]:
         """The bytes, and by which name the store knows them."""
@@ -69,12 +85,14 @@ class S3Log:
 
     def _swap(self, expected: bytes | None, checkpoint: bytes) -> bytes | None:
         key = self._key(self._files.head)
+        if not self._bucket.abilities().exchanges:
+            return heads.swap(self._bucket, key, expected, checkpoint)
         found, name = self._read(key)
         if found != expected:
             return found
         condition = {"IfMatch": name} if found is not None else {"IfNoneMatch": "*"}
         try:
-            put(self._bucket, key, checkpoint, condition)
+            put(self._bucket, key, checkpoint, {"Metadata": heads.after(expected), **condition})
         except (InTheWay, NotStored):
             found, _ = self._read(key)
             if found == expected:

@@ -7,6 +7,10 @@ an object, locked, with its last request, so that no moment exists in which the 
 SHA-256 goes with every part, and the store checks it; (4) the lock is read back from the version that was
 made; (5) the staged file goes. An answer that was lost is met in (1) or by the refused condition in (3).
 
+What a server does not do (`.abilities`) is done without: where it heeds no condition, nothing is repeated
+without (1), and the versions are listed again before (4), of which the first counts; where it locks no upload
+in parts, (4) locks it. Nobody hears of a commit before (5).
+
 No credentials that this takes can shorten a lock or remove what is locked, see docs/s3.md.
 """
 
@@ -147,6 +151,7 @@ class S3Store:
                 with staged_file(staged, size) as descriptor:
                     try:
                         version = upload(self.bucket, key, descriptor, size, sha256, arguments)
+                        version = self._made(key, version, size, sha256)
                     except InTheWay:
                         version = self._in_the_way(key, size, sha256)
             stat = self.lock(key, locked_until, version)
@@ -164,24 +169,40 @@ class S3Store:
                 version = put(
                     self.bucket, key, data, {"IfNoneMatch": "*", **lock_arguments(lock_of(locked_until))}
                 )
+                version = self._made(key, version, len(data), sha256)
             except InTheWay:
                 version = self._in_the_way(key, len(data), sha256)
         return self.lock(key, locked_until, version)
 
-    def _earlier(self, key: str, size: int, sha256: str) -> str | None:
-        """The version that an earlier attempt made, or nothing; raises AlreadyStored for other bytes."""
+    def _earlier(self, key: str, size: int, sha256: str, made: str | None = None) -> str | None:
+        """The version that an earlier attempt made, or nothing; raises AlreadyStored for other bytes.
+
+        That of `made` are known.
+        """
         found = self.bucket.first_of(key)
         if found is None:
             return None
+        if found.id == made:
+            return made
         self._require(found, size, sha256)
         return found.id
 
-    def _in_the_way(self, key: str, size: int, sha256: str) -> str:
+    def _in_the_way(self, key: str, size: int, sha256: str, made: str | None = None) -> str:
         """The same after the store refused to create; it may be another's write that is not done yet."""
-        version = self._earlier(key, size, sha256)
+        version = self._earlier(key, size, sha256, made)
         if version is None:
             raise unavailable()
         return version
+
+    def _made(self, key: str, version: str, size: int, sha256: str) -> str:
+        """The version that counts after one was made; raises AlreadyStored where another was faster.
+
+        A server that heeds no condition makes a version in any case: the first one counts, here as for
+        whoever reads, and stays the first.
+        """
+        if self.bucket.abilities().creates_once:
+            return version
+        return self._in_the_way(key, size, sha256, made=version)
 
     def _require(self, found: Version, size: int, sha256: str) -> None:
         """Every byte is read: what the store remembers of a digest, whoever may write could have said."""

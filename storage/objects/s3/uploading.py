@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from evidence.errors import CustosError, Unavailable
-from storage.objects.s3.client import Bucket
+from storage.objects.s3.client import Bucket, InTheWay
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
@@ -37,7 +37,8 @@ def lock_arguments(locked_until: datetime) -> dict[str, Any]:
 
 def put(bucket: Bucket, key: str, data: bytes, arguments: dict[str, Any]) -> str:
     """Store these bytes in one request; the version that it made. Raises InTheWay."""
-    return str(bucket.send("put_object", data, Key=key, **arguments)["VersionId"])
+    once = _creates_unchecked(bucket, arguments)
+    return str(bucket.send("put_object", data, once=once, Key=key, **arguments)["VersionId"])
 
 
 def upload(
@@ -69,16 +70,28 @@ def _in_parts(
 
     try:
         parts = _sent(descriptor, size, sha256, send)
-        return bucket.ask(
+    except BaseException:
+        _abandon(bucket, key, upload_id)
+        raise
+    try:
+        ask = bucket.ask_once if _creates_unchecked(bucket, condition) else bucket.ask
+        return ask(
             "complete_multipart_upload",
             Key=key,
             UploadId=upload_id,
             MultipartUpload={"Parts": parts},
             **condition,
         )
-    except BaseException:
+    except InTheWay:
+        # After no answer nothing is dropped: the server may be joining the parts still, and some let go of
+        # them under what becomes of it. What was not joined is swept.
         _abandon(bucket, key, upload_id)
         raise
+
+
+def _creates_unchecked(bucket: Bucket, arguments: dict[str, Any]) -> bool:
+    """Whether the request sent once more could make a second version: its caller looks before it does."""
+    return "IfNoneMatch" in arguments and not bucket.abilities().creates_once
 
 
 def _sent(descriptor: int, size: int, sha256: str | None, send: Any) -> list[dict[str, Any]]:
