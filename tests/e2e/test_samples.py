@@ -175,7 +175,13 @@ def _copies(file: str) -> Mapping[str, tuple[str, ...]]:
     return {**({} if file.startswith("audio") else picture), **({} if file in _SILENT else sound)}
 
 
-@pytest.mark.parametrize("file", _COPIED)
+#: One with picture and sound, whose copies take longest to make.
+_SLOWEST = "video/opencv-box.mp4"
+
+
+@pytest.mark.parametrize(
+    "file", [pytest.param(one, marks=pytest.mark.long) if one == _SLOWEST else one for one in _COPIED]
+)
 async def test_copies_of_a_sample_are_found_and_nothing_else(
     archive: Archive, tmp_path: Path, file: str
 ) -> None:
