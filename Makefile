@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 SEED ?= 20260101
-JOBS ?= 4
+JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest -p randomly --randomly-seed=$(SEED)
 DEMO_OPTIONS := $(if $(filter 1,$(EXIT)),--exit) $(if $(SIZE),--size $(SIZE)) $(if $(filter 1,$(DAY)),--day)
 

@@ -48,8 +48,11 @@ from identity.policy import RolePolicy
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.objects.disposer import FilesystemDisposer
 from storage.objects.filesystem import FilesystemStore
-from tests.catalogues import Catalogues
+from tests.catalogues import SQLITE_FIRST, Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, an_item
+
+#: On the second engine among the long tests.
+catalogues = SQLITE_FIRST
 
 T = TypeVar("T")
 UNIT = "north"

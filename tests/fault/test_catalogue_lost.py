@@ -117,6 +117,7 @@ def answers(client: Client) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_lost_catalogue_is_rebuilt(tmp_path: Path) -> None:
     lose_it(tmp_path, rounds=1)
 

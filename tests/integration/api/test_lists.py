@@ -180,6 +180,7 @@ def test_a_list_of_a_unit_below_is_taken_in_by_who_stands_above(server: Inside, 
     assert list(imported(above, line, unit="north")["linked"]) == [item]
 
 
+@pytest.mark.long
 def test_the_inbox_costs_as_many_statements_for_many_candidates_as_for_few(
     server: Inside, clip: Path
 ) -> None:

@@ -300,6 +300,7 @@ def statements(inside: Inside) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+@pytest.mark.long
 def test_no_answer_costs_a_query_per_row(
     inside: Inside, bytes_of: bytes, device: str, statements: list[str]
 ) -> None:

@@ -278,6 +278,7 @@ def statements(bureau: Inside) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+@pytest.mark.long
 def test_no_list_costs_a_query_per_row(bureau: Inside, camera: bytes, statements: list[str]) -> None:
     unit = f"unit-{os.urandom(4).hex()}"
     station, supervisor = bureau.another(Role.STATION, unit), bureau.another(Role.SUPERVISOR, unit)

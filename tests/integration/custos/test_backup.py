@@ -89,6 +89,7 @@ def test_the_machine_burns_and_everything_is_there_again(
     verify_log(store / "log", pinned(key), objects=store)
 
 
+@pytest.mark.long
 def test_from_a_bucket_too(seaweed: Seaweed, tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "data", s3=seaweed.settings(seaweed.make_bucket()))
     with served_inside(settings.data, s3=settings.s3) as server:

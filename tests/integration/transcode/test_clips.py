@@ -192,7 +192,12 @@ async def test_picture_and_sound_alone_are_no_clip(
 
 
 @pytest.mark.parametrize(
-    "name", ["video/cursed-vfr.mp4", "video/mediabunny-0.ts", "video/sample_edit_list.mp4"]
+    "name",
+    [
+        "video/cursed-vfr.mp4",
+        "video/mediabunny-0.ts",
+        pytest.param("video/sample_edit_list.mp4", marks=pytest.mark.long),
+    ],
 )
 async def test_real_recordings_are_cut(tools: SandboxedTools, tmp_path: Path, name: str) -> None:
     made = await cut(tools, tmp_path, (sample(name), 500, 1500))

@@ -101,7 +101,7 @@ def _source(kind: str, base: Path) -> Path:
 @pytest.mark.parametrize(
     "kind",
     [
-        "video/vtest.avi",
+        pytest.param("video/vtest.avi", marks=pytest.mark.long),
         "hevc, open groups",
         "mpeg-2, open groups, transport stream",
         "variable rate",

@@ -118,6 +118,7 @@ async def test_real_recordings_give_a_frame(tools: SandboxedTools, tmp_path: Pat
     assert isinstance(tick, int)
 
 
+@pytest.mark.long
 async def test_of_a_variable_rate_the_frame_shown_by_then_is_taken_and_not_the_next(
     tools: SandboxedTools, tmp_path: Path
 ) -> None:

@@ -44,8 +44,11 @@ from storage.catalogue.reviews import SqlReviews
 from storage.catalogue.sight import visible_items
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
-from tests.catalogues import Catalogues
+from tests.catalogues import SQLITE_FIRST, Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, an_item
+
+#: On the second engine among the long tests.
+catalogues = SQLITE_FIRST
 
 UNITS = ("top", "north", "south")
 PEOPLE = (
