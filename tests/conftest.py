@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.catalogues import Catalogues
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from tests.postgres import Server
     from tests.s3_server import S3Server
     from tests.seaweed import Seaweed
+
+# How long an example takes is no test: on a machine that others use too it fails by itself.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 #: What takes longest goes first: begun last, it would be done by one process while the others have nothing.
 _FIRST = (
