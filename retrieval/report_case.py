@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from evidence.ports.exports import Checked
 from evidence.proofs import CaseProof
 from evidence.report import Block, Place, Row, Sentence, Table, Told, place_of, told
-from retrieval.report_events import happened
+from retrieval.report_events import happened, reason
 from retrieval.report_seen import counted
 from retrieval.report_words import Words, mapping
 
@@ -146,10 +146,6 @@ def _text(_words: Words, _: Told, detail: Mapping[str, Any]) -> str:
     return str(detail["text"])
 
 
-def _reason(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
-    return words.say("more.reason", reason=detail["reason"])
-
-
 def _entry(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
     said = [words.say("more.reason", reason=detail["reason"])] if "reason" in detail else []
     return words.listed([str(detail["code"]), *said])
@@ -170,11 +166,11 @@ _MORE: Mapping[str, _More] = {
     "case.described": _described,
     "case.moved": _moved,
     "link.made": _link,
-    "link.withdrawn": _reason,
+    "link.withdrawn": reason,
     "person.assigned": _person,
     "person.dismissed": _person,
     "note.written": _text,
-    "note.withdrawn": _reason,
+    "note.withdrawn": reason,
     "entry.covered": _entry,
     "entry.uncovered": _entry,
     "entry.excused": _entry,

@@ -64,7 +64,8 @@ def _retention(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
     )
 
 
-def _reason(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
+def reason(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
+    """Why, as it was given."""
     return words.say("more.reason", reason=detail["reason"]) if detail.get("reason") else ""
 
 
@@ -95,7 +96,7 @@ def _link(words: Words, event: Told, _: Mapping[str, Any]) -> str:
 
 
 def _unlinked(words: Words, event: Told, detail: Mapping[str, Any]) -> str:
-    return words.listed([_link(words, event, detail), _reason(words, event, detail)])
+    return words.listed([_link(words, event, detail), reason(words, event, detail)])
 
 
 def _mark(words: Words, event: Told, detail: Mapping[str, Any]) -> str:
@@ -180,7 +181,7 @@ def _audited(words: Words, _: Told, detail: Mapping[str, Any]) -> str:
 #: Whose words say how it ended.
 _SAY_HOW = frozenset({"item.audited", "stage.failed", "access.denied", "alarm.raised"})
 _MORE: Mapping[str, _More] = {
-    "upload.salvaged": _reason,
+    "upload.salvaged": reason,
     "item.ingested": _salvaged,
     "item.locked": _lock,
     "item.read-back": _method,
@@ -190,23 +191,23 @@ _MORE: Mapping[str, _More] = {
     "lock.renewed": _lock,
     "retention.set": _retention,
     "hold.placed": _hold,
-    "hold.lifted": _reason,
+    "hold.lifted": reason,
     "rendition.discarded": _discarded,
     "alarm.raised": _message,
-    "clip.asked": _reason,
+    "clip.asked": reason,
     "stage.failed": _failed,
     "stage.retried": _stage,
     "link.made": _link,
     "link.withdrawn": _unlinked,
     "mark.made": _mark,
-    "mark.withdrawn": _reason,
+    "mark.withdrawn": reason,
     "review.made": _review,
-    "review.withdrawn": _reason,
+    "review.withdrawn": reason,
     "restriction.set": _restriction,
     "share.given": _share,
     "purpose.stated": _purpose,
     "export.asked": _asked,
     "export.made": _export,
-    "disposal.proposed": _reason,
-    "disposal.refused": _reason,
+    "disposal.proposed": reason,
+    "disposal.refused": reason,
 }
