@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from evidence.alarms import raise_alarm
@@ -10,6 +10,7 @@ from evidence.errors import Conflict
 from evidence.events import EventDraft, EventType, Subject
 from evidence.fixity import AHEAD, IN_A_ROW, STOPPED, STOPPED_SAYS, Audit, Tally, looks_unmounted
 from evidence.jobs import JobState, Stage
+from evidence.log_audits import Round, ask_log_audit, round_of
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 
@@ -76,15 +77,28 @@ class Audits:
         return await self._catalogue.write(ask)
 
     async def ask_all(self, agent_id: str | None) -> int:
-        """Begin a whole round now, on record; how many items it has. Durable on return."""
+        """Begin a whole round now, on record, that of the log with it; how many items it has.
+
+        Durable on return.
+        """
         now = self._clock.now()
 
         def ask(tx: Transaction) -> int:
             count = tx.fixity.ask_all(now)
             tx.events.append(EventDraft(EventType.AUDIT_ASKED, agent_id, now, detail={"items": count}))
+            ask_log_audit(tx, agent_id, now)
             return count
 
         return await self._catalogue.write(ask)
+
+    async def ask_log(self, agent_id: str | None) -> None:
+        """Have the log read again everywhere now, on record; durable on return."""
+        now = self._clock.now()
+        await self._catalogue.write(lambda tx: ask_log_audit(tx, agent_id, now))
+
+    async def log_rounds(self, names: Sequence[str]) -> Mapping[str, Round | None]:
+        """How far the stores of these names are with reading the log again; None before the first look."""
+        return await self._catalogue.read(lambda tx: {name: round_of(tx, name) for name in names})
 
     async def tally(self) -> Tally:
         """How the audits stand; reads every row."""

@@ -27,6 +27,11 @@ _LENGTH_BYTES = 4
 _BUNDLES_IN_ONE = 40
 
 
+def in_replica(name: str) -> str:
+    """What a replica is called as a place of the log."""
+    return f"the replica {name}"
+
+
 def path_of(number: int, *, is_full: bool) -> str:
     """`bodies/<N>`, and `bodies/<N>.part` while it is not full (docs/formats/log.md)."""
     return f"bodies/{number_path(number)}{'' if is_full else '.part'}"
@@ -54,6 +59,20 @@ def decode_bodies(data: bytes) -> list[Body | None]:
         found.append(Body(body[:SALT_BYTES], body[SALT_BYTES:]) if length else None)
         at = begin + length
     return found
+
+
+def tells(data: bytes, bodies: Sequence[Body | None]) -> bool:
+    """Whether a bundle has all that is known here of these leaves' details.
+
+    It may know more: a catalogue that was led on from the log may have lost what the store still has.
+    """
+    try:
+        kept = decode_bodies(data)
+    except ValueError:
+        return False
+    return len(kept) == len(bodies) and all(
+        ours in (None, theirs) for ours, theirs in zip(bodies, kept, strict=True)
+    )
 
 
 def mark_of(place: str) -> str:
@@ -122,18 +141,9 @@ class Bodies:
         return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
 
     async def _compare(self, number: int, bodies: Sequence[Body | None]) -> None:
-        """Raise an alarm where what lies there lacks or changes anything that is known here.
-
-        It may know more: a catalogue that was led on from the log may have lost what the store still has.
-        """
+        """Raise an alarm where what lies there lacks or changes anything that is known here."""
         path = path_of(number, is_full=True)
-        try:
-            kept = decode_bodies(await self._store.read_kept(path) or b"")
-        except ValueError:
-            kept = []
-        if len(kept) == len(bodies) and all(
-            ours in (None, theirs) for ours, theirs in zip(bodies, kept, strict=True)
-        ):
+        if tells(await self._store.read_kept(path) or b"", bodies):
             return
         words = (
             f"Where {self._place} keeps what the events {number * WIDTH} to {number * WIDTH + WIDTH - 1} of "

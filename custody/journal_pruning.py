@@ -10,10 +10,41 @@ from __future__ import annotations
 from datetime import datetime
 
 from custody.journal_reading import readable
+from evidence.canonical import Json
 from evidence.errors import Conflict
+from evidence.events import EventDraft, EventType
 from evidence.keys import journal_key
+from evidence.ports.catalogue import Catalogue, Transaction
+from evidence.ports.clock import Clock
 from evidence.ports.disposal import Disposer
 from evidence.ports.journal import JournalStore
+
+#: Up to which chunk events say that they went.
+_TOLD = "journal pruned"
+
+
+async def prune_on_record(
+    catalogue: Catalogue, store: JournalStore, disposer: Disposer, public: bytes, clock: Clock
+) -> int:
+    """`prune`, and an event that says so; how many chunks went now.
+
+    The event of what a run removed that was killed is recorded by the next one.
+    """
+    before = await store.oldest()
+    count = await prune(store, disposer, public, clock.now())
+    if before is None:
+        return count
+    oldest = before + count
+
+    def tell(tx: Transaction) -> None:
+        told = int(tx.journal.mark(_TOLD) or before)
+        if oldest > told:
+            detail: dict[str, Json] = {"chunks": oldest - told, "oldest": oldest}
+            tx.events.append(EventDraft(EventType.JOURNAL_PRUNED, None, clock.now(), detail=detail))
+        tx.journal.keep_mark(_TOLD, str(oldest))
+
+    await catalogue.write(tell)
+    return count
 
 
 async def prune(store: JournalStore, disposer: Disposer, public: bytes, now: datetime) -> int:

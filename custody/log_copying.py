@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from custody.bodies import Bodies
+from custody.bodies import Bodies, in_replica
 from custody.cosigning import WITNESSED
 from custody.journal_chunks import parse_chunk
 from custody.notes import parse_checkpoint, parse_note
@@ -58,8 +58,9 @@ class LogCopy:
         self._source = source
         self._target = target
         self._clock = clock
-        self._bodies = Bodies(catalogue, target.log, clock, place=f"the replica {target.name}")
-        self._partials = Partials(catalogue, target.log, clock, place=f"the replica {target.name}")
+        place = in_replica(target.name)
+        self._bodies = Bodies(catalogue, target.log, clock, place)
+        self._partials = Partials(catalogue, target.log, clock, place)
         #: The checkpoint that lies there as far as is known here, once it was found to be this log's.
         self._there: bytes | None = None
         self._closed: int | None = None

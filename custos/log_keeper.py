@@ -8,10 +8,12 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from custody.bodies import Bodies
 from custody.cosigning import Cosigning, configured
 from custody.journaling import Journal, JournalStands
+from custody.log_auditing import LogAudit
 from custody.log_copying import CopyStands, LogCopy
 from custody.partials import Partials
 from custody.revocation import RevocationLists, fetched
@@ -25,10 +27,12 @@ from custos.clock import SystemClock
 from custos.key_holding import holding_key
 from custos.own_time import own_time
 from custos.settings import Settings
-from custos.stores import open_stores, require_not_lost
+from custos.stores import Stores, open_stores, require_not_lost
 from custos.witness_client import post
 from evidence.dispatch import zone_of
 from evidence.errors import CustosError, Invalid
+from evidence.ports.catalogue import Catalogue
+from evidence.ports.clock import Clock
 from storage.catalogue.catalogue import open_catalogue
 
 _log = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ _STAMP_SECONDS = 5.0
 _WITNESS_SECONDS = 1.0
 _JOURNAL_SECONDS = 2.0
 _COPIED_SECONDS = 5.0
+_AUDIT_SECONDS = 5.0
 #: A run that added so many leaves has probably left some waiting.
 _BUSY = 1_000
 
@@ -55,6 +60,7 @@ class LogKeeping:
     bodies: Bodies
     partials: Partials
     copies: tuple[LogCopy, ...]
+    audits: tuple[LogAudit, ...]
 
 
 @asynccontextmanager
@@ -106,7 +112,21 @@ async def open_sequencer(settings: Settings) -> AsyncIterator[LogKeeping]:
             ()
             if stores.copies is None
             else tuple(LogCopy(catalogue, stores.copies.first, one, clock) for one in stores.copies.others),
+            _audits_of(settings, stores, catalogue, clock),
         )
+
+
+def _audits_of(
+    settings: Settings, stores: Stores, catalogue: Catalogue, clock: Clock
+) -> tuple[LogAudit, ...]:
+    """What reads the log again in the store, and in each replica."""
+    every = timedelta(days=settings.fixity.every_days) or None
+    rate = settings.fixity.bytes_per_second
+    others = () if stores.copies is None else stores.copies.others
+    return (
+        LogAudit(catalogue, stores.primary, stores.log, clock, every, rate),
+        *(LogAudit(catalogue, one.store, one.log, clock, every, rate, one.name) for one in others),
+    )
 
 
 async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
@@ -185,6 +205,27 @@ async def copy_log(kept: LogKeeping, copy: LogCopy, stop: asyncio.Event) -> None
             await asyncio.wait_for(stop.wait(), pause)
 
 
+async def audit_log(kept: LogKeeping, audit: LogAudit, stop: asyncio.Event) -> None:
+    """Read one place again when that is due, until `stop` is set; nothing else waits for it."""
+
+    async def until(seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+
+    while not stop.is_set():
+        pause = _AUDIT_SECONDS
+        try:
+            if kept.sequencer.agrees and await audit.run(until):
+                continue
+        except CustosError as error:
+            _log.warning("the log in %s was not read again, and is tried again: %s", audit.place, error)
+            pause = _STOPPED_SECONDS
+        except Exception:  # noqa: BLE001  whatever it is, the log goes on
+            _log.exception("the log in %s was not read again, and is tried again", audit.place)
+            pause = _STOPPED_SECONDS
+        await until(pause)
+
+
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
     """Run until `stop` is set; what fails is tried again, what stopped the log is said again and again."""
     while not stop.is_set():
@@ -228,5 +269,6 @@ async def run_sequencer(settings: Settings, announce: Callable[[], None]) -> Non
             witness_log(kept.cosigning, stop),
             keep_journal(kept, stop),
             *(copy_log(kept, copy, stop) for copy in kept.copies),
+            *(audit_log(kept, audit, stop) for audit in kept.audits),
         )
         await _last(kept)

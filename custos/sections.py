@@ -324,8 +324,9 @@ class FixitySettings(Section):
 
     every_days: int = setting(
         365,
-        "Days after which everything that is kept of an item is read again and compared, what was proven "
-        "longest ago first. 0: only what somebody asks for with `custos fixity run`.",
+        "Days after which everything that is kept of an item, and the custody log, is read again and "
+        "compared, what was proven longest ago first. 0: only what somebody asks for with "
+        "`custos fixity run`.",
         "a whole number of days, 0 or more",
         ge=0,
         le=36_500,

@@ -124,6 +124,7 @@ class EventType(StrEnum):
     LOG_REPLAYED = "log.replayed"
     CATALOGUE_REBUILT = "catalogue.rebuilt"
     JOURNAL_PRUNED = "journal.pruned"
+    LOG_AUDITED = "log.audited"
     INSTALLATION_MOVED = "installation.moved"
     ALARM_RAISED = "alarm.raised"
     KEY_RECOVERY_NAMED = "key.recovery-named"
@@ -228,6 +229,7 @@ PREMIS_TYPES: Mapping[EventType, str | None] = {
     EventType.LOG_REPLAYED: None,
     EventType.CATALOGUE_REBUILT: None,
     EventType.JOURNAL_PRUNED: None,
+    EventType.LOG_AUDITED: "fixity check",
     EventType.INSTALLATION_MOVED: None,
     EventType.ALARM_RAISED: None,
     EventType.KEY_RECOVERY_NAMED: None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pysqlite3 import dbapi2 as sqlite
@@ -145,3 +146,14 @@ def ask(where: Where, *statements: str) -> list[Sequence[object]]:
             cursor = link.execute(statement.encode())
             found = list(cursor.fetchall()) if cursor.description else []
     return found
+
+
+def recorded(where: Where, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Of each event of that type its outcome and its detail, as they happened."""
+    rows = ask(
+        where,
+        "SELECT events.data, event_bodies.detail FROM events "
+        "JOIN event_bodies ON event_bodies.event_id = events.id ORDER BY events.id",
+    )
+    found = [(json.loads(event), json.loads(detail)) for event, detail in rows]  # type: ignore[arg-type]
+    return [(event["outcome"], detail) for event, detail in found if event["type"] == kind]

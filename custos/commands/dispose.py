@@ -15,7 +15,6 @@ from custos.configuration import load_settings
 from custos.instance import only_disposer
 from custos.settings import Settings
 from evidence.errors import Conflict
-from evidence.events import EventDraft, EventType
 from evidence.ids import is_id
 from evidence.timekeeping import from_text, to_text
 
@@ -117,20 +116,15 @@ def _pruned(count: int) -> str:
 
 
 async def _prune(settings: Settings, services: Services) -> int:
-    from custody.journal_pruning import prune
-    from custody.key_files import open_signer
+    from custody.journal_pruning import prune_on_record
     from custos.clock import SystemClock
     from custos.stores import open_stores
 
     journal = (await asyncio.to_thread(open_stores, settings)).journal
-    now = SystemClock().now()
     # What is left in a replica that was away is found again only as long as the store has it.
     disposer = _disposer(settings, replicas_first=True)
-    count = await prune(journal, disposer, open_signer(settings.keys).note_key, now)
-    if count:
-        draft = EventDraft(EventType.JOURNAL_PRUNED, None, now, detail={"chunks": count})
-        await services.catalogue.record(draft)
-    return count
+    public = services.signer.note_key
+    return await prune_on_record(services.catalogue, journal, disposer, public, SystemClock())
 
 
 def reach_backup(arguments: argparse.Namespace) -> int:

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from custody import journaling
-from custody.journal_pruning import prune
+from custody.journal_pruning import prune, prune_on_record
 from custody.journal_reading import readable
 from custody.key_files import open_signer
 from evidence.errors import Conflict, Unavailable
 from evidence.journal import JOURNAL_LOCK, SCAN_EVERY
 from evidence.keys import journal_key
 from evidence.ports.disposal import Disposer
+from storage.catalogue.engine import Where
 from storage.objects.disposer import FilesystemDisposer, MirroredDisposer
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
+from tests.catalogues import recorded
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_journal import At, agent, journal_of, restored, rows_of, store_of, written
 from tests.contract.test_log_copying import copy_to
@@ -101,6 +103,28 @@ async def test_nothing_goes_where_what_is_needed_is_not_whole(place: Place, disp
     with pytest.raises(Conflict):
         await prune(store, disposer, open_signer(place.base / "other").note_key, late)
     assert await store.oldest() == 0
+
+
+async def test_what_a_killed_run_removed_the_next_one_puts_on_record(
+    place: Place, disposer: Disposer, where: Where
+) -> None:
+    if place.bucket is not None:
+        pytest.skip("by its own clock a bucket keeps all of it for years")
+    store, public = store_of(place), place.signer.note_key
+    needed = await readable(store, public)
+    assert needed is not None
+    late = At(NOW + timedelta(days=1000))
+    # Nothing to remove yet: from here on it is known what was told.
+    assert await prune_on_record(place.catalogue, store, disposer, public, At(NOW)) == 0
+    assert recorded(where, "journal.pruned") == []
+    await disposer.dispose(journal_key(0), late.now())
+    await disposer.dispose(journal_key(1), late.now())
+    assert await prune_on_record(place.catalogue, store, disposer, public, late) == needed.first - 2
+    assert recorded(where, "journal.pruned") == [
+        ("success", {"chunks": needed.first, "oldest": needed.first})
+    ]
+    assert await prune_on_record(place.catalogue, store, disposer, public, late) == 0
+    assert len(recorded(where, "journal.pruned")) == 1
 
 
 class Away:

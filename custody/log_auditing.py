@@ -1,0 +1,298 @@
+"""The custody log read again where it lies: the catalogue's rows, and the files of a store.
+
+Rows first: details are what events commit to, events make leaves, leaves make nodes, and nodes the root that
+was signed. Then every full file, byte for byte, against what the rows make. What is missing is laid there
+again; what differs stays, and a person is told. A round goes on where it was left, and its steps may be
+repeated; what is not full yet changes with the next event, and is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from custody.bodies import THE_STORE, encode_bodies, in_replica, mark_of, path_of, tells
+from custody.notes import parse_checkpoint, parse_note
+from custody.sequencer import LOG_LOCK, root_at, tiles_from
+from custody.tiles import WIDTH, Tile, decode_bundle, tiles_between
+from custody.tree import HASH_BYTES, root_of
+from evidence.alarms import raise_alarm
+from evidence.events import EventDraft, EventType, Outcome, detail_digest
+from evidence.fixity import cost
+from evidence.leaf import leaf_hash
+from evidence.log_audits import (
+    DAMAGED,
+    ROWS,
+    Found,
+    Round,
+    as_detail,
+    asked_at,
+    files_say,
+    is_due,
+    keep_round,
+    round_of,
+    rows_say,
+)
+from evidence.ports.catalogue import Alarm, Catalogue, Transaction
+from evidence.ports.clock import Clock
+from evidence.ports.log import Body, LogStore
+from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
+from evidence.ports.replicas import PRIMARY
+
+Sleep = Callable[[float], Awaitable[None]]
+#: Of the alarm about rows: they are the same for every place.
+_CATALOGUE = "log"
+#: Leaves that one step is about.
+_STEP = 8 * WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the catalogue has of one step: its tiles and bundles that are full, and its events' details."""
+
+    tiles: Mapping[Tile, bytes]
+    #: Of each tile but bundles the root that the catalogue keeps for it.
+    roots: Mapping[Tile, bytes]
+    #: By the number of their bundle.
+    bodies: Mapping[int, Sequence[Body | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file, and the bytes that it has; `bodies`: it may tell details that are not known here any more."""
+
+    path: str
+    data: bytes
+    bodies: Sequence[Body | None] = ()
+
+
+class LogAudit:
+    """The use case of reading one place again. `every` None: only when somebody asks."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: ObjectStore,
+        log: LogStore,
+        clock: Clock,
+        every: timedelta | None,
+        bytes_per_second: int,
+        name: str = PRIMARY,
+    ) -> None:
+        """`log`: the files of the log in `store`; `name`: that of the replica which it is."""
+        self._catalogue = catalogue
+        self._store = store
+        self._log = log
+        self._clock = clock
+        self._every = every
+        self._rate = bytes_per_second
+        self._name = name
+        #: What that store is called.
+        self.place = THE_STORE if name == PRIMARY else in_replica(name)
+
+    async def run(self, sleep: Sleep) -> bool:
+        """Take one step of a round, if one is due or goes on; whether there is more. Durable on return.
+
+        What is read counts for the budget of all audits, for which `sleep` waits. Only while catalogue and
+        store tell one story. Raises Unavailable, NoSpace where the next run may succeed.
+        """
+        last = await self._catalogue.read(lambda tx: round_of(tx, self._name))
+        if last is None:
+            # A new installation has nothing to read again; it is due like one that was just looked at.
+            await self._keep(None, Round(self._clock.now()))
+            return False
+        if not last.goes_on:
+            return await self._begin(last)
+        if last.at < last.size:
+            await self._keep(last, await self._step(last, sleep))
+        else:
+            await self._end(last)
+        return True
+
+    async def _begin(self, last: Round) -> bool:
+        now = self._clock.now()
+        asked = await self._catalogue.read(asked_at)
+        if not is_due(last, self._every, asked, now):
+            return False
+        size = await self._size()
+        if size == 0:
+            return False
+        await self._keep(last, Round(now, last.ended_at, size, asked_at=asked))
+        return True
+
+    async def _size(self) -> int:
+        """Of the log as it is published there; 0 where there is none yet."""
+        head = await self._catalogue.read(lambda tx: tx.log.head())
+        found = await self._log.read("checkpoint")
+        if head is None or found is None:
+            return 0
+        try:
+            there = parse_checkpoint(parse_note(found.decode()).text).size
+        except ValueError:
+            # Who publishes there says what is wrong with it.
+            return 0
+        return min(there, head.published)
+
+    async def _step(self, last: Round, sleep: Sleep) -> Round:
+        end = min(last.at + _STEP, last.size)
+        rows, told = await self._catalogue.read(lambda tx: (_read(tx, last.at, end), self._told(tx)))
+        wrong = await asyncio.to_thread(lambda: tuple(_wrong_rows(rows)))
+        found = Found(rows=wrong, count=len(wrong))
+        files = list(_files(rows, told))
+        await self._wait(sum(cost(len(one.data)) for one in files), sleep)
+        for one in files:
+            # From rows that are not what was signed nothing is told of a store, nor laid there.
+            if not wrong:
+                found += await self._look(one)
+        return replace(last, at=end, files=last.files + len(files), found=last.found + found)
+
+    def _told(self, tx: Transaction) -> int:
+        """Of how many leaves the details lie there."""
+        return int(tx.journal.mark(mark_of(self.place)) or 0)
+
+    async def _wait(self, amount: int, sleep: Sleep) -> None:
+        if amount:
+            now = self._clock.now()
+            begins = await self._catalogue.write(lambda tx: tx.fixity.allot(amount, self._rate, now))
+            await sleep((begins - now).total_seconds())
+
+    async def _look(self, file: _File) -> Found:
+        key = f"log/{file.path}"
+        try:
+            digests = await self._store.read_back(key)
+        except NotStored:
+            return await self._lay_again(file)
+        if digests.sha256 != hashlib.sha256(file.data).hexdigest():
+            kept = await self._log.read_kept(file.path) if file.bodies else None
+            if kept is None or not tells(kept, file.bodies):
+                return Found(wrong=(key,), count=1)
+        covers = await self._store.covers(key)
+        return Found(covered=(key,), count=1) if covers else Found()
+
+    async def _lay_again(self, file: _File) -> Found:
+        key = f"log/{file.path}"
+        try:
+            await self._log.put(file.path, file.data, self._clock.now() + LOG_LOCK)
+        except AlreadyStored:
+            return Found(wrong=(key,), count=1)
+        return Found(missing=(key,), count=1)
+
+    async def _keep(self, last: Round | None, kept: Round) -> None:
+        now = self._clock.now()
+
+        def keep(tx: Transaction) -> None:
+            if round_of(tx, self._name) != last:
+                # Another process reads this place too, and was faster.
+                return
+            keep_round(tx, self._name, kept)
+            # Told at the first of them: the round may take days.
+            self._tell(tx, kept.found, now)
+
+        await self._catalogue.write(keep)
+
+    def _tell(self, tx: Transaction, found: Found, now: datetime) -> None:
+        if found.has_files:
+            raise_alarm(tx, Alarm(DAMAGED, self._name, files_say(self.place, found), now))
+        # The rows are the same for every place, and so is the alarm: one of the audits tells it.
+        if found.rows and self._name == PRIMARY:
+            raise_alarm(tx, Alarm(ROWS, _CATALOGUE, rows_say(found), now))
+
+    async def _end(self, last: Round) -> None:
+        """Look at what leads from the nodes to the newest root, and put the round on record."""
+
+        def end(tx: Transaction) -> None:
+            if round_of(tx, self._name) != last:
+                return
+            now = self._clock.now()
+            found = last.found + _wrong_head(tx)
+            kept = replace(last, ended_at=now, size=0, found=found)
+            keep_round(tx, self._name, kept)
+            # Also where something was found: then it says the whole of it.
+            tx.oversight.clear_alarm(DAMAGED, self._name, now)
+            if self._name == PRIMARY:
+                tx.oversight.clear_alarm(ROWS, _CATALOGUE, now)
+            self._tell(tx, found, now)
+            outcome = Outcome.FAILURE if found.count else Outcome.SUCCESS
+            detail = as_detail(self._name, kept)
+            tx.events.append(EventDraft(EventType.LOG_AUDITED, None, now, (), outcome, {}, detail))
+
+        await self._catalogue.write(end)
+
+
+def _read(tx: Transaction, begin: int, end: int) -> _Rows:
+    tiles = tiles_between(begin, end)
+    roots = {
+        tile: b"".join(tx.log.hashes(tile.level + 1, tile.number, tile.number + 1))
+        for tile in tiles
+        if tile.level >= 0 and tile.is_full
+    }
+    bundles = [tile for tile in tiles if tile.level < 0]
+    bodies = {
+        tile.number: tx.log.bodies(tile.number * WIDTH, tile.number * WIDTH + tile.width) for tile in bundles
+    }
+    return _Rows(tiles_from(tx, tiles), roots, bodies)
+
+
+def _files(rows: _Rows, told: int) -> Iterator[_File]:
+    """Those that became full with these leaves; details lie there of the first `told`."""
+    for tile, data in rows.tiles.items():
+        if tile.is_full:
+            yield _File(tile.path, data)
+            if tile.level < 0 and (tile.number + 1) * WIDTH <= told:
+                bodies = rows.bodies[tile.number]
+                yield _File(path_of(tile.number, is_full=True), encode_bodies(bodies), bodies)
+
+
+def _wrong_rows(rows: _Rows) -> Iterator[str]:
+    """What of the rows is not what the log says, in words."""
+    for tile, data in rows.tiles.items():
+        if tile.level < 0:
+            yield from _wrong_leaves(rows, tile, data)
+        elif tile.is_full and root_of(_hashes(data)) != rows.roots[tile]:
+            leaves = WIDTH ** (tile.level + 1)
+            yield f"the hash of the events {tile.number * leaves} to {(tile.number + 1) * leaves - 1}"
+
+
+def _wrong_leaves(rows: _Rows, tile: Tile, data: bytes) -> Iterator[str]:
+    entries = decode_bundle(data)
+    hashes = _hashes(rows.tiles[Tile(0, tile.number, tile.width)])
+    bodies = rows.bodies[tile.number]
+    first = tile.number * WIDTH
+    if not len(entries) == len(hashes) == len(bodies) == tile.width:
+        yield f"some of the events {first} to {first + tile.width - 1}"
+        return
+    for number, (entry, made, body) in enumerate(zip(entries, hashes, bodies, strict=True), first):
+        if leaf_hash(entry) != made:
+            yield f"the event {number}"
+        elif not _commits(entry, body):
+            yield f"the detail of the event {number}"
+
+
+def _commits(entry: bytes, body: Body | None) -> bool:
+    """Whether a leaf's event commits to what is kept of its detail."""
+    if body is None:
+        return True
+    try:
+        return bool(json.loads(entry)["event"]["detail"] == detail_digest(body.salt, body.detail))
+    except ValueError:
+        return False
+
+
+def _hashes(data: bytes) -> list[bytes]:
+    return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+
+
+def _wrong_head(tx: Transaction) -> Found:
+    head = tx.log.head()
+    assert head is not None
+    checkpoint = parse_checkpoint(parse_note(head.checkpoint).text)
+    # Rows that are gone make tiles that are too short.
+    with suppress(ValueError):
+        if checkpoint.size == head.published and root_at(tx, head.published) == checkpoint.root:
+            return Found()
+    return Found(rows=(f"the root of the first {head.published} events",), count=1)
