@@ -35,16 +35,16 @@ def _part(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise NotVerified("the receipt is not a compact JWS") from error
+        raise NotVerified("it is not a compact JWS") from error
 
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except ValueError as error:
-        raise NotVerified("the receipt does not hold JSON") from error
+        raise NotVerified("it does not hold JSON") from error
     if not isinstance(value, dict):
-        raise NotVerified("the receipt does not hold a JSON object")
+        raise NotVerified("it does not hold a JSON object")
     return value
 
 
@@ -64,20 +64,20 @@ def verify_signed(receipt: str, public_pem: bytes, version: str) -> dict[str, An
     """Form, algorithm, key and signature of any statement of that version; raises NotVerified."""
     parts = receipt.strip().split(".")
     if len(parts) != 3:
-        raise NotVerified("the receipt is not a compact JWS")
+        raise NotVerified("it is not a compact JWS")
     header = _object(_part(parts[0]))
     if header.get("alg") != "Ed25519" or header.get("typ") != "custos-statement+jws":
-        raise NotVerified("the receipt is not signed the way this version of Custos signs")
+        raise NotVerified("it is not signed the way this version of Custos signs")
     try:
         key = PublicKey.from_pem(public_pem)
     except ValueError as error:
         raise NotVerified("the public key is not an Ed25519 key in PEM") from error
     if header.get("kid") != thumbprint(key):
-        raise NotVerified("the receipt was signed with another key than the one given")
+        raise NotVerified("it was signed with another key than the one given")
     try:
         key.verify(_part(parts[2]), f"{parts[0]}.{parts[1]}".encode())
     except BadSignature as error:
-        raise NotVerified("the signature is wrong: the receipt was changed or forged") from error
+        raise NotVerified("the signature is wrong: it was changed or forged") from error
     statement = _object(_part(parts[1]))
     if statement.get("v") != version:
         raise NotVerified(f"it is not a statement {version}")

@@ -21,7 +21,7 @@ from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
     """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
     times: list[Token] = []
-    trust = replace(trust, lists=trust.lists.with_more(_lists(directory)))
+    trust = replace(trust, lists=trust.lists.with_more(kept_lists(directory)))
     strangers = 0
     names = _checkpoints(directory, "stamps", key, leaves)
     for name, checkpoint in names.items():
@@ -62,8 +62,11 @@ def _ats(tokens: Sequence[Token]) -> list[datetime]:
     return [one.at for one in tokens]
 
 
-def _lists(directory: Path) -> Lists:
-    """Every revocation list and answer beside the tokens, each named after its bytes."""
+def kept_lists(directory: Path) -> Lists:
+    """Every revocation list and answer beside the tokens of a log, each named after its bytes.
+
+    Raises NotVerified for one that is not.
+    """
     return Lists(_named(directory, "crl", "list"), _named(directory, "ocsp", "answer"))
 
 

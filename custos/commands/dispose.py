@@ -20,8 +20,11 @@ from evidence.timekeeping import from_text, to_text
 
 if TYPE_CHECKING:
     from cases.disposing import Carried, Disposing
+    from clients.verifier.revocation import Lists
+    from clients.verifier.tokens import TimeTrust
     from custos.wiring import Services
     from evidence.ports.disposal import Disposer
+    from evidence.ports.objects import ObjectStore
     from storage.objects.s3.place import Place
 
 
@@ -142,15 +145,16 @@ def reach_backup(arguments: argparse.Namespace) -> int:
 
 
 async def _reach(settings: Settings, root: Path, keys: Sequence[bytes], roots: Sequence[bytes]) -> int:
+    from clients.verifier.tokens import TimeTrust
     from custos.stores import open_stores
     from storage.objects.disposer import FilesystemDisposer
 
     store = (await asyncio.to_thread(open_stores, settings)).objects
+    trust = TimeTrust(tuple(roots), lists=await _lists(store))
     disposer, status, items, gone = FilesystemDisposer(root), 0, 0, 0
     async for key in store.keys("disposals/"):
-        async with store.open(key) as file:
-            certificate = (await asyncio.to_thread(file.read)).decode("utf-8", "replace")
-        statement = _proven(certificate, keys, roots)
+        certificate = (await _read(store, key)).decode("utf-8", "replace")
+        statement = await asyncio.to_thread(_proven, certificate, keys, trust)
         if statement is None:
             print(f"{key}: this certificate does not hold, so nothing that it names is removed.")
             status = 1
@@ -170,14 +174,31 @@ async def _reach(settings: Settings, root: Path, keys: Sequence[bytes], roots: S
     return status
 
 
-def _proven(certificate: str, keys: Sequence[bytes], roots: Sequence[bytes]) -> Mapping[str, Any] | None:
+async def _read(store: ObjectStore, key: str) -> bytes:
+    async with store.open(key) as file:
+        return await asyncio.to_thread(file.read)
+
+
+async def _lists(store: ObjectStore) -> Lists:
+    """What was kept of whether authorities' certificates were revoked."""
+    from clients.verifier.revocation import Lists
+
+    kept = [key async for key in store.keys("log/stamps/")]
+    found = {key: await _read(store, key) for key in kept if key.endswith((".crl", ".ocsp"))}
+    return Lists(
+        *(tuple(one for one in found.items() if one[0].endswith(ending)) for ending in (".crl", ".ocsp"))
+    )
+
+
+def _proven(certificate: str, keys: Sequence[bytes], trust: TimeTrust) -> Mapping[str, Any] | None:
     """What it states, if one of the installation's keys has signed it and its times hold."""
-    from custody.certificates import NotProven, verify_certificate
+    from clients.verifier.disposal import verify_disposal
+    from clients.verifier.receipt import NotVerified
 
     for key in keys:
         try:
-            return verify_certificate(certificate, key, roots).statement
-        except NotProven:
+            return verify_disposal(certificate, key, trust).statement
+        except NotVerified:
             continue
     return None
 

@@ -49,7 +49,15 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         help="root certificates of a time authority, in PEM (default: those of this installation)",
     )
+    certificate.add_argument(
+        "--log",
+        type=Path,
+        metavar="DIR",
+        help="a store, or a copy of its log, whose revocation lists are used (default: this installation's)",
+    )
+    verify_log.add_revocation(certificate)
     verify_log.add_chain(certificate)
+    certificate.add_argument("--json", action="store_true", help="say it for programs")
     certificate.set_defaults(run=verify_disposal)
 
 
@@ -139,30 +147,42 @@ def verify_receipt(arguments: argparse.Namespace) -> int:
 
 
 def verify_disposal(arguments: argparse.Namespace) -> int:
-    """Print what a disposal certificate proves, status 0; or why it proves nothing, status 1."""
+    """Say what a disposal certificate states and proves, status 0; or why it proves nothing, status 1."""
+    from clients.verifier.disposal import verify_disposal as check
     from clients.verifier.receipt import NotVerified
-    from clients.verifier.saying import refuse
-    from custody.certificates import NotProven, verify_certificate
+    from clients.verifier.saying import refuse, say
+    from clients.verifier.stamps import kept_lists
+    from clients.verifier.tokens import TimeTrust
 
-    key, roots = arguments.key, arguments.root
+    key, roots, log = arguments.key, arguments.root, arguments.log
     if key is None or roots is None:
         settings = load_settings(arguments.config)
         key = key or settings.keys / PUBLIC_KEY
         roots = roots or [Path(name) for name in settings.custody.time_authorities.values()]
+        log = log or settings.store
     try:
-        pems = [root.read_bytes() for root in roots]
+        lists = verify_log.given_lists(arguments)
+        if log is not None:
+            lists = lists.with_more(kept_lists(verify_log.log_of(log)))
+        pems = tuple(root.read_bytes() for root in roots)
         text, public_pem = arguments.certificate.read_text(), key.read_bytes()
         chain = verify_log.chain_of(arguments)
         if chain is not None:
             public_pem = chain.signer_of(text, public_pem)
-        said = verify_certificate(text, public_pem, pems).statement
+        found = check(text, public_pem, TimeTrust(pems, frozenset(arguments.time_policy), lists))
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Invalid("bad-certificate", "The certificate is not text.") from error
-    except (NotProven, NotVerified) as error:
-        return refuse(str(error))
-    print(f"VERIFIED: the certificate of disposal {said['proposal']}.")
+    except NotVerified as error:
+        return refuse(str(error), as_json=arguments.json)
+    if not arguments.json:
+        _state(found.statement)
+    return say(found.steps, as_json=arguments.json)
+
+
+def _state(said: dict[str, Any]) -> None:
+    print(f"Disposal {said['proposal']}")
     print(f"  proposed    {said['proposed_at']} by {said['proposed_by']}")
     for approval in said["approvals"]:
         print(f"  approved    {approval['at']} by {approval['agent']}")
@@ -173,5 +193,3 @@ def verify_disposal(arguments: argparse.Namespace) -> int:
             print(f"              {len(item['copies'])} copies had left before, which it could not reach")
     for spared in said["spared"]:
         print(f"  spared      {spared['id']}: {spared['fate']}")
-    print("The signatures prove who stated this and when, not that no other copy exists.")
-    return 0

@@ -45,27 +45,7 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     export.add_argument("--seal", type=Path, help="its seal (default: beside it, if it is there)")
     export.add_argument("--root", type=Path, action="append", help=_ROOT_HELP)
     for parser in (log, export):
-        parser.add_argument(
-            "--time-policy",
-            action="append",
-            default=[],
-            metavar="OID",
-            help="the policy under which a time authority has to sign (default: those of --policy, else any)",
-        )
-        parser.add_argument(
-            "--crl",
-            type=Path,
-            action="append",
-            default=[],
-            help="a revocation list of an authority's certificates, besides those that were kept",
-        )
-        parser.add_argument(
-            "--ocsp",
-            type=Path,
-            action="append",
-            default=[],
-            help="a responder's answer (DER) about one of them, besides those that were kept",
-        )
+        add_revocation(parser)
     for parser, run in ((log, verify_log), (proofs, verify_proofs), (export, verify_export)):
         parser.add_argument(
             "--key",
@@ -75,6 +55,31 @@ def register(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         add_chain(parser)
         parser.add_argument("--json", action="store_true", help="say it for programs")
         parser.set_defaults(run=run)
+
+
+def add_revocation(parser: argparse.ArgumentParser) -> None:
+    """Options about time authorities' certificates."""
+    parser.add_argument(
+        "--time-policy",
+        action="append",
+        default=[],
+        metavar="OID",
+        help="the policy under which a time authority has to sign (default: those of a --policy, else any)",
+    )
+    parser.add_argument(
+        "--crl",
+        type=Path,
+        action="append",
+        default=[],
+        help="a revocation list of an authority's certificates, besides those that were kept",
+    )
+    parser.add_argument(
+        "--ocsp",
+        type=Path,
+        action="append",
+        default=[],
+        help="a responder's answer (DER) about one of them, besides those that were kept",
+    )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +98,13 @@ def policy_of(arguments: argparse.Namespace) -> Policy | None:
     return None if arguments.policy is None else parse_policy(arguments.policy.read_bytes())
 
 
-def _lists(arguments: argparse.Namespace) -> Lists:
+def log_of(store: Path) -> Path:
+    """Where the log lies in a store or a copy of one; the directory itself if it is the log's own."""
+    return store / _LOG if (store / _LOG).is_dir() else store
+
+
+def given_lists(arguments: argparse.Namespace) -> Lists:
+    """The lists and answers that are named; raises OSError."""
     from clients.verifier.revocation import Lists
 
     given = (arguments.crl, arguments.ocsp)
@@ -127,12 +138,11 @@ def verify_log(arguments: argparse.Namespace) -> int:
     from clients.verifier.receipt import NotVerified
     from clients.verifier.saying import refuse, say
 
-    store = arguments.store or _own_store(arguments)
-    directory = store / _LOG if (store / _LOG).is_dir() else store
+    directory = log_of(arguments.store or _own_store(arguments))
     try:
         roots = [path.read_bytes() for path in arguments.root or _own_roots(arguments)]
         objects = directory.parent if arguments.full else None
-        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, given_lists(arguments)
         report = check(directory, trust, _progress, roots, objects, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error
@@ -183,7 +193,7 @@ def verify_export(arguments: argparse.Namespace) -> int:
         roots = [path.read_bytes() for path in installed]
         said = None if seal is None else json.loads(seal.read_bytes())
         directory = None if given else load_settings(arguments.config).store / _LOG
-        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, _lists(arguments)
+        trust, policies, lists = _trust(arguments, directory), arguments.time_policy, given_lists(arguments)
         steps = check(arguments.export, trust, said, roots, _progress_bytes, policies, lists)
     except OSError as error:
         raise Invalid("no-such-file", f"{error.filename} cannot be read: {error.strerror}.") from error

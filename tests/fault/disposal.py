@@ -18,7 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from cases.disposing import Disposing
-from custody.certificates import verify_certificate
+from clients.verifier.disposal import verify_disposal
+from clients.verifier.tokens import TimeTrust
 from custody.trusted_time import TimeAuthorities, read_roots
 from custos.clock import SystemClock
 from custos.wiring import Services, open_services
@@ -171,7 +172,8 @@ async def _proven(services: Services, proposal_id: str, root: Path) -> None:
     assert proposal.certificate is not None
     async with services.store.open(certificate_key(proposal_id)) as file:
         assert file.read().decode() == proposal.certificate
-    said = verify_certificate(proposal.certificate, services.signer.public_pem, [root.read_bytes()])
+    trust = TimeTrust((root.read_bytes(),))
+    said = verify_disposal(proposal.certificate, services.signer.public_pem, trust)
     named = [one["id"] for one in (*said.statement["items"], *said.statement["spared"])]
     assert sorted(named) == sorted(proposal.items)
 

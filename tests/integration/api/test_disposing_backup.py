@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import ReasonFlags
 
 from custody.key_files import open_signer
 from custos.cli import main
+from custos.clock import SystemClock
 from evidence.canonical import canonical
 from tests.offices import Office
 
@@ -29,6 +32,19 @@ def test_it_reaches_into_backups_by_certificates_alone(
     known = server.do(server.services.catalogue.read(lambda tx: tx.items.get(other)))
     assert known is not None
     (server.data / "store" / "objects" / known.key).unlink()
+    # Nor what a time authority proves that was revoked by then.
+    office.authority.revoke(SystemClock().now(), ReasonFlags.key_compromise)
+    data = office.authority.revocation_list()
+    office.authority.revoked = []
+    assert data is not None
+    kept = (
+        server.data / "store" / "objects" / "log" / "stamps" / f"{hashlib.sha256(data).hexdigest()[:32]}.crl"
+    )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(data)
+    assert main(["dispose", "backup", str(backup)]) == 1
+    assert any(item in str(path) for path in objects.rglob("*"))
+    kept.unlink()
     capsys.readouterr()
     assert main(["dispose", "backup", str(backup)]) == 0
     assert "Certificates name 1 items" in capsys.readouterr().out
