@@ -47,6 +47,14 @@ class NotFetched(Exception):
     """There is no such list to be had; the text says why."""
 
 
+class OfAnotherTime(NotFetched):
+    """There is one, and it ended before the token was made: it says who was revoked by then, no more."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__("it is of another time: its issuer publishes no newer one there")
+        self.data = data
+
+
 class RevocationLists:
     """The use case of keeping them; `fetch` gives what lies at an address, or is answered there to a question
     (DER), within its own bounds.
@@ -72,17 +80,23 @@ class RevocationLists:
             try:
                 data = await asyncio.to_thread(self._fetched, wanted, now)
             except (NotFetched, NotAnswered, OSError, HTTPException) as error:
+                if isinstance(error, OfAnotherTime):
+                    await self._put(error.data, source, now)
                 _log.warning("what %s says of revocation is not kept: %s", source.url, error)
                 if now - wanted.wanted_since > _ALARM_AFTER:
                     await self._catalogue.write(self._raise)
                 continue
-            found = KeptList(source.url, hashlib.sha256(data).hexdigest(), now)
-            await self._store.put(found.path, data, now + LOG_LOCK)
+            found = await self._put(data, source, now)
             await self._catalogue.write(
                 partial(lambda tx, of, found: tx.revocation.keep(of, found), of=source, found=found)
             )
             kept += 1
         return kept
+
+    async def _put(self, data: bytes, source: ListSource, now: datetime) -> KeptList:
+        found = KeptList(source.url, hashlib.sha256(data).hexdigest(), now)
+        await self._store.put(found.path, data, now + LOG_LOCK)
+        return found
 
     def _raise(self, tx: Transaction) -> None:
         raise_alarm(
@@ -102,7 +116,7 @@ class RevocationLists:
         source = wanted.source
         asked = asked_of(source.url)
         if asked is None:
-            return _checked_list(self._fetch(source.url, None), source)
+            return _checked_list(self._fetch(source.url, None), wanted, now)
         responder, serial = asked
         question = encode_question(source.issuer, serial)
         data = self._fetch(responder, question)
@@ -110,16 +124,21 @@ class RevocationLists:
         return data
 
 
-def _checked_list(data: bytes, source: ListSource) -> bytes:
+def _checked_list(data: bytes, wanted: WantedList, now: datetime) -> bytes:
+    """In DER; raises NotFetched, OfAnotherTime."""
     try:
         found = _list(data)
-        issuer = load_der_x509_certificate(source.issuer)
+        issuer = load_der_x509_certificate(wanted.source.issuer)
         if found.issuer != issuer.subject or not found.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]
             raise NotFetched("its issuer has not signed it")
+        made, until = found.last_update_utc, found.next_update_utc
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise NotFetched("what lies there is no revocation list") from error
     # Some publish them in PEM: kept is what was signed.
-    return found.public_bytes(Encoding.DER)
+    der = found.public_bytes(Encoding.DER)
+    if made < wanted.wanted_since and (until is None or until < now):
+        raise OfAnotherTime(der)
+    return der
 
 
 def fetched(url: str, question: bytes | None = None) -> bytes:

@@ -161,9 +161,21 @@ async def test_a_list_of_another_time_or_another_issuer_says_nothing(
     place: Place, authority: TimeAuthority, tmp_path: Path
 ) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    authority.list_times = (long_ago, long_ago + timedelta(days=1))
-    assert await lists(place).run() == 1
+    in_force, authority.list_times = authority.list_times, (long_ago, long_ago + timedelta(days=1))
+    assert await lists(place).run() == 0
+    # It is there for what it says, and does not count as one of that time: another is asked for.
+    assert len(kept(place)) == 1
     assert step(place, authority).not_checked == NOT_LISTED
+    authority.revoke(long_ago, ReasonFlags.key_compromise)
+    assert await lists(place, 6).run() == 0
+    with pytest.raises(NotVerified, match="revoked"):
+        step(place, authority)
+    for one in kept(place):
+        one.unlink()
+    authority.revoked, authority.list_times = [], in_force
+    assert await lists(place, 12).run() == 1
+    (found,) = kept(place)
+    found.rename(found.with_suffix(".away"))
     # Somebody else's of the same name, who would say what is convenient.
     with time_authority(tmp_path / "other") as other:
         data = other.revocation_list()
@@ -175,7 +187,7 @@ async def test_a_list_of_another_time_or_another_issuer_says_nothing(
     roots = [authority.root.read_bytes()]
     told = verify_log(log_of(place), key_of(place), roots=roots, lists=strange).steps[-1]
     assert told.not_checked == NOT_LISTED
-    (found,) = kept(place)
+    found.with_suffix(".away").rename(found)
     found.chmod(0o644)
     for data in (found.read_bytes()[:-1], b""):
         found.write_bytes(data)
