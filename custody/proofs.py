@@ -8,8 +8,8 @@ from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, parse_note, tlog_proof
 from custody.sequencer import data_of, tiles_from
-from custody.tiles import parse_path, span_from, tile_at, tiles_for
-from custody.tree import Node, Span, consistency_spans, inclusion_spans
+from custody.tiles import Tile, parse_path, span_from, tile_at, tiles_for
+from custody.tree import Span, consistency_spans, inclusion_spans
 from evidence.agents import Action, Agent
 from evidence.allowed import allowed_item
 from evidence.canonical import Json
@@ -173,7 +173,7 @@ def head_shown(tx: Transaction, *, witnessed: bool) -> LogHead | None:
 def hashes_of(tx: Transaction, wanted: Sequence[Sequence[Span]], size: int) -> list[list[bytes]]:
     """The hashes of the spans of several proofs; what several need is read and computed once."""
     tiles = tiles_from(tx, sorted(tiles_for(chain.from_iterable(wanted), size)))
-    known: dict[Node, bytes] = {}
+    known: dict[Tile, list[list[bytes]]] = {}
     return [[span_from(span, size, tiles, known) for span in spans] for spans in wanted]
 
 

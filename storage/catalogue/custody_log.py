@@ -241,7 +241,7 @@ class SqlCustodyLog:
                 log_nodes.c.level == level, log_nodes.c.number >= begin, log_nodes.c.number < end
             )
         ordered = query.order_by(log_nodes.c.number if level else log_leaves.c.number)
-        return list(self._connection.execute(ordered).scalars())
+        return self._connection.execute(ordered).scalars().all()
 
     def replay(self, rows: Sequence[Replayed]) -> Mapping[str, int]:
         """Put back those events that are not there."""

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks NAME…` runs some of: ingest playing media serving events log copies search
 exports bucket processes, and hours, scale and tall, which are not run by default. `--items N` says how large
-scale's catalogue is, `--leaves N` how large tall's log. All load stays on loopback.
+scale's catalogue is, `--leaves N` how large tall's log; with `--kept DIR` that log stays there, and one that
+is there already is only asked. All load stays on loopback.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--leaves", type=int, default=10_000_000)
+    parser.add_argument("--kept", type=Path)
     given = parser.parse_args()
     report = Report()
     large = {
         "hours": hours.measure,
         "scale": partial(scale.measure, items=given.items),
-        "tall": partial(tall.measure, leaves=given.leaves),
+        "tall": partial(tall.measure, leaves=given.leaves, kept=given.kept),
     }
     suites = SUITES | large
     wanted = given.names or [*SUITES]

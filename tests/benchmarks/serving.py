@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -89,12 +90,14 @@ def custos(data: Path, token: str | None = None, **settings: str) -> Iterator[Se
         **settings,
     }
     if token is None:
-        add = [*CUSTOS, "user", "add", "bench", "--role", "supervisor", "--unit", "bench", "--password-stdin"]
+        # A data directory may have been measured before.
+        name = f"bench-{secrets.token_hex(4)}"
+        add = [*CUSTOS, "user", "add", name, "--role", "supervisor", "--unit", "bench", "--password-stdin"]
         subprocess.run(
             add, input=b"benchmark password\n", check=True, env=environment, stdout=subprocess.DEVNULL
         )
         token = subprocess.run(
-            [*CUSTOS, "token", "create", "bench"], check=True, env=environment, capture_output=True, text=True
+            [*CUSTOS, "token", "create", name], check=True, env=environment, capture_output=True, text=True
         ).stdout.strip()
     reading, writing = os.pipe()
     serve = subprocess.Popen(

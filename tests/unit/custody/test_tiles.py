@@ -82,7 +82,7 @@ def test_what_is_new_is_what_differs(old: int, more: int) -> None:
 
 def test_proofs_are_made_from_tiles_alone(tree: tuple[dict[Node, bytes], dict[Tile, bytes]]) -> None:
     nodes, tiles = tree
-    known: dict[Node, bytes] = {}
+    known: dict[Tile, list[list[bytes]]] = {}
     for index in (0, 1, 255, 256, 65_535, 65_536, SIZE - 1):
         spans = inclusion_spans(index, SIZE)
         needed = {tile: tiles[tile] for tile in tiles_for(spans, SIZE)}
