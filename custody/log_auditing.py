@@ -22,6 +22,7 @@ from custody.sequencer import LOG_LOCK, root_at, tiles_from
 from custody.tiles import WIDTH, Tile, decode_bundle, tiles_between
 from custody.tree import HASH_BYTES, root_of
 from evidence.alarms import raise_alarm
+from evidence.errors import Unavailable
 from evidence.events import EventDraft, EventType, Outcome, detail_digest
 from evidence.fixity import cost
 from evidence.leaf import leaf_hash
@@ -41,7 +42,7 @@ from evidence.log_audits import (
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import Body, LogStore
-from evidence.ports.objects import AlreadyStored, NotStored, ObjectStore
+from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.replicas import PRIMARY
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -141,15 +142,25 @@ class LogAudit:
     async def _step(self, last: Round, sleep: Sleep) -> Round:
         end = min(last.at + _STEP, last.size)
         rows, told = await self._catalogue.read(lambda tx: (_read(tx, last.at, end), self._told(tx)))
-        wrong = await asyncio.to_thread(lambda: tuple(_wrong_rows(rows)))
-        found = Found(rows=wrong, count=len(wrong))
+        found = last.found
+        if wrong := await asyncio.to_thread(lambda: tuple(_wrong_rows(rows))):
+            # From rows that are not what was signed nothing is told of a store, nor laid there.
+            return replace(last, at=end, found=found + Found(rows=wrong, count=len(wrong)))
         files = list(_files(rows, told))
         await self._wait(sum(cost(len(one.data)) for one in files), sleep)
+        missing = []
         for one in files:
-            # From rows that are not what was signed nothing is told of a store, nor laid there.
-            if not wrong:
-                found += await self._look(one)
-        return replace(last, at=end, files=last.files + len(files), found=last.found + found)
+            looked = await self._look(one)
+            found += looked
+            if looked.missing:
+                missing.append(one)
+        if missing:
+            # Before it is there again: a process that is killed then has said what it found.
+            now = self._clock.now()
+            await self._catalogue.write(lambda tx: self._tell(tx, found, now))
+        for one in missing:
+            await self._log.put(one.path, one.data, self._clock.now() + LOG_LOCK)
+        return replace(last, at=end, files=last.files + len(files), found=found)
 
     def _told(self, tx: Transaction) -> int:
         """Of how many leaves the details lie there."""
@@ -166,21 +177,17 @@ class LogAudit:
         try:
             digests = await self._store.read_back(key)
         except NotStored:
-            return await self._lay_again(file)
+            return Found(missing=(key,), count=1)
+        except Unavailable as error:
+            if error.code != "disk-failed":
+                raise
+            return Found(unreadable=(key,), count=1)
         if digests.sha256 != hashlib.sha256(file.data).hexdigest():
             kept = await self._log.read_kept(file.path) if file.bodies else None
             if kept is None or not tells(kept, file.bodies):
                 return Found(wrong=(key,), count=1)
         covers = await self._store.covers(key)
         return Found(covered=(key,), count=1) if covers else Found()
-
-    async def _lay_again(self, file: _File) -> Found:
-        key = f"log/{file.path}"
-        try:
-            await self._log.put(file.path, file.data, self._clock.now() + LOG_LOCK)
-        except AlreadyStored:
-            return Found(wrong=(key,), count=1)
-        return Found(missing=(key,), count=1)
 
     async def _keep(self, last: Round | None, kept: Round) -> None:
         now = self._clock.now()

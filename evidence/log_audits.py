@@ -31,11 +31,13 @@ _ASKED = "log audit asked"
 class Found:
     """Files by what became of them, and the first leaves whose rows are not what was signed.
 
-    `missing` were laid there again; `wrong` have other bytes; `covered` have something laid over them.
+    `missing` were laid there again; `wrong` have other bytes; the disk refused to read what is `unreadable`;
+    `covered` have something laid over them.
     """
 
     missing: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     covered: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     #: How many there were, named or not.
@@ -44,12 +46,13 @@ class Found:
     @property
     def has_files(self) -> bool:
         """Whether anything is to be said of the store."""
-        return bool(self.missing or self.wrong or self.covered)
+        return bool(self.missing or self.wrong or self.unreadable or self.covered)
 
     def __add__(self, other: Found) -> Found:
         return Found(
             _some(self.missing, other.missing),
             _some(self.wrong, other.wrong),
+            _some(self.unreadable, other.unreadable),
             _some(self.covered, other.covered),
             _some(self.rows, other.rows),
             self.count + other.count,
@@ -150,6 +153,7 @@ def as_detail(name: str, kept: Round) -> dict[str, Json]:
         "findings": found.count,
         "missing": list(found.missing),
         "wrong": list(found.wrong),
+        "unreadable": list(found.unreadable),
         "covered": list(found.covered),
         "rows": list(found.rows),
     }
@@ -161,6 +165,7 @@ def files_say(place: str, found: Found) -> str:
         f"{words} {_named(names)}"
         for words, names in (
             ("other bytes lie where the log's have to:", found.wrong),
+            ("the disk refuses to read", found.unreadable),
             ("something was laid over", found.covered),
             ("what was missing was laid there again:", found.missing),
         )

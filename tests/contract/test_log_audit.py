@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,11 @@ from custody.bodies import Bodies, encode_bodies, path_of
 from custody.log_auditing import LogAudit
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH
+from evidence.errors import Unavailable
 from evidence.log_audits import AGAIN_AFTER, DAMAGED, ROWS, ask_log_audit
 from evidence.ports.catalogue import Alarm
 from evidence.ports.log import Body
+from evidence.ports.objects import Digests
 from storage.catalogue.engine import Where
 from tests.catalogues import Catalogues, ask, recorded
 from tests.contract.test_custody_log import NOW, Place
@@ -143,6 +146,51 @@ async def test_what_is_missing_is_laid_there_again(place: Place, where: Where) -
     [first, second] = recorded(where, "log.audited")
     assert (first[0], second[0]) == ("failure", "success")
     assert sorted(first[1]["missing"]) == sorted(f"log/{path}" for path in paths)
+
+
+class Dying:
+    """A store whose disk refuses one file, and whose process dies before it puts anything."""
+
+    def __init__(self, place: Place, refused: str = "") -> None:
+        self._place = place
+        self._refused = refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._place.objects, name)
+
+    async def read_back(self, key: str) -> Digests:
+        if key == self._refused:
+            raise Unavailable("disk-failed", "The disk refused to work.")
+        return await self._place.objects.read_back(key)
+
+    async def put(self, path: str, data: bytes, locked_until: datetime) -> None:
+        raise Unavailable("killed", "Killed.")
+
+    async def read(self, path: str) -> bytes | None:
+        return await self._place.store.read(path)
+
+
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_what_the_disk_refuses_is_a_finding_and_the_round_goes_on(place: Place, where: Where) -> None:
+    _, clock = await begun(place, 600)
+    store: Any = Dying(place, "log/tile/0/000")
+    await gone_through(LogAudit(place.catalogue, store, place.store, clock, YEAR, RATE))
+    assert "refuses to read log/tile/0/000" in (await alarms(place))[DAMAGED].message
+    [(outcome, detail)] = recorded(where, "log.audited")
+    assert (outcome, detail["files"], detail["unreadable"]) == ("failure", 6, ["log/tile/0/000"])
+
+
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_what_is_missing_is_told_before_it_is_laid_again(place: Place) -> None:
+    audit, clock = await begun(place, 300)
+    file_of(place, "tile/0/000").unlink()
+    log: Any = Dying(place)
+    with pytest.raises(Unavailable, match="Killed"):
+        await gone_through(LogAudit(place.catalogue, place.objects, log, clock, YEAR, RATE))
+    assert "log/tile/0/000" in (await alarms(place))[DAMAGED].message
+    assert not file_of(place, "tile/0/000").exists()
+    await gone_through(audit)
+    assert file_of(place, "tile/0/000").exists()
 
 
 async def test_details_that_only_the_store_knows_are_no_damage(place: Place, where: Where) -> None:

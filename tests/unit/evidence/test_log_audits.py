@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 NAMES = st.lists(st.text(max_size=9), max_size=5).map(tuple)
-FOUND = st.builds(Found, NAMES, NAMES, NAMES, NAMES, st.integers(0, 9))
+FOUND = st.builds(Found, NAMES, NAMES, NAMES, NAMES, NAMES, st.integers(0, 9))
 ROUNDS = st.builds(
     Round,
     TIMES,
