@@ -71,7 +71,7 @@ class SqlCustodyLog:
             .order_by(event_queue.c.seq)
             .limit(limit)
         )
-        return [Queued(*row) for row in rows]
+        return [Queued(*row) for row in rows.all()]
 
     def last_of(self, subjects: Collection[str]) -> Mapping[str, tuple[int, bytes]]:
         """Place and hash of the last leaf of each subject."""
@@ -81,7 +81,7 @@ class SqlCustodyLog:
             rows = self._connection.execute(
                 select(log_subjects).where(log_subjects.c.subject.in_(asked[first : first + _IN_ONE]))
             )
-            found |= {row.subject: (row.seq, row.hash) for row in rows}
+            found |= {row.subject: (row.seq, row.hash) for row in rows.all()}
         return found
 
     def append(self, size: int, found: Sequenced) -> bool:
@@ -109,8 +109,12 @@ class SqlCustodyLog:
         return True
 
     def _take_from_queue(self, taken: Sequence[int]) -> None:
-        # One by one, not from the first to the last: where several write at once, what was committed late
-        # may lie between two that were taken.
+        # From the first to the last only where nothing lies between two that were taken: where several write
+        # at once, what was committed late may.
+        first, last = min(taken, default=0), max(taken, default=-1)
+        if last - first + 1 == len(taken):
+            self._connection.execute(delete(event_queue).where(event_queue.c.seq.between(first, last)))
+            return
         for first in range(0, len(taken), _IN_ONE):
             some = taken[first : first + _IN_ONE]
             self._connection.execute(delete(event_queue).where(event_queue.c.seq.in_(some)))
@@ -220,7 +224,7 @@ class SqlCustodyLog:
             .where(log_leaves.c.number >= begin, log_leaves.c.number < end)
             .order_by(log_leaves.c.number)
         )
-        return [leaf_around(row.data, row.chains) for row in rows]
+        return [leaf_around(row.data, row.chains) for row in rows.all()]
 
     def bodies(self, begin: int, end: int) -> Sequence[Body | None]:
         """What the leaves' details commit to."""
@@ -231,7 +235,7 @@ class SqlCustodyLog:
             .where(log_leaves.c.number >= begin, log_leaves.c.number < end)
             .order_by(log_leaves.c.number)
         )
-        return [None if row.salt is None else Body(row.salt, row.detail) for row in rows]
+        return [None if row.salt is None else Body(row.salt, row.detail) for row in rows.all()]
 
     def hashes(self, level: int, begin: int, end: int) -> Sequence[bytes]:
         """Hashes of leaves, or roots of full tiles."""
