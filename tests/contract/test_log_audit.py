@@ -236,6 +236,30 @@ async def test_rows_that_somebody_changed_are_found_without_a_verifier(
     assert outcome == "failure"
 
 
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET data = 'text' {7}",
+        "UPDATE log_leaves SET chains = 'text' WHERE number = 7",
+        "UPDATE log_leaves SET hash = 'text' WHERE number = 7",
+        "UPDATE log_nodes SET hash = 'text' WHERE level = 1",
+        "UPDATE event_bodies SET detail = 'text' {7}",
+        "UPDATE event_bodies SET salt = 'text' {7}",
+    ],
+)
+async def test_text_where_bytes_were_is_found_too(
+    place: Place, where: Where, catalogues: Catalogues, change: str
+) -> None:
+    audit, _ = await begun(place, 300)
+    unfrozen(where, catalogues)
+    ask(where, written(change, is_postgres=False))
+    await gone_through(audit)
+    assert list(await alarms(place)) == [ROWS]
+    [(outcome, _)] = recorded(where, "log.audited")
+    assert outcome == "failure"
+
+
 async def test_a_replica_is_read_too_and_rows_that_are_wrong_spoil_none(
     place: Place, vault: Callable[[], Place], where: Where, catalogues: Catalogues
 ) -> None:
