@@ -110,7 +110,7 @@ def queries(draw: st.DrawFn) -> Query:
     )  # type: ignore[arg-type]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(query=queries(), viewer=st.integers(0, 3), limit=st.integers(1, 40))
 def test_pages_and_counts_are_those_of_a_plain_look(
     archive: Archive, few: None, query: Query, viewer: int, limit: int

@@ -51,6 +51,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
+@pytest.mark.long
 async def test_generated_copies_are_found(archive: Archive, scenes: list[Path], tmp_path: Path) -> None:
     for scene in scenes:
         await archive.add(scene)

@@ -103,8 +103,8 @@ def _source(kind: str, base: Path) -> Path:
     [
         pytest.param("video/vtest.avi", marks=pytest.mark.long),
         "hevc, open groups",
-        "mpeg-2, open groups, transport stream",
-        "variable rate",
+        pytest.param("mpeg-2, open groups, transport stream", marks=pytest.mark.long),
+        pytest.param("variable rate", marks=pytest.mark.long),
         "edit list, picture after sound",
     ],
 )
