@@ -241,6 +241,8 @@ async def test_rows_that_somebody_changed_are_found_without_a_verifier(
     "change",
     [
         "UPDATE events SET data = 'text' {7}",
+        "UPDATE events SET data = zeroblob(70000) {7}",
+        "UPDATE log_heads SET checkpoint = 'text'",
         "UPDATE log_leaves SET chains = 'text' WHERE number = 7",
         "UPDATE log_leaves SET hash = 'text' WHERE number = 7",
         "UPDATE log_nodes SET hash = 'text' WHERE level = 1",
@@ -248,7 +250,7 @@ async def test_rows_that_somebody_changed_are_found_without_a_verifier(
         "UPDATE event_bodies SET salt = 'text' {7}",
     ],
 )
-async def test_text_where_bytes_were_is_found_too(
+async def test_what_no_row_of_ours_can_be_is_found_too(
     place: Place, where: Where, catalogues: Catalogues, change: str
 ) -> None:
     audit, _ = await begun(place, 300)
