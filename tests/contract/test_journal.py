@@ -30,8 +30,10 @@ from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.log import S3Log
-from tests.catalogues import Catalogues, ask
+from tests.catalogues import CEPH_TOO, Catalogues, ask
 from tests.contract.test_custody_log import NOW, Place, opened
+
+catalogues = CEPH_TOO
 
 
 class At:
