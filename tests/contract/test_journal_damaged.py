@@ -17,11 +17,8 @@ from custody.notes import Note
 from evidence.errors import Conflict
 from evidence.timekeeping import OFFICE_ZONE
 from storage.catalogue.catalogue import open_catalogue
-from tests.catalogues import CEPH_TOO
 from tests.contract.test_custody_log import NOW, Place, opened
 from tests.contract.test_journal import At, agent, journal_of, restored, rows_of, store_of, written
-
-catalogues = CEPH_TOO
 
 
 @pytest.fixture
