@@ -107,7 +107,7 @@ class FixityStage:
             found = await self._store.read_back(expected.key, pace, version=expected.version)
             covers = 0
             if expected.rendition_id is None:
-                covers = await self._store.covers(expected.key, version=expected.version)
+                covers = await self._store.covers(expected.key, found, pace, version=expected.version)
         except NotStored:
             found, covers = None, 0
         except Unavailable as error:

@@ -191,7 +191,7 @@ class LogAudit:
             kept = await self._log.read_kept(file.path) if file.bodies else None
             if kept is None or not tells(kept, file.bodies):
                 return Found(wrong=(key,), count=1)
-        covers = await self._store.covers(key)
+        covers = await self._store.covers(key, digests)
         return Found(covered=(key,), count=1) if covers else Found()
 
     async def _keep(self, last: Round | None, kept: Round) -> None:

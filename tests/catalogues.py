@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 class Catalogues:
     """So many places as a test asks for."""
 
-    def __init__(self, directory: Path, server: Server | None, stack: ExitStack) -> None:
+    def __init__(
+        self, directory: Path, server: Server | None, stack: ExitStack, buckets: str | None = None
+    ) -> None:
         self._directory = directory
         self._server = server
+        #: The fixture of the server on which a store beside one of them has its bucket; None: a directory.
+        self.buckets = buckets
         self._stack = stack
         self._count = 0
         self._migrated: Path | None = None
@@ -77,14 +81,24 @@ class Catalogues:
 
 
 def over(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
-    """Places for catalogues over the engine that is the fixture's parameter."""
-    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    """Places for catalogues over the engine that is the fixture's parameter; `ceph` is a PostgreSQL too."""
     with ExitStack() as stack:
-        yield Catalogues(tmp_path / "catalogues", server, stack)
+        if request.param == "sqlite":
+            yield Catalogues(tmp_path / "catalogues", None, stack)
+        else:
+            buckets = "ceph" if request.param == "ceph" else "seaweed"
+            server = request.getfixturevalue("postgres")
+            yield Catalogues(tmp_path / "catalogues", server, stack, buckets)
 
 
 #: As `catalogues` of a file whose tests hang little on the engine: the second is left to `make test-long`.
 SQLITE_FIRST = pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])(over)
+
+#: The two for files whose stores lie beside their catalogues: among the long tests once in a bucket on Ceph.
+CEPH_TOO = pytest.fixture(params=["sqlite", "postgresql", pytest.param("ceph", marks=pytest.mark.long)])(over)
+SQLITE_FIRST_CEPH_TOO = pytest.fixture(
+    params=["sqlite", *(pytest.param(one, marks=pytest.mark.long) for one in ("postgresql", "ceph"))]
+)(over)
 
 
 #: What a catalogue is back to as if the newest migrations, 0020 to 0026, were not known when it was made.

@@ -134,10 +134,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def covers(self, key: str, *, version: str = "") -> int:
-        """How many versions and delete markers lie under `key` beside the one that is meant.
+    async def covers(self, key: str, read: Digests, pace: Pace | None = None, *, version: str = "") -> int:
+        """How many delete markers, and versions of other bytes, lie under `key` beside the one that is meant.
 
-        0 where the store knows no versions. What is created once has none that Custos made.
+        `read` is what `read_back` gave of that one. A version of the same bytes covers nothing: where the
+        store heeds no condition, two commits at once leave one. Those of the same size are read to tell, at
+        `pace`. 0 where the store knows no versions. Raises what `read_back` does.
         """
         ...
 

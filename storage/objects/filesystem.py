@@ -138,7 +138,7 @@ class FilesystemStore:
         except OSError as error:
             raise storage_error(error) from error
 
-    async def covers(self, key: str, *, version: str = "") -> int:
+    async def covers(self, key: str, read: Digests, pace: Pace | None = None, *, version: str = "") -> int:
         """See the port: a name has one content here."""
         return 0
 

@@ -90,9 +90,9 @@ class MirroredStore:
         """See the port: of the primary store."""
         return await self._primary.read_back(key, pace, version=version)
 
-    async def covers(self, key: str, *, version: str = "") -> int:
+    async def covers(self, key: str, read: Digests, pace: Pace | None = None, *, version: str = "") -> int:
         """See the port: in the primary store."""
-        return await self._primary.covers(key, version=version)
+        return await self._primary.covers(key, read, pace, version=version)
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """See the port: of the primary store."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from storage.objects.s3.store import S3Store
 from tests.catalogues import Catalogues
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock
 from tests.contract.test_custody_log import Place, opened
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 
 
 @pytest.fixture
@@ -26,12 +26,23 @@ async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
 
 
 @pytest.fixture
+def bucket_beside(request: pytest.FixtureRequest, catalogues: Catalogues) -> Callable[[Path], S3Store | None]:
+    """Makes stores in buckets of their own with their scratch below what is named; none beside a SQLite."""
+
+    def make(base: Path) -> S3Store | None:
+        if catalogues.buckets is None:
+            return None
+        server: S3Server = request.getfixturevalue(catalogues.buckets)
+        return S3Store(Bucket(server.place(server.make_bucket())), base / "scratch")
+
+    return make
+
+
+@pytest.fixture
 async def place(
-    request: pytest.FixtureRequest, tmp_path: Path, catalogues: Catalogues, where: Where
+    tmp_path: Path, where: Where, bucket_beside: Callable[[Path], S3Store | None]
 ) -> AsyncIterator[Place]:
     """Over SQLite and a directory, and over PostgreSQL and a bucket."""
     async with opened(tmp_path, where) as one:
-        if catalogues.is_postgres:
-            seaweed: Seaweed = request.getfixturevalue("seaweed")
-            one.bucket = S3Store(Bucket(seaweed.place(seaweed.make_bucket())), tmp_path / "scratch")
+        one.bucket = bucket_beside(tmp_path)
         yield one

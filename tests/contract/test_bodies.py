@@ -9,8 +9,10 @@ from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH
 from evidence.ports.log import Body
 from storage.catalogue.engine import Where
-from tests.catalogues import ask
+from tests.catalogues import CEPH_TOO, ask
 from tests.contract.test_custody_log import NOW, Place, Still
+
+catalogues = CEPH_TOO
 
 FIRST = path_of(0, is_full=True)
 

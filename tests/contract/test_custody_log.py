@@ -33,7 +33,9 @@ from storage.objects.filesystem import FilesystemStore
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.store import S3Store
-from tests.catalogues import Catalogues, ask
+from tests.catalogues import CEPH_TOO, Catalogues, ask
+
+catalogues = CEPH_TOO
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ORIGIN = "custos.test/log"
@@ -101,9 +103,11 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(base: Path, where: Where | None = None) -> AsyncIterator[Place]:
+async def opened(
+    base: Path, where: Where | None = None, bucket: S3Store | None = None
+) -> AsyncIterator[Place]:
     async with open_catalogue(where or base / "catalogue.db", Still(), "test") as catalogue:
-        yield Place(base, catalogue, open_signer(base / "keys"))
+        yield Place(base, catalogue, open_signer(base / "keys"), bucket)
 
 
 def require_chains(leaves: list[dict[str, object]]) -> None:
@@ -227,18 +231,18 @@ async def test_a_store_that_fails_at_any_call_leaves_a_log_that_goes_on(place: P
 
 
 async def test_a_catalogue_put_back_from_a_backup_stops_the_log_and_says_so(
-    tmp_path: Path, catalogues: Catalogues
+    tmp_path: Path, catalogues: Catalogues, bucket_beside: Callable[[Path], S3Store | None]
 ) -> None:
-    where = catalogues.another()
-    async with opened(tmp_path, where) as place:
+    where, bucket = catalogues.another(), bucket_beside(tmp_path)
+    async with opened(tmp_path, where, bucket) as place:
         await place.happen(10)
         await place.sequencer().run()
     backup = catalogues.copy(where)
-    async with opened(tmp_path, where) as place:
+    async with opened(tmp_path, where, bucket) as place:
         await place.happen(20)
         await place.sequencer().run()
         told = await place.counted()
-    async with opened(tmp_path, backup) as place:
+    async with opened(tmp_path, backup, bucket) as place:
         await place.happen(50)
         for _ in range(2):
             with pytest.raises(LogStopped, match="backup") as error:
@@ -255,17 +259,19 @@ async def test_a_catalogue_put_back_from_a_backup_stops_the_log_and_says_so(
 
 @pytest.mark.parametrize("lost", ["catalogue", "checkpoint"])
 async def test_a_new_catalogue_over_an_old_store_starts_no_second_log(
-    tmp_path: Path, catalogues: Catalogues, lost: str
+    tmp_path: Path, catalogues: Catalogues, bucket_beside: Callable[[Path], S3Store | None], lost: str
 ) -> None:
-    where = catalogues.another()
-    async with opened(tmp_path, where) as place:
+    where, bucket = catalogues.another(), bucket_beside(tmp_path)
+    async with opened(tmp_path, where, bucket) as place:
         await place.happen(10)
         await place.sequencer().run()
     if lost == "catalogue":
         where = catalogues.another()
+    elif bucket is not None:
+        bucket.bucket.drop_below("log/checkpoint")
     else:
         (tmp_path / "store" / "objects" / "log" / "checkpoint").unlink()
-    async with opened(tmp_path, where) as place:
+    async with opened(tmp_path, where, bucket) as place:
         await place.happen(30)
         with pytest.raises(LogStopped) as error:
             await place.sequencer().run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from storage.objects.heads import CATALOGUE
 from storage.objects.journal import StoreJournal
 from storage.objects.log_files import LogFiles
 from storage.objects.s3.log import S3Log
-from tests.catalogues import Catalogues, ask
+from storage.objects.s3.store import S3Store
+from tests.catalogues import CEPH_TOO, Catalogues, ask
 from tests.contract.test_custody_log import NOW, Place, opened
+
+catalogues = CEPH_TOO
 
 
 class At:
@@ -271,19 +275,20 @@ async def test_one_that_dies_behind_the_exchange_tells_nothing_twice_otherwise(
 
 
 async def test_put_back_from_a_backup_it_tells_everything_again(
-    tmp_path: Path, catalogues: Catalogues
+    tmp_path: Path, catalogues: Catalogues, bucket_beside: Callable[[Path], S3Store | None]
 ) -> None:
     where = catalogues.another()
     base = tmp_path / "here"
-    async with opened(base, where) as place:
+    bucket = bucket_beside(base)
+    async with opened(base, where, bucket) as place:
         await place.sequencer().run()
         await agent(place, "before")
         await written(journal_of(place))
     backup = catalogues.copy(where)
-    async with opened(base, where) as place:
+    async with opened(base, where, bucket) as place:
         await agent(place, "after")
         await written(journal_of(place))
-    async with opened(base, backup) as place:
+    async with opened(base, backup, bucket) as place:
         await agent(place, "later")
         await written(journal_of(place))
         rows = await rows_of(place.catalogue)

@@ -20,11 +20,13 @@ from storage.catalogue.engine import Where
 from storage.objects.disposer import FilesystemDisposer, MirroredDisposer
 from storage.objects.s3.client import Bucket
 from storage.objects.s3.disposer import S3Disposer
-from tests.catalogues import recorded
+from tests.catalogues import CEPH_TOO, Catalogues, recorded
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_journal import At, agent, journal_of, restored, rows_of, store_of, written
 from tests.contract.test_log_copying import copy_to
-from tests.seaweed import DISPOSAL, Seaweed
+from tests.s3_server import DISPOSAL, S3Server
+
+catalogues = CEPH_TOO
 
 
 @pytest.fixture
@@ -41,12 +43,12 @@ async def place(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 @pytest.fixture
-def disposer(place: Place, request: pytest.FixtureRequest) -> Disposer:
+def disposer(place: Place, catalogues: Catalogues, request: pytest.FixtureRequest) -> Disposer:
     """With the rights that the shipped policy gives it."""
-    if place.bucket is None:
+    if place.bucket is None or catalogues.buckets is None:
         return FilesystemDisposer(place.base / "store")
-    seaweed: Seaweed = request.getfixturevalue("seaweed")
-    return S3Disposer(Bucket(seaweed.place(place.bucket.bucket.name, DISPOSAL)))
+    server: S3Server = request.getfixturevalue(catalogues.buckets)
+    return S3Disposer(Bucket(server.place(place.bucket.bucket.name, DISPOSAL)))
 
 
 async def test_what_lies_before_the_newest_scan_goes_and_nothing_that_is_needed(

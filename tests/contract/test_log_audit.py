@@ -19,9 +19,11 @@ from evidence.ports.catalogue import Alarm
 from evidence.ports.log import Body
 from evidence.ports.objects import Digests
 from storage.catalogue.engine import Where
-from tests.catalogues import Catalogues, ask, recorded
+from tests.catalogues import CEPH_TOO, Catalogues, ask, recorded
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_log_copying import Hands, copy_to, happened, vault
+
+catalogues = CEPH_TOO
 
 YEAR = timedelta(days=365)
 RATE = 1 << 40
@@ -200,10 +202,18 @@ async def test_details_that_only_the_store_knows_are_no_damage(place: Place, whe
     assert await alarms(place) == {}
 
 
-@pytest.mark.parametrize("catalogues", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "catalogues", ["postgresql", pytest.param("ceph", marks=pytest.mark.long)], indirect=True
+)
 async def test_what_is_laid_over_a_tile_in_a_bucket_is_found(place: Place) -> None:
-    audit, _ = await begun(place, 300)
+    audit, clock = await begun(place, 300)
     assert place.bucket is not None
+    whole = await place.store.read_kept("tile/0/000")
+    # As two writes at once leave it on a server that heeds no condition.
+    place.bucket.bucket.ask("put_object", Key="log/tile/0/000", Body=whole)
+    await gone_through(audit)
+    assert await alarms(place) == {}
+    clock.at += YEAR
     place.bucket.bucket.ask("put_object", Key="log/tile/0/000", Body=b"something else")
     await gone_through(audit)
     assert "laid over log/tile/0/000" in (await alarms(place))[DAMAGED].message

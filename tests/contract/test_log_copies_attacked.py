@@ -16,11 +16,11 @@ from custody.tiles import WIDTH
 from evidence.errors import Unavailable
 from evidence.ports.log import LogStore
 from evidence.self_asserted import SELF_ASSERTED
-from tests.catalogues import SQLITE_FIRST
+from tests.catalogues import SQLITE_FIRST_CEPH_TOO
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
 from tests.contract.test_log_copying import Hands, alarms, copy_to, happened, require_equal, vault
 
-catalogues = SQLITE_FIRST
+catalogues = SQLITE_FIRST_CEPH_TOO
 __all__ = ["catalogues", "vault"]
 
 

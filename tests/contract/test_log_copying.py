@@ -16,25 +16,24 @@ from custody.tiles import WIDTH
 from evidence.keys import journal_key
 from evidence.ports.log import LogStore
 from evidence.ports.replicas import Replica
-from storage.objects.s3.client import Bucket
 from storage.objects.s3.store import S3Store
+from tests.catalogues import CEPH_TOO
 from tests.contract.test_custody_log import NOW, Place, Still
 from tests.contract.test_journal import agent, journal_of, store_of, written
-from tests.seaweed import Seaweed
+
+catalogues = CEPH_TOO
 
 
 @pytest.fixture
-def vault(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Callable[[], Place]:
+def vault(
+    place: Place, tmp_path: Path, bucket_beside: Callable[[Path], S3Store | None]
+) -> Callable[[], Place]:
     """Makes empty places of the same kind, in which the same catalogue's log can lie."""
 
     def make() -> Place:
         base = tmp_path / f"vault-{len(list(tmp_path.glob('vault-*')))}"
         base.mkdir()
-        bucket = None
-        if place.bucket is not None:
-            seaweed: Seaweed = request.getfixturevalue("seaweed")
-            bucket = S3Store(Bucket(seaweed.place(seaweed.make_bucket())), base / "scratch")
-        return replace(place, base=base, bucket=bucket)
+        return replace(place, base=base, bucket=bucket_beside(base))
 
     return make
 

@@ -13,8 +13,11 @@ from custody.partials import KEPT, Partials
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH
 from storage.objects.copying import copy_store
+from tests.catalogues import CEPH_TOO
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_log_copying import Hands, copy_to, vault
+
+catalogues = CEPH_TOO
 
 __all__ = ["vault"]
 #: What the first full tiles were before.

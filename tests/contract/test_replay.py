@@ -16,9 +16,20 @@ from custody.replaying import Replaying
 from custody.sequencer import LogStopped
 from evidence.errors import Conflict
 from storage.catalogue.engine import Where
-from tests.catalogues import Catalogues
+from storage.objects.copying import copy_store
+from storage.objects.s3.store import S3Store
+from tests.catalogues import CEPH_TOO, Catalogues
 from tests.contract.test_custody_log import ORIGIN, Place, Still, opened
 
+catalogues = CEPH_TOO
+
+#: The store below a directory, whichever catalogue is beside it: its files are changed past Custos.
+ON_DISK = pytest.mark.parametrize(
+    ("catalogues", "bucket_beside"),
+    [(one, lambda base: None) for one in ("sqlite", "postgresql")],
+    indirect=["catalogues"],
+    ids=["sqlite", "postgresql"],
+)
 ITEM = "0193a000-0000-7000-8000-000000000001"
 
 
@@ -32,36 +43,43 @@ class Behind:
     store: Path
     #: The log's leaves.
     told: list[dict[str, object]]
+    bucket: S3Store | None
 
     def opened(self) -> AbstractAsyncContextManager[Place]:
-        return opened(self.here, self.where)
+        return opened(self.here, self.where, self.bucket)
 
 
 @pytest.fixture
-async def behind(tmp_path: Path, catalogues: Catalogues) -> Behind:
+async def behind(
+    tmp_path: Path, catalogues: Catalogues, bucket_beside: Callable[[Path], S3Store | None]
+) -> Behind:
     here, where = tmp_path / "here", catalogues.another()
-    async with opened(here, where) as place:
+    bucket = bucket_beside(here)
+    async with opened(here, where, bucket) as place:
         await place.happen(300, ITEM)
         await place.sequencer().run()
         # In the backup these wait in the queue; in the store they are leaves.
         await place.happen(5, ITEM)
     backup = catalogues.copy(where)
-    shutil.copytree(here / "store", tmp_path / "store")
-    async with opened(here, where) as place:
+    if bucket is None:
+        shutil.copytree(here / "store", tmp_path / "store")
+    async with opened(here, where, bucket) as place:
         for _ in range(3):
             await place.happen(100, ITEM)
         await place.sequencer().run()
         told = await place.counted()
-    return Behind(here, backup, tmp_path / "store", told)
+    return Behind(here, backup, tmp_path / "store", told, bucket)
 
 
 def replaying(place: Place) -> Replaying:
     return Replaying(place.catalogue, place.store, place.signer.note_key, Still())
 
 
-def verified(place: Place) -> None:
-    key = pinned(pin_of(ORIGIN, place.signer.note_key))
-    verify_log(place.base / "store" / "objects" / "log", key)
+async def verified(place: Place) -> None:
+    store = place.base / "store"
+    if place.bucket is not None:
+        await copy_store(place.objects, store)
+    verify_log(store / "objects" / "log", pinned(pin_of(ORIGIN, place.signer.note_key)))
 
 
 async def test_it_goes_on_from_where_the_store_is_and_says_so(behind: Behind) -> None:
@@ -79,7 +97,7 @@ async def test_it_goes_on_from_where_the_store_is_and_says_so(behind: Behind) ->
         types = [one["event"]["type"] for one in now[len(told) :]]  # type: ignore[index, call-overload]
         assert types.count("log.replayed") == 1
         assert types.count("item.shown") == 3
-        verified(place)
+        await verified(place)
         history = await place.catalogue.read(lambda tx: tx.events.history(ITEM, 10_000))
         # What happened in between is there, and what its detail said is not.
         assert len(history) == 300 + 5 + 300 + 3
@@ -108,7 +126,7 @@ async def test_one_that_breaks_off_goes_on(behind: Behind, monkeypatch: pytest.M
         await replaying(place).run("second")
         await place.sequencer().run()
         assert (await place.counted())[: len(told)] == told
-        verified(place)
+        await verified(place)
 
 
 def flip(path: Path) -> None:
@@ -118,6 +136,7 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+@ON_DISK
 @pytest.mark.parametrize("name", ["tile/entries/002.p/*", "tile/entries/001", "checkpoint"])
 @pytest.mark.parametrize("change", [flip, Path.unlink])
 async def test_what_was_changed_in_the_store_is_not_read_back(
@@ -134,6 +153,7 @@ async def test_what_was_changed_in_the_store_is_not_read_back(
         assert await place.catalogue.read(lambda tx: tx.log.head()) == before
 
 
+@ON_DISK
 async def test_another_history_in_the_catalogue_is_not_led_there(behind: Behind, tmp_path: Path) -> None:
     async with behind.opened() as place:
         await place.happen(1)

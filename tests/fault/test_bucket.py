@@ -26,9 +26,10 @@ from storage.objects.s3.heads import after
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.place import Place
 from storage.objects.s3.store import S3Store
-from tests.buckets import NOW, SIZES, UNTIL, Held, key_of
+from tests.buckets import NOW, SIZES, UNTIL, Held, key_of, opened
 from tests.faulty_store import FaultyStore
 from tests.s3_server import ADMIN, DISPOSAL, SERVICE, S3Server
+from tests.seaweed import Seaweed
 from tests.serving.waiting import eventually
 
 
@@ -113,10 +114,11 @@ async def test_what_is_put_on_top_covers_nothing_up(held: Held) -> None:
         lambda: held.admin.put_object(Bucket=held.name, Key=key, Body=b"another recording"),
         lambda: held.admin.delete_object(Bucket=held.name, Key=key),
     )
-    assert await held.store.covers(key) == 0
+    found = await held.store.read_back(key, version=version)
+    assert await held.store.covers(key, found) == 0
     for number, cover in enumerate(covers, 1):
         cover()
-        assert await held.store.covers(key, version=version) == number
+        assert await held.store.covers(key, found, version=version) == number
         for named in (version, ""):
             assert await held.read(key, named) == data
             assert (await held.store.stat(key, version=named)).version == version
@@ -136,6 +138,19 @@ async def test_what_is_put_on_top_covers_nothing_up(held: Held) -> None:
     assert (await held.store.stat(key, version=version)).locked_until == later
     with pytest.raises(AlreadyStored):
         await held.commit(key, b"another recording")
+
+
+async def test_what_covers_is_other_bytes_or_such_as_custos_may_not_read(
+    seaweed: Seaweed, tmp_path: Path
+) -> None:
+    held = opened(seaweed, seaweed.make_bucket(), tmp_path)
+    key, version, data = await held.stored()
+    found = await held.store.read_back(key, version=version)
+    hidden = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
+    for body, extra, covers in ((data, {}, 0), (bytes(len(data)), {}, 1), (data, hidden, 2), (data, {}, 2)):
+        held.admin.put_object(Bucket=held.name, Key=key, Body=body, **extra)
+        assert await held.store.covers(key, found, version=version) == covers
+        assert await held.store.covers(key, found) == covers
 
 
 async def test_what_is_put_over_the_logs_files_covers_nothing_up(held: Held) -> None:

@@ -43,6 +43,7 @@ _IN_THE_WAY = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _SKEWED = frozenset({"RequestTimeTooSkewed"})
 _FULL_STATUS = 507
 _FORBIDDEN_STATUS = 403
+_REFUSALS = frozenset({400, 401, _FORBIDDEN_STATUS})
 #: Of the Unavailable that is raised where rights are missing, or a lock holds.
 REFUSED = "store-refused"
 #: As many versions as a page of a list can have, and as many as one has.
@@ -244,6 +245,15 @@ def translated() -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise unavailable() from error
+
+
+def is_answer(error: Unavailable) -> bool:
+    """Whether the server refuses just this, rather than being away, busy or by another clock."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or error.code == "store-clock":
+        return False
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in _REFUSALS
 
 
 def unavailable() -> Unavailable:

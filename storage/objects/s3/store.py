@@ -30,7 +30,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evidence.errors import Conflict
+from evidence.errors import Conflict, Unavailable
 from evidence.keys import is_key, is_rendition
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
@@ -42,7 +42,7 @@ from storage.objects.disk import (
     sync_directory,
 )
 from storage.objects.rereading import Rereading, reread
-from storage.objects.s3.client import Bucket, InTheWay, Version, unavailable
+from storage.objects.s3.client import Bucket, InTheWay, Version, is_answer, unavailable
 from storage.objects.s3.reading import open_object, open_span
 from storage.objects.s3.uploading import COMPLIANCE, lock_arguments, put, upload
 
@@ -122,10 +122,25 @@ class S3Store:
             pieces = iter(partial(file.read, CHUNK), b"")
             return await reread(lambda: Rereading(pieces, "cached"), pace)
 
-    async def covers(self, key: str, *, version: str = "") -> int:
+    async def covers(self, key: str, read: Digests, pace: Pace | None = None, *, version: str = "") -> int:
         """See the port."""
-        versions = await asyncio.to_thread(self.bucket.versions_of, _checked(key))
-        return max(len(versions) - 1, 0)
+        listed = await asyncio.to_thread(self.bucket.versions_of, _checked(key))
+        meant = version or next((one.id for one in reversed(listed) if not one.is_marker), "")
+        return sum([await self._covers(one, read, pace) for one in listed if one.id != meant])
+
+    async def _covers(self, one: Version, read: Digests, pace: Pace | None) -> bool:
+        if one.is_marker or one.size != read.size:
+            return True
+        try:
+            return (await self.read_back(one.key, pace, version=one.id)).sha256 != read.sha256
+        except NotStored:
+            # Taken away meanwhile.
+            return False
+        except Unavailable as error:
+            if not is_answer(error):
+                raise
+            # Under somebody's own key, or under rights that Custos does not have: nothing of ours.
+            return True
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """See the port; what lies below a delete marker is there too."""

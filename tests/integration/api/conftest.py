@@ -12,7 +12,7 @@ from evidence.agents import Role
 from tests.media import make_clip
 from tests.offices import Office, opened_office
 from tests.postgres import Server
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 from tests.serving import fixtures
 from tests.serving.exports import Kept, asked, case_of_two, kept
 from tests.serving.inside import Inside, served_inside
@@ -44,13 +44,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def bureau(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    """A server of the module's own; "cluster": over PostgreSQL and a bucket, else over its own directory."""
+    """A server of the module's own; "cluster", "ceph": over PostgreSQL and a bucket, else a directory."""
     data = tmp_path_factory.mktemp("bureau") / "data"
     with ExitStack() as stack:
         catalogue = s3 = None
-        if getattr(request, "param", "embedded") == "cluster":
-            seaweed: Seaweed = request.getfixturevalue("seaweed")
-            s3 = seaweed.settings(seaweed.make_bucket())
+        stack_of = getattr(request, "param", "embedded")
+        if stack_of != "embedded":
+            server: S3Server = request.getfixturevalue("ceph" if stack_of == "ceph" else "seaweed")
+            s3 = server.settings(server.make_bucket())
             postgres: Server = request.getfixturevalue("postgres")
             catalogue = stack.enter_context(postgres.catalogue())
         yield stack.enter_context(served_inside(data, s3=s3, catalogue=catalogue))

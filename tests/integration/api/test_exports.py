@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from clients.verifier.heads import pin_of
 from evidence.agents import Role
 from evidence.jobs import Stage
@@ -17,7 +19,7 @@ from tests.serving.exports import WANTED, Kept, asked, kept
 from tests.serving.films import sealed_for, two_segments
 from tests.serving.inside import Inside
 
-STACKS = ("embedded", "cluster")
+STACKS = ("embedded", "cluster", pytest.param("ceph", marks=pytest.mark.long))
 
 
 def test_an_export_of_a_case_proves_everything_that_can_be_proven_offline(court: Kept) -> None:

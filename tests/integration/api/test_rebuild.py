@@ -17,7 +17,7 @@ from ingest.restoring import Found
 from storage.catalogue import restoring
 from tests.offices import Office, opened_office
 from tests.postgres import Server
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 from tests.serving.client import statement
 from tests.serving.exports import asked, case_of_two
 from tests.serving.inside import served_inside
@@ -25,22 +25,25 @@ from tests.serving.lost import Lost, events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
 from tests.time_authority import TimeAuthority
 
+CEPH = pytest.param("ceph", marks=pytest.mark.long)
+
 
 @pytest.fixture
 def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lost]:
     """Over its own disk; where a test says so, over PostgreSQL and a bucket."""
     with ExitStack() as stack:
-        if getattr(request, "param", "embedded") == "embedded":
+        stack_of = getattr(request, "param", "embedded")
+        if stack_of == "embedded":
             yield Lost(settings_for(tmp_path / "data"), stack)
             return
-        seaweed: Seaweed = request.getfixturevalue("seaweed")
+        server: S3Server = request.getfixturevalue("ceph" if stack_of == "ceph" else "seaweed")
         postgres: Server = request.getfixturevalue("postgres")
         url = stack.enter_context(postgres.catalogue())
-        s3 = seaweed.settings(seaweed.make_bucket())
+        s3 = server.settings(server.make_bucket())
         yield Lost(settings_for(tmp_path / "data", s3=s3, catalogue=url), stack, postgres)
 
 
-@pytest.mark.parametrize("lost", ["embedded", "cluster"], indirect=True)
+@pytest.mark.parametrize("lost", ["embedded", "cluster", CEPH], indirect=True)
 def test_it_is_equal_in_every_fact(lost: Lost, camera: bytes) -> None:
     with lost.served() as server:
         case = case_of_two(server, camera)
@@ -88,7 +91,9 @@ def test_it_is_equal_in_every_fact(lost: Lost, camera: bytes) -> None:
     kept(lost.settings)
 
 
-@pytest.mark.parametrize("lost", ["embedded", pytest.param("cluster", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.parametrize(
+    "lost", ["embedded", pytest.param("cluster", marks=pytest.mark.long), CEPH], indirect=True
+)
 def test_what_the_journal_had_not_yet_is_restored_from_manifests_or_named(lost: Lost, camera: bytes) -> None:
     with lost.served() as server:
         server.client(Role.OFFICER).kept(camera, "1.mp4", device="CAM-1")

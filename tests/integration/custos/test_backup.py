@@ -16,7 +16,7 @@ from custos.cli import main
 from evidence.agents import Role
 from evidence.errors import Invalid
 from tests.media import make_clip
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 from tests.serving.exports import case_of_two
 from tests.serving.inside import served_inside
 from tests.serving.lost import events, kept, rows
@@ -90,8 +90,8 @@ def test_the_machine_burns_and_everything_is_there_again(
 
 
 @pytest.mark.long
-def test_from_a_bucket_too(seaweed: Seaweed, tmp_path: Path) -> None:
-    settings = settings_for(tmp_path / "data", s3=seaweed.settings(seaweed.make_bucket()))
+def test_from_a_bucket_too(s3_server: S3Server, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "data", s3=s3_server.settings(s3_server.make_bucket()))
     with served_inside(settings.data, s3=settings.s3) as server:
         item = server.client(Role.OFFICER).kept(b"one", "1.bin")
     kept(settings)

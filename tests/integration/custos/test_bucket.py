@@ -17,7 +17,11 @@ from custos.stores import open_stores
 from evidence.agents import Role
 from evidence.errors import Unavailable
 from evidence.jobs import Stage
+from evidence.keys import manifest_key
 from storage.objects.s3.client import Bucket
+from storage.objects.s3.reading import open_object
+from storage.objects.s3.uploading import lock_arguments, put
+from tests.ceph import Ceph
 from tests.fault.test_cluster import copied
 from tests.media import make_clip
 from tests.s3_server import S3Server
@@ -136,3 +140,28 @@ def test_an_audit_tells_of_what_was_put_on_top(s3_server: S3Server, tmp_path: Pa
         assert alarms == []
         assert event["detail"]["cleared"] == ["store-covered"]
         assert "covered" not in event["detail"]
+
+
+@pytest.mark.long
+def test_what_two_commits_at_once_left_is_no_alarm(ceph: Ceph, tmp_path: Path) -> None:
+    bucket = ceph.make_bucket()
+    with served_inside(tmp_path, s3=ceph.settings(bucket)) as server:
+        data = os.urandom(5_000)
+        item = server.client(Role.STATION).kept(data, "note.bin")
+        services = server.services
+        found = server.do(services.catalogue.read(lambda tx: tx.items.get(item)))
+        assert found is not None
+        # Sent by a worker that looked before the first one's bytes were there.
+        reached = Bucket(ceph.place(bucket))
+        for key in (found.key, manifest_key(found.key)):
+            with open_object(reached, key, "", reached.versions_of(key)[0].size) as file:
+                put(reached, key, file.read(), {"IfNoneMatch": "*", **lock_arguments(found.locked_until)})
+            assert len(reached.versions_of(key)) == 2
+        server.do(services.audits.ask([item], None))
+        server.do(services.audits.plan())
+        server.run(Stage.FIXITY)
+        event = server.events("item.audited")[-1]
+        assert event["outcome"] == "success"
+        assert "covered" not in event["detail"]
+        assert server.do(services.catalogue.read(lambda tx: tx.oversight.alarms())) == []
+        assert server.client(Role.REVIEWER).get(f"/items/{item}/original").body == data

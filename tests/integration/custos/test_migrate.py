@@ -26,7 +26,7 @@ from storage.objects.s3.client import Bucket
 from storage.objects.s3.uploading import put
 from tests.media import make_clip
 from tests.postgres import Server
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 from tests.serving.exports import case_of_two
 from tests.serving.inside import Inside, served_inside
 from tests.serving.lost import events, kept, rows
@@ -39,19 +39,19 @@ class Move:
 
     old: Settings
     new: Settings
-    seaweed: Seaweed
+    s3_server: S3Server
 
     def run(self) -> migrating.Migrated:
         return asyncio.run(migrate(self.old, self.new, "the bureau grew"))
 
 
 @pytest.fixture
-def move(seaweed: Seaweed, postgres: Server, tmp_path: Path) -> Iterator[Move]:
+def move(s3_server: S3Server, postgres: Server, tmp_path: Path) -> Iterator[Move]:
     data = tmp_path / "data"
     with ExitStack() as stack:
         url = stack.enter_context(postgres.catalogue())
-        new = settings_for(data, s3=seaweed.settings(seaweed.make_bucket()), catalogue=url)
-        yield Move(settings_for(data), new, seaweed)
+        new = settings_for(data, s3=s3_server.settings(s3_server.make_bucket()), catalogue=url)
+        yield Move(settings_for(data), new, s3_server)
 
 
 def filled(server: Inside, clip: bytes) -> tuple[str, list[str]]:
@@ -250,7 +250,7 @@ def test_where_something_else_lies_nothing_is_moved(move: Move) -> None:
         item = server.client(Role.OFFICER).kept(b"one", "1.bin")
         found = server.do(server.services.catalogue.read(lambda tx: tx.items.get(item)))
         assert found is not None
-    move.seaweed.administrator().put_object(Bucket=move.new.s3.bucket, Key=found.key, Body=b"eno")
+    move.s3_server.administrator().put_object(Bucket=move.new.s3.bucket, Key=found.key, Body=b"eno")
     with pytest.raises(Conflict) as refusal:
         move.run()
     assert refusal.value.code == "other-in-bucket"

@@ -18,7 +18,7 @@ from custos.rebuilding import rebuild
 from custos.replicas import MARKER
 from evidence.agents import Role
 from evidence.jobs import Stage
-from tests.seaweed import Seaweed
+from tests.s3_server import S3Server
 from tests.serving.inside import served_inside
 from tests.serving.lost import events, kept, rows
 from tests.serving.settings import custos_environment, settings_for
@@ -65,8 +65,8 @@ def test_all_that_was_written_comes_back_from_a_replica(tmp_path: Path) -> None:
         assert again.get(f"/items/{item}/original").body == b"only once"
 
 
-def test_a_bucket_that_was_a_replica_becomes_the_store(tmp_path: Path, seaweed: Seaweed) -> None:
-    s3 = seaweed.settings(seaweed.make_bucket())
+def test_a_bucket_that_was_a_replica_becomes_the_store(tmp_path: Path, s3_server: S3Server) -> None:
+    s3 = s3_server.settings(s3_server.make_bucket())
     file = tmp_path / "cloud.toml"
     told = s3.model_dump(mode="json", exclude_none=True)
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
