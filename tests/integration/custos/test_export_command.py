@@ -94,6 +94,22 @@ def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
     assert "[no-server]" in done.stderr
 
 
+def test_without_an_address_it_asks_this_installation(bureau: Inside, tmp_path: Path) -> None:
+    """As it is documented: the token stands in the environment beside the settings, and is none."""
+    done = subprocess.run(
+        [sys.executable, "-m", "custos", "export", "case", "no such", "--profile", "court", "--reason", "r"],
+        env={
+            **os.environ,
+            "CUSTOS_TOKEN": bureau.client(Role.ARCHIVIST).token or "",
+            "CUSTOS_DATA": str(tmp_path),
+            "CUSTOS_API__PORT": bureau.url.rpartition(":")[2],
+        },
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "[not-found]" in done.stderr
+
+
 @pytest.mark.parametrize("cuts", [2, 100])
 def test_a_line_that_breaks(bureau: Inside, tmp_path: Path, cuts: int) -> None:
     """It is gone on with; where it breaks again and again, what there is does not have the archive's name."""
