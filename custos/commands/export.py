@@ -147,7 +147,7 @@ def _refused(error: urllib.error.HTTPError) -> NoReturn:
 
 
 def _own_server(arguments: argparse.Namespace) -> str:
-    return load_settings(arguments.config).url
+    return load_settings(arguments.config).own_url
 
 
 def _case(server: _Server, named: str) -> str:

@@ -95,7 +95,8 @@ def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
 
 
 def test_without_an_address_it_asks_this_installation(bureau: Inside, tmp_path: Path) -> None:
-    """As it is documented: the token stands in the environment beside the settings, and is none."""
+    """As it is documented: the token stands in the environment beside the settings, and is none. The server
+    is asked where it listens: a proxy's certificate may be of an authority unknown to this machine."""
     done = subprocess.run(
         [sys.executable, "-m", "custos", "export", "case", "no such", "--profile", "court", "--reason", "r"],
         env={
@@ -103,6 +104,7 @@ def test_without_an_address_it_asks_this_installation(bureau: Inside, tmp_path: 
             "CUSTOS_TOKEN": bureau.client(Role.ARCHIVIST).token or "",
             "CUSTOS_DATA": str(tmp_path),
             "CUSTOS_API__PORT": bureau.url.rpartition(":")[2],
+            "CUSTOS_API__PUBLIC_URL": "https://127.0.0.1:1",
         },
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
