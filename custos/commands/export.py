@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -186,16 +188,16 @@ def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
     except OSError as error:
         raise Invalid("no-such-place", f"{archive} cannot be made: {error.strerror}.") from error
     with file:
-        for attempt in range(_TRIES):
+        for _ in range(_TRIES):
             at = file.tell()
-            try:
-                with server.open(str(made["path"]), {"Range": f"bytes={at}-"} if at else None) as answer:
-                    while piece := answer.read(_PIECE):
-                        file.write(piece)
-                        _tell(f"{file.tell() // 1_000_000:,} of {size // 1_000_000:,} MB")
-            except (OSError, Unavailable):
-                if attempt == _TRIES - 1:
-                    raise
+            # A line may break before the first byte as well: the server did answer a moment ago.
+            with (
+                suppress(ConnectionError, TimeoutError, ssl.SSLError, Unavailable),
+                server.open(str(made["path"]), {"Range": f"bytes={at}-"} if at else None) as answer,
+            ):
+                while piece := answer.read(_PIECE):
+                    file.write(piece)
+                    _tell(f"{file.tell() // 1_000_000:,} of {size // 1_000_000:,} MB")
             if file.tell() == size:
                 file.flush()
                 os.fsync(file.fileno())

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from custos.commands.export import _fetch, _Server
 from evidence.agents import Role
+from evidence.errors import Unavailable
 from tests.media import make_clip
 from tests.serving.cutting import CuttingProxy
 from tests.serving.exports import case_of_two
@@ -110,6 +112,15 @@ def test_without_an_address_it_asks_this_installation(bureau: Inside, tmp_path: 
     )  # fmt: skip
     assert done.returncode == 2
     assert "[not-found]" in done.stderr
+
+
+def test_a_line_that_breaks_before_each_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server was there when the export was asked for: what is said is that the archive broke off."""
+    monkeypatch.setenv("CUSTOS_TOKEN", "t")
+    with pytest.raises(Unavailable) as refusal:
+        _fetch(_Server("http://127.0.0.1:1"), {"path": "/exports/x/x.zip", "size": 5}, tmp_path / "x.zip")
+    assert refusal.value.code == "broken-off"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip.part"]
 
 
 @pytest.mark.parametrize("cuts", [2, 100])
