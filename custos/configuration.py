@@ -25,8 +25,9 @@ from evidence.errors import Invalid
 
 CONFIG_FILE = "custos.toml"
 CONFIG_VARIABLE = "CUSTOS_CONFIG"
+TOKEN_VARIABLE = "CUSTOS_TOKEN"  # noqa: S105  a variable's name
 #: Variables with our prefix that are no settings.
-_RESERVED = frozenset({CONFIG_VARIABLE, READY_FD, LISTEN_FDS})
+_RESERVED = frozenset({CONFIG_VARIABLE, TOKEN_VARIABLE, READY_FD, LISTEN_FDS})
 
 
 def find_config(config: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:

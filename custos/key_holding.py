@@ -12,8 +12,12 @@ from custody.signing import FileSigner
 from custos.catalogue_place import catalogue_of
 from custos.instance import using_keys
 from custos.settings import Settings
+from custos.stores import open_stores, require_not_lost
 from evidence.errors import Unavailable
 from storage.catalogue.engine import UNREACHABLE, is_begun
+
+#: What is away, or not ready yet, when a machine starts.
+_COMES_BACK = frozenset({UNREACHABLE, "store-unavailable", "store-clock", "store-refused"})
 
 
 @asynccontextmanager
@@ -29,14 +33,17 @@ async def holding_key(settings: Settings) -> AsyncIterator[FileSigner]:
         yield await asyncio.to_thread(partial(open_signer, settings.keys, is_first=is_first))
 
 
-async def look_for_key(settings: Settings) -> None:
-    """Raise what `holding_key` says of a key that is lost or no key; make it at the first start.
+async def look_before_start(settings: Settings) -> None:
+    """Raise what only a person can put right before anything starts; make the key at the first start.
 
-    A database that does not answer says nothing of that: whoever needs it waits for it.
+    A store that has a log and no catalogue beside it is no first start: it gets no new key. Database and
+    store that do not answer say nothing of all that: whoever needs them waits for them.
+    Raises Unavailable: what `holding_key`, `open_stores` and `require_not_lost` say.
     """
     try:
+        await require_not_lost(settings, await asyncio.to_thread(open_stores, settings))
         async with holding_key(settings):
             pass
     except Unavailable as error:
-        if error.code != UNREACHABLE:
+        if error.code not in _COMES_BACK:
             raise

@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         """Where people reach the server, without a slash at the end."""
         if self.api.public_url is not None:
             return self.api.public_url.rstrip("/")
+        return self.own_url
+
+    @property
+    def own_url(self) -> str:
+        """Where this machine's server listens, past any proxy, without a slash at the end."""
         host = f"[{self.api.host}]" if ":" in self.api.host else self.api.host
         return f"http://{host}:{self.api.port}"
 

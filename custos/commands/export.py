@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from custody.durable import sync_directory
-from custos.configuration import load_settings
+from custos.configuration import TOKEN_VARIABLE, load_settings
 from evidence.errors import Conflict, Denied, Invalid, Unavailable
 from evidence.exports import USUAL_RENDITIONS, Matter, Profile
 
-_TOKEN = "CUSTOS_TOKEN"  # noqa: S105  a variable's name
 _LOOK_SECONDS = 0.5
 _SILENT_SECONDS = 60.0
 _TRIES = 5
@@ -31,8 +32,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "export",
         help="take an item or a case away: archive and seal, fetched and verified",
         description="Asks the running server in somebody's name: their token stands in the environment "
-        f"variable {_TOKEN} (custos token create NAME). A line that breaks is gone on with; an archive "
-        "has its name once all of it is there, and ends in .part until then.",
+        f"variable {TOKEN_VARIABLE} (custos token create NAME). A line that breaks is gone on with; an "
+        "archive has its name once all of it is there, and ends in .part until then.",
     )
     parser.add_argument("matter", choices=[one.value for one in Matter])
     parser.add_argument("id", help="the item's or the case's identifier, or a case's number")
@@ -92,10 +93,10 @@ class _Server:
     """Requests in somebody's name."""
 
     def __init__(self, url: str) -> None:
-        token = os.environ.get(_TOKEN, "").strip()
+        token = os.environ.get(TOKEN_VARIABLE, "").strip()
         if not token:
             raise Invalid(
-                "no-token", f"Put the token of whoever asks into the environment variable {_TOKEN}."
+                "no-token", f"Put the token of whoever asks into the environment variable {TOKEN_VARIABLE}."
             )
         if not url.startswith(("http://", "https://")):
             raise Invalid("bad-address", "The server's address begins with http:// or https://.")
@@ -148,7 +149,7 @@ def _refused(error: urllib.error.HTTPError) -> NoReturn:
 
 
 def _own_server(arguments: argparse.Namespace) -> str:
-    return load_settings(arguments.config).url
+    return load_settings(arguments.config).own_url
 
 
 def _case(server: _Server, named: str) -> str:
@@ -187,16 +188,16 @@ def _fetch(server: _Server, made: Mapping[str, Any], archive: Path) -> None:
     except OSError as error:
         raise Invalid("no-such-place", f"{archive} cannot be made: {error.strerror}.") from error
     with file:
-        for attempt in range(_TRIES):
+        for _ in range(_TRIES):
             at = file.tell()
-            try:
-                with server.open(str(made["path"]), {"Range": f"bytes={at}-"} if at else None) as answer:
-                    while piece := answer.read(_PIECE):
-                        file.write(piece)
-                        _tell(f"{file.tell() // 1_000_000:,} of {size // 1_000_000:,} MB")
-            except (OSError, Unavailable):
-                if attempt == _TRIES - 1:
-                    raise
+            # A line may break before the first byte as well: the server did answer a moment ago.
+            with (
+                suppress(ConnectionError, TimeoutError, ssl.SSLError, Unavailable),
+                server.open(str(made["path"]), {"Range": f"bytes={at}-"} if at else None) as answer,
+            ):
+                while piece := answer.read(_PIECE):
+                    file.write(piece)
+                    _tell(f"{file.tell() // 1_000_000:,} of {size // 1_000_000:,} MB")
             if file.tell() == size:
                 file.flush()
                 os.fsync(file.fileno())

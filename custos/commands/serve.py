@@ -11,7 +11,7 @@ from custos import logs
 from custos.broker_place import broker_of, trusted_of
 from custos.configuration import find_config, load_settings
 from custos.instance import only_instance
-from custos.key_holding import look_for_key
+from custos.key_holding import look_before_start
 from custos.parts import parts_of
 from custos.readiness import announce_ready
 from custos.settings import Settings
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         only_instance(settings.data, settings.run),
         parts_of(settings, find_config(arguments.config)) as parts,
     ):
-        asyncio.run(look_for_key(settings))
+        asyncio.run(look_before_start(settings))
         asyncio.run(_serve(settings, parts))
     return 0
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from custos.commands.export import _fetch, _Server
 from evidence.agents import Role
+from evidence.errors import Unavailable
 from tests.media import make_clip
 from tests.serving.cutting import CuttingProxy
 from tests.serving.exports import case_of_two
@@ -92,6 +94,33 @@ def test_a_server_that_is_not_there(bureau: Inside, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "[no-server]" in done.stderr
+
+
+def test_without_an_address_it_asks_this_installation(bureau: Inside, tmp_path: Path) -> None:
+    """As it is documented: the token stands in the environment beside the settings, and is none. The server
+    is asked where it listens: a proxy's certificate may be of an authority unknown to this machine."""
+    done = subprocess.run(
+        [sys.executable, "-m", "custos", "export", "case", "no such", "--profile", "court", "--reason", "r"],
+        env={
+            **os.environ,
+            "CUSTOS_TOKEN": bureau.client(Role.ARCHIVIST).token or "",
+            "CUSTOS_DATA": str(tmp_path),
+            "CUSTOS_API__PORT": bureau.url.rpartition(":")[2],
+            "CUSTOS_API__PUBLIC_URL": "https://127.0.0.1:1",
+        },
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "[not-found]" in done.stderr
+
+
+def test_a_line_that_breaks_before_each_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server was there when the export was asked for: what is said is that the archive broke off."""
+    monkeypatch.setenv("CUSTOS_TOKEN", "t")
+    with pytest.raises(Unavailable) as refusal:
+        _fetch(_Server("http://127.0.0.1:1"), {"path": "/exports/x/x.zip", "size": 5}, tmp_path / "x.zip")
+    assert refusal.value.code == "broken-off"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip.part"]
 
 
 @pytest.mark.parametrize("cuts", [2, 100])

@@ -14,7 +14,7 @@ from custos.cli import main
 from custos.clock import SystemClock
 from custos.configuration import load_settings
 from custos.keeping_sections import CatalogueSettings
-from custos.key_holding import holding_key, look_for_key
+from custos.key_holding import holding_key, look_before_start
 from custos.settings import Settings
 from evidence.agents import Role
 from evidence.errors import Invalid, Unavailable
@@ -77,7 +77,7 @@ async def test_a_database_that_does_not_answer_is_no_first_start(tmp_path: Path)
     assert refusal.value.code == "catalogue-unreachable"
     assert "geheim" not in refusal.value.message
     # `custos serve` starts all the same, and its parts wait for the database.
-    await look_for_key(settings)
+    await look_before_start(settings)
     assert not settings.keys.exists()
 
 

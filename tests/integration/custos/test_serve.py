@@ -55,6 +55,21 @@ async def test_it_ends_and_says_why_where_its_key_is_gone(tmp_path: Path) -> Non
     assert list(settings.keys.iterdir()) == []
 
 
+async def test_it_ends_and_says_why_where_its_catalogue_is_gone(tmp_path: Path) -> None:
+    """Nor is a key made, if that is gone as well: the backup's would not be put over it."""
+    settings = settings_for(tmp_path)
+    log = settings.store / "objects" / "log"
+    log.mkdir(parents=True)
+    (log / "checkpoint").write_text("of a log\n")
+    serving = await _custos(tmp_path, "serve")
+    async with asyncio.timeout(_SOON_SECONDS):
+        _, errors = await serving.communicate()
+    assert serving.returncode == 2
+    assert errors.endswith(b"[catalogue-lost]\n")
+    assert b"custos rebuild" in errors
+    assert not settings.keys.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupt_ends_it_with_status_0(tmp_path: Path, number: signal.Signals) -> None:
     serving = await _custos(tmp_path, "serve")
