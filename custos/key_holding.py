@@ -17,7 +17,7 @@ from evidence.errors import Unavailable
 from storage.catalogue.engine import UNREACHABLE, is_begun
 
 #: What is away, or not ready yet, when a machine starts.
-_COMES_BACK = frozenset({UNREACHABLE, "store-unavailable", "store-clock", "store-refused"})
+_COMES_BACK = frozenset({UNREACHABLE, "store-unavailable", "store-clock", "store-refused", "store-no-bucket"})
 
 
 @asynccontextmanager

@@ -311,6 +311,12 @@ def test_keys_that_the_store_does_not_know_are_refused_in_words(s3_server: S3Ser
     assert "nothing" not in error.value.message
 
 
+def test_a_bucket_that_is_not_there_is_called_so(s3_server: S3Server) -> None:
+    with pytest.raises(Unavailable) as error:
+        require_fit(Bucket(s3_server.place("evidence-elsewhere")))
+    assert error.value.code == "store-no-bucket"
+
+
 @pytest.mark.parametrize("content", [None, "", "[default]\naws_access_key_id = service\n", "keys: none"])
 def test_keys_that_are_not_there_are_called_so(
     s3_server: S3Server, tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch

@@ -63,7 +63,7 @@ class Version:
 
 class Bucket:
     """Requests to one bucket. Every method blocks and raises Unavailable: "store-unavailable",
-    "store-refused", "store-clock", "store-no-keys"; NoSpace("store-full"); NotStored."""
+    "store-refused", "store-clock", "store-no-keys", "store-no-bucket"; NoSpace("store-full"); NotStored."""
 
     def __init__(self, place: Place) -> None:
         self.name = place.bucket
@@ -279,6 +279,12 @@ def _refusal(error: ClientError) -> Exception:
             "store-clock",
             "The store refuses what is signed by a clock that differs from its own by so much. Synchronise "
             "both clocks (chrony, systemd-timesyncd).",
+        )
+    if code == "NoSuchBucket":
+        return Unavailable(
+            "store-no-bucket",
+            "The store's server answers, and has no bucket of the name that is set. Look whether name and "
+            "address (`s3.bucket`, `s3.endpoint`) are right; docs/s3.md says how a bucket is made.",
         )
     _log.warning("the store answered %s to %s: %s", status, error.operation_name, code)
     if status == _FORBIDDEN_STATUS:
