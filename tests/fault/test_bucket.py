@@ -357,7 +357,7 @@ async def test_a_disposal_removes_every_version_and_marker_once_the_lock_has_end
     assert error.value.code == "store-refused"
     assert await held.read(key) == data
     # Something whose lock does end.
-    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
     brief = replace(item, id=new_id(NOW), key=key_of(b"brief"))
     brief = replace(brief, id=brief.key.split("/")[3])
     held.admin.put_object(

@@ -218,6 +218,7 @@ def test_the_inbox_costs_as_many_statements_for_many_candidates_as_for_few(
     assert many[0] == few[0]
 
 
+@pytest.mark.long
 def test_a_list_during_uploads_misses_none(server: Inside, clip: Path) -> None:
     """Whether the list or the recording is first in the catalogue, the other finds it."""
     supervisor, named = server.client(Role.SUPERVISOR), number()

@@ -140,6 +140,7 @@ def test_what_the_submitter_names_alike_is_one_and_missing_numbers_are_named(
     assert hole["ends"] == "2026-11-21T10:00:30.000+08:00"
 
 
+@pytest.mark.long
 def test_a_gap_report_names_files_holes_and_counters_that_went_back(
     inside: Inside, bytes_of: bytes, device: str
 ) -> None:

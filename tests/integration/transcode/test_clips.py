@@ -120,6 +120,7 @@ async def test_what_reaches_the_end_has_the_last_frame_though_it_is_shown_late(
     assert len(frame_times(made.path)) == 50
 
 
+@pytest.mark.long
 async def test_sources_of_other_rates_and_shapes_follow_each_other(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:
