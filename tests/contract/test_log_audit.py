@@ -310,6 +310,22 @@ async def test_a_round_that_breaks_off_goes_on_and_two_at_once_are_one(place: Pl
     assert (outcome, detail["files"]) == ("success", 3 * 19)
 
 
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_who_was_overtaken_sets_nothing_back(place: Place, where: Where) -> None:
+    audit, clock = await begun(place, 600)
+    other = audit_of(place, clock)
+    assert await audit.run(_no_sleep)
+
+    async def overtaken(seconds: float) -> None:
+        del seconds
+        assert await gone_through(other) == 2
+
+    # Its step ends after the other's whole round.
+    assert await audit.run(overtaken)
+    assert await gone_through(audit) == 0
+    assert [outcome for outcome, _ in recorded(where, "log.audited")] == ["success"]
+
+
 async def test_what_is_read_counts_for_the_budget_of_all_audits(place: Place) -> None:
     clock = Hands()
     audit = audit_of(place, clock, rate=1 << 20)
