@@ -347,6 +347,6 @@ def test_nothing_is_disposed_of_before_its_time(catalogues: Catalogues) -> None:
     run_state_machine_as_test(
         lambda: Disposals(catalogues),
         settings=settings(
-            max_examples=4 if catalogues.is_postgres else 16, stateful_step_count=15, deadline=None
+            max_examples=4 if catalogues.is_postgres else 10, stateful_step_count=15, deadline=None
         ),
     )

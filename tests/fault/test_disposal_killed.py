@@ -50,7 +50,7 @@ def test_a_seeded_choice_of_points(tmp_path: Path, authority: TimeAuthority) -> 
     count = steps(tmp_path / "one", authority)
     assert count > 40
     rng = random.Random(SEED)
-    trials = [*rng.sample(every_point(count), 6), *doubles(count, 2, rng)]
+    trials = [*rng.sample(every_point(count), 4), *doubles(count, 1, rng)]
     killed(tmp_path / "many", authority, trials)
 
 

@@ -54,7 +54,7 @@ def test_a_seeded_choice_of_points(tmp_path: Path, clip: Path) -> None:
     count = steps(tmp_path / "life", clip)
     assert count > 60
     rng = random.Random(SEED)
-    trials = [*rng.sample(every_point(count), 4), *doubles(count, 2, rng)]
+    trials = [*rng.sample(every_point(count), 3), *doubles(count, 1, rng)]
     zygote(tmp_path / "life", clip, trials)
 
 

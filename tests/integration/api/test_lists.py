@@ -76,6 +76,7 @@ def test_what_fits_one_case_is_linked_whichever_comes_first(server: Inside, clip
     assert (again["new"], again["same"], again["linked"], again["opened"]) == (0, 1, {}, [])
 
 
+@pytest.mark.long
 def test_what_may_fit_several_waits_with_its_candidates(server: Inside, clip: Path) -> None:
     supervisor = server.client(Role.SUPERVISOR)
     first, second = number(), number()

@@ -103,6 +103,7 @@ def test_describing_again_changes_nothing(inside: Inside, bytes_of: bytes, devic
     assert len(inside.events("recording.joined")) == already
 
 
+@pytest.mark.long
 def test_what_the_submitter_names_alike_is_one_and_missing_numbers_are_named(
     inside: Inside, bytes_of: bytes, device: str
 ) -> None:

@@ -107,6 +107,7 @@ async def test_a_time_within_a_frame_takes_that_frame_at_both_ends(
     assert (told(made)[0]["first_pts"], told(made)[0]["frames"]) == (299 * 512, 1)
 
 
+@pytest.mark.long
 async def test_what_reaches_the_end_has_the_last_frame_though_it_is_shown_late(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ async def test_the_frame_on_screen_is_taken(
     assert not _is_frame(made.path, steady, number + (1 if number < 299 else -1), tmp_path)
 
 
+@pytest.mark.long
 async def test_frames_that_are_reordered_are_shown_later_and_led_back(
     tools: SandboxedTools, steady: Path, tmp_path: Path
 ) -> None:

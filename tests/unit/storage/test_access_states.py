@@ -299,6 +299,6 @@ def test_lists_and_single_things_agree(catalogues: Catalogues) -> None:
     run_state_machine_as_test(
         lambda: Access(catalogues),
         settings=settings(
-            max_examples=3 if catalogues.is_postgres else 6, stateful_step_count=25, deadline=None
+            max_examples=3 if catalogues.is_postgres else 4, stateful_step_count=25, deadline=None
         ),
     )
