@@ -31,13 +31,21 @@ async def prune_on_record(
     The event of what a run removed that was killed is recorded by the next one.
     """
     before = await store.oldest()
-    count = await prune(store, disposer, public, clock.now())
     if before is None:
-        return count
+        return 0
+
+    def begin(tx: Transaction) -> int:
+        told = tx.journal.mark(_TOLD)
+        if told is None:
+            tx.journal.keep_mark(_TOLD, str(before))
+        return before if told is None else int(told)
+
+    # Before anything goes: what is not kept by then, nobody could tell of after a kill.
+    told = await catalogue.write(begin)
+    count = await prune(store, disposer, public, clock.now())
     oldest = before + count
 
     def tell(tx: Transaction) -> None:
-        told = int(tx.journal.mark(_TOLD) or before)
         if oldest > told:
             detail: dict[str, Json] = {"chunks": oldest - told, "oldest": oldest}
             tx.events.append(EventDraft(EventType.JOURNAL_PRUNED, None, clock.now(), detail=detail))

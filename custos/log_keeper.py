@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from custody.bodies import Bodies
 from custody.cosigning import Cosigning, configured
@@ -129,6 +130,12 @@ def _audits_of(
     )
 
 
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until `stop` is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
 async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None:
     """Stamp until `stop` is set: apart from the sequencer, which no authority may keep waiting."""
     while not stop.is_set():
@@ -136,8 +143,7 @@ async def stamp_log(stamper: Stamper | SelfStamper, stop: asyncio.Event) -> None
             await stamper.run()
         except CustosError as error:
             _log.warning("the log was not stamped, and is tried again: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
+        await _pause(stop, _STAMP_SECONDS)
 
 
 async def keep_lists(lists: RevocationLists, stop: asyncio.Event) -> None:
@@ -147,8 +153,7 @@ async def keep_lists(lists: RevocationLists, stop: asyncio.Event) -> None:
             await lists.run()
         except CustosError as error:
             _log.warning("revocation lists were not kept, and are asked for again: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _STAMP_SECONDS)
+        await _pause(stop, _STAMP_SECONDS)
 
 
 async def witness_log(cosigning: Cosigning, stop: asyncio.Event) -> None:
@@ -158,8 +163,7 @@ async def witness_log(cosigning: Cosigning, stop: asyncio.Event) -> None:
             await cosigning.run()
         except CustosError as error:
             _log.warning("the log was not witnessed, and is tried again: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _WITNESS_SECONDS)
+        await _pause(stop, _WITNESS_SECONDS)
 
 
 async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
@@ -181,8 +185,7 @@ async def keep_journal(kept: LogKeeping, stop: asyncio.Event) -> None:
         except Exception:  # noqa: BLE001  whatever it is, the log goes on
             _log.exception("the journal is behind, and is tried again")
             pause = _STOPPED_SECONDS
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await _pause(stop, pause)
 
 
 async def copy_log(kept: LogKeeping, copy: LogCopy, stop: asyncio.Event) -> None:
@@ -201,21 +204,16 @@ async def copy_log(kept: LogKeeping, copy: LogCopy, stop: asyncio.Event) -> None
         except Exception:  # noqa: BLE001  whatever it is, the log goes on
             _log.exception("the replica %s is behind the log, and is tried again", copy.name)
             pause = _STOPPED_SECONDS
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await _pause(stop, pause)
 
 
 async def audit_log(kept: LogKeeping, audit: LogAudit, stop: asyncio.Event) -> None:
     """Read one place again when that is due, until `stop` is set; nothing else waits for it."""
 
-    async def until(seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
-
     while not stop.is_set():
         pause = _AUDIT_SECONDS
         try:
-            if kept.sequencer.agrees and await audit.run(until):
+            if kept.sequencer.agrees and await audit.run(partial(_pause, stop)):
                 continue
         except CustosError as error:
             _log.warning("the log in %s was not read again, and is tried again: %s", audit.place, error)
@@ -223,7 +221,7 @@ async def audit_log(kept: LogKeeping, audit: LogAudit, stop: asyncio.Event) -> N
         except Exception:  # noqa: BLE001  whatever it is, the log goes on
             _log.exception("the log in %s was not read again, and is tried again", audit.place)
             pause = _STOPPED_SECONDS
-        await until(pause)
+        await _pause(stop, pause)
 
 
 async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
@@ -240,8 +238,7 @@ async def keep_log(sequencer: Sequencer, stop: asyncio.Event) -> None:
         except CustosError as error:
             _log.warning("the log is behind, and is tried again: %s", error)
             pause = _TROUBLE_SECONDS
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await _pause(stop, pause)
 
 
 async def _last(kept: LogKeeping) -> None:

@@ -1,7 +1,7 @@
 """Rounds in which the custody log is read again where it lies: when one is due, and what it found so far.
 
 A place is a store that has the log's files: the store itself, or a replica. Invariants: a round that was left
-goes on where it was; what it found is told once it is through, whatever happened meanwhile.
+goes on where it was; what it found is told as it is found, and all of it once it is through.
 """
 
 from __future__ import annotations

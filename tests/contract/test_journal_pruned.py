@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,26 +108,39 @@ async def test_nothing_goes_where_what_is_needed_is_not_whole(place: Place, disp
     assert await store.oldest() == 0
 
 
+class Killed:
+    """A disposer whose process is killed before it removes a third one."""
+
+    def __init__(self, disposer: Disposer) -> None:
+        self._disposer = disposer
+        self._left = 2
+
+    async def dispose(self, key: str, now: datetime) -> None:
+        if not self._left:
+            raise Unavailable("killed", "Killed.")
+        self._left -= 1
+        await self._disposer.dispose(key, now)
+
+
+# By its own clock a bucket keeps all of it for years.
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
 async def test_what_a_killed_run_removed_the_next_one_puts_on_record(
     place: Place, disposer: Disposer, where: Where
 ) -> None:
-    if place.bucket is not None:
-        pytest.skip("by its own clock a bucket keeps all of it for years")
     store, public = store_of(place), place.signer.note_key
     needed = await readable(store, public)
     assert needed is not None
     late = At(NOW + timedelta(days=1000))
-    # Nothing to remove yet: from here on it is known what was told.
-    assert await prune_on_record(place.catalogue, store, disposer, public, At(NOW)) == 0
+    dying: Any = Killed(disposer)
+    with pytest.raises(Unavailable, match="Killed"):
+        await prune_on_record(place.catalogue, store, dying, public, late)
+    assert await store.oldest() == 2
     assert recorded(where, "journal.pruned") == []
-    await disposer.dispose(journal_key(0), late.now())
-    await disposer.dispose(journal_key(1), late.now())
     assert await prune_on_record(place.catalogue, store, disposer, public, late) == needed.first - 2
-    assert recorded(where, "journal.pruned") == [
-        ("success", {"chunks": needed.first, "oldest": needed.first})
-    ]
+    said = ("success", {"chunks": needed.first, "oldest": needed.first})
+    assert recorded(where, "journal.pruned") == [said]
     assert await prune_on_record(place.catalogue, store, disposer, public, late) == 0
-    assert len(recorded(where, "journal.pruned")) == 1
+    assert recorded(where, "journal.pruned") == [said]
 
 
 class Away:
