@@ -149,14 +149,6 @@ def read_roots(files: Mapping[str, str]) -> Mapping[str, bytes]:
     return found
 
 
-def token_time(token: bytes, statement: bytes, root: bytes) -> datetime:
-    """The time at which an authority below `root` (PEM) signed `statement`; raises NotTrusted.
-
-    Holds for as long as the root is trusted: certificates are judged as of the token's own time.
-    """
-    return _checked(_decoded(token), statement, root)
-
-
 def _certificates(root: bytes) -> list[Certificate]:
     try:
         return load_pem_x509_certificates(root)
@@ -202,9 +194,9 @@ def _checked(
     response: TimeStampResponse,
     statement: bytes,
     root: bytes,
-    nonce: int | None = None,
-    policy: str | None = None,
-    imprint: str = "sha256",
+    nonce: int,
+    policy: str | None,
+    imprint: str,
 ) -> datetime:
     bound = None if policy is None else ObjectIdentifier(policy)
     trusted = _certificates(root)

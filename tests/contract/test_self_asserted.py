@@ -26,7 +26,7 @@ from custody.key_files import open_signer
 from custody.self_stamping import SelfStamper
 from custody.stamping import Stamper
 from custody.time_tokens import is_self_asserted
-from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
+from custody.trusted_time import TimeAuthorities, read_roots
 from custos.keeping_sections import ProtectionSettings
 from custos.log_keeper import open_sequencer
 from custos.sections import CustodySettings
@@ -228,8 +228,6 @@ async def test_it_counts_for_no_quorum_and_permits_no_disposal(place: Place, tmp
         token = pretended.answer(query)
         assert "Verification: OK" in openssl(tmp_path, STATEMENT, token, pretended.root)
         assert is_self_asserted(token)
-        with pytest.raises(NotTrusted, match="self-asserted"):
-            token_time(token, STATEMENT, certificate)
         with pytest.raises(NotVerified, match="self-asserted"):
             outside_time(token, STATEMENT, TimeTrust((certificate,)), "the token")
         # Both answer; one counts.

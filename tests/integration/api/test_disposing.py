@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from custody.trusted_time import NotTrusted, TimeAuthorities, read_roots, token_time
+from clients.verifier.receipt import NotVerified
+from clients.verifier.tokens import TimeTrust, verified_token
+from custody.trusted_time import TimeAuthorities, read_roots
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.commands.dispose import _disposing
@@ -143,9 +145,10 @@ def test_only_time_that_can_be_trusted_counts(
             office.run(proposal)
         assert error.value.code == "no-trusted-time"
         assert reason in caplog.text
-    with pytest.raises(NotTrusted):
-        token_time(earlier[0], b"another statement", office.authority.root.read_bytes())
-    at = token_time(earlier[1], b"another statement", office.authority.root.read_bytes())
+    trust = TimeTrust((office.authority.root.read_bytes(),))
+    with pytest.raises(NotVerified):
+        verified_token(earlier[0], b"another statement", trust, "it")
+    at = verified_token(earlier[1], b"another statement", trust, "it").at
     assert abs(at - datetime.now(UTC)) < timedelta(minutes=5)
     office.authority.spoil = bytes
     with time_authority(tmp_path / "other") as other:
