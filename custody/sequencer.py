@@ -37,6 +37,8 @@ STEP = 256
 _STEPS_IN_ONE = 40
 #: The lock of what is full: the log outlives what it speaks of.
 LOG_LOCK = timedelta(days=3650)
+#: Last leaves of subjects that are remembered from step to step; beyond, the catalogue is asked for all.
+_MOST_REMEMBERED = 20_000
 #: Files that are made durable at once: most of the time goes into waiting for the disk.
 _TILES_AT_ONCE = 16
 
@@ -79,6 +81,9 @@ class Sequencer:
         self._signers = (signer,) if also is None else (also, signer)
         self._clock = clock
         self._origin = origin
+        #: The last leaves of subjects that this process put into the log, as of the head that they led to.
+        self._last: dict[str, tuple[int, bytes]] = {}
+        self._last_at: tuple[int, tuple[bytes, ...]] | None = None
         #: Whether the last run found that catalogue and store tell one story.
         self.agrees = False
 
@@ -120,6 +125,7 @@ class Sequencer:
         assert head is not None
         found = await self._sequenced(head, queued)
         if await self._catalogue.write(lambda tx: tx.log.append(head.size, found)):
+            self._remember(head, found)
             return len(queued)
         # Somebody else was faster; what is left waits for the next step.
         return STEP
@@ -128,7 +134,7 @@ class Sequencer:
         try:
             subjects = await asyncio.to_thread(subjects_in, queued)
             named = {subject for of_event in subjects.values() for subject in of_event}
-            last = await self._catalogue.read(lambda tx: tx.log.last_of(named))
+            last = await self._last_of(head, named)
             return await asyncio.to_thread(sequence, head, queued, subjects, last)
         except NotAnEvent as error:
             raise LogStopped(
@@ -137,6 +143,20 @@ class Sequencer:
                 "somebody changed the catalogue. The log stands still. Keep the machine as it is, and call "
                 "whoever audits this installation.",
             ) from error
+
+    async def _last_of(self, head: LogHead, named: set[str]) -> Mapping[str, tuple[int, bytes]]:
+        # Peaks commit to every leaf: a head like the one this process left behind has the same last leaves.
+        if self._last_at != (head.size, head.peaks):
+            self._last, self._last_at = {}, None
+        known = {subject: self._last[subject] for subject in named & self._last.keys()}
+        asked = named - known.keys()
+        return {**known, **await self._catalogue.read(lambda tx: tx.log.last_of(asked))} if asked else known
+
+    def _remember(self, head: LogHead, found: Sequenced) -> None:
+        if len(self._last) > _MOST_REMEMBERED:
+            self._last = {}
+        self._last |= found.subjects
+        self._last_at = (head.size + len(found.leaves), tuple(found.peaks))
 
     async def _publish(self) -> int:
         head = await self._head()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from evidence.canonical import quoted
 from evidence.events import parse_event
+from evidence.plain_events import plain_subjects
 
 LEAF_VERSION = "custos/leaf/1"
 
@@ -43,6 +44,8 @@ def encode_leaf(event: bytes, chains: Sequence[ChainLink]) -> bytes:
 
 def subjects_of(event: bytes) -> list[str]:
     """The identifiers of an event's subjects, sorted, each once; raises ValueError for what is no event."""
+    if isinstance(event, bytes) and (plain := plain_subjects(event)) is not None:
+        return plain
     subjects = parse_event(event)["subjects"]
     assert isinstance(subjects, list)
     return sorted({str(subject["id"]) for subject in subjects if isinstance(subject, dict)})

@@ -20,7 +20,7 @@ from evidence.ports.log import (
     WitnessState,
 )
 from evidence.timekeeping import from_micros, to_micros
-from storage.catalogue.log import insert_many
+from storage.catalogue.log import insert_many, put_many
 from storage.catalogue.log_tables import (
     log_heads,
     log_key_statements,
@@ -120,16 +120,12 @@ class SqlCustodyLog:
             self._connection.execute(delete(event_queue).where(event_queue.c.seq.in_(some)))
 
     def _keep_last(self, subjects: Mapping[str, tuple[int, bytes]]) -> None:
-        named = sorted(subjects)
-        for first in range(0, len(named), _IN_ONE):
-            some = named[first : first + _IN_ONE]
-            self._connection.execute(delete(log_subjects).where(log_subjects.c.subject.in_(some)))
-            insert_many(
-                self._connection,
-                log_subjects,
-                ("subject", "seq", "hash"),
-                [(one, *subjects[one]) for one in some],
-            )
+        put_many(
+            self._connection,
+            log_subjects,
+            ("subject", "seq", "hash"),
+            [(one, *subjects[one]) for one in sorted(subjects)],
+        )
 
     def publish(self, published: int, checkpoint: str) -> None:
         """Note what was published last."""

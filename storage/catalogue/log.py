@@ -63,10 +63,25 @@ def insert_many(
 ) -> None:
     """Insert plain tuples; nothing happens for none."""
     if rows:
-        dialect = connection.dialect
-        style = "format" if dialect.paramstyle == "pyformat" else dialect.paramstyle
-        statement = _insert(table, columns, type(dialect), style)  # type: ignore[arg-type]  # a class hashes
+        connection.exec_driver_sql(_insert_into(connection, table, columns), rows)
+
+
+def put_many(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[object, ...]]
+) -> None:
+    """Insert plain tuples, each in the place of the row with the same first column if there is one."""
+    if rows:
+        taken_over = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+        # SQLite and PostgreSQL have the same words for it.
+        statement = _insert_into(connection, table, columns)
+        statement += f" ON CONFLICT ({columns[0]}) DO UPDATE SET {taken_over}"
         connection.exec_driver_sql(statement, rows)
+
+
+def _insert_into(connection: Connection, table: Table, columns: tuple[str, ...]) -> str:
+    dialect = connection.dialect
+    style = "format" if dialect.paramstyle == "pyformat" else dialect.paramstyle
+    return _insert(table, columns, type(dialect), style)  # type: ignore[arg-type]  # a class hashes
 
 
 def store_events(connection: Connection, emitter: Emitter, sealed: Sequence[SealedEvent]) -> None:

@@ -209,6 +209,19 @@ class Failing:
         return await self._do(lambda: self._store.swap(expected, checkpoint))  # type: ignore[return-value]
 
 
+async def test_who_takes_turns_remembers_nothing_that_another_has_moved_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [new_id(NOW) for _ in range(5)]
+    one, other = place.sequencer(), place.sequencer()
+    for turn, sequencer in enumerate((one, one, other, one, other, other, one)):
+        # What is remembered is forgotten in between as well, where there is too much of it.
+        monkeypatch.setattr("custody.sequencer._MOST_REMEMBERED", turn % 3)
+        await place.happen(3, *items[turn % 2 : 2 + turn % 4])
+        await sequencer.run()
+    require_chains(await place.counted())
+
+
 async def test_a_store_that_fails_at_any_call_leaves_a_log_that_goes_on(place: Place) -> None:
     item = new_id(NOW)
     seen, at, after = 1, 0, True
