@@ -12,20 +12,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from custos.commands import COMMANDS
+from custos.commands import registering
 from evidence.errors import CustosError
 
 _CONFIG_HELP = "settings file (default: custos.toml in the data directory, else in the current one)"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The command line: of one command, or the whole."""
     top = argparse.ArgumentParser(
         prog="custos", description="Keeps recordings so that a court can rely on them."
     )
     top.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for register in COMMANDS:
+    for register in registering(command):
         register(subparsers)
     _accept_config_behind(top)
     return top
@@ -43,9 +43,20 @@ def _accept_config_behind(parser: argparse.ArgumentParser) -> None:
                 _accept_config_behind(below)
 
 
+def _command_in(argv: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor the settings file named by one."""
+    previous = ""
+    for word in argv:
+        if not word.startswith("-") and previous != "--config":
+            return word
+        previous = word
+    return None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Usage errors exit with status 2 from argparse."""
-    arguments = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser(_command_in(argv)).parse_args(argv)
     try:
         status: int = arguments.run(arguments)
     except CustosError as error:

@@ -1,72 +1,56 @@
 """The subcommands of `custos`, one module each.
 
-A command imports what is heavy (the server, the worker, the database) inside its `run`: the supervisor and
-`custos settings` pay for none of it.
+Only the module of the command that is run is imported, and a command imports what is heavy (the server, the
+worker, the database) where it needs it: nobody waits for what he did not ask for.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TypeAlias
-
-from custos.commands import (
-    alarms,
-    backup,
-    catalogue,
-    demo,
-    dispose,
-    doctor,
-    export,
-    figures,
-    fixity,
-    formats,
-    importing,
-    jobs,
-    keys,
-    log,
-    migrate,
-    parts,
-    people,
-    rebuild,
-    seals,
-    search,
-    serve,
-    settings,
-    staging,
-    units,
-    verify,
-    witness,
-)
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-#: What adds each command, in the order in which `custos --help` lists them.
-COMMANDS: tuple[Callable[[Subparsers], None], ...] = (
-    serve.register,
-    parts.register,
-    people.register,
-    units.register,
-    seals.register,
-    jobs.register,
-    alarms.register,
-    staging.register,
-    keys.register,
-    catalogue.register,
-    backup.register,
-    rebuild.register,
-    migrate.register,
-    figures.register,
-    export.register,
-    importing.register,
-    fixity.register,
-    dispose.register,
-    search.register,
-    log.register,
-    verify.register,
-    witness.register,
-    doctor.register,
-    settings.register,
-    formats.register,
-    demo.register,
-)
+#: The module of each command, in the order in which `custos --help` lists them.
+MODULES: Mapping[str, str] = {
+    "serve": "serve",
+    "api": "parts",
+    "worker": "parts",
+    "beat": "parts",
+    "sequencer": "parts",
+    "user": "people",
+    "token": "people",
+    "unit": "units",
+    "seal": "seals",
+    "jobs": "jobs",
+    "alarms": "alarms",
+    "staging": "staging",
+    "keys": "keys",
+    "catalogue": "catalogue",
+    "backup": "backup",
+    "restore": "backup",
+    "rebuild": "rebuild",
+    "migrate": "migrate",
+    "figures": "figures",
+    "export": "export",
+    "import": "importing",
+    "fixity": "fixity",
+    "dispose": "dispose",
+    "search": "search",
+    "log": "log",
+    "verify": "verify",
+    "witness": "witness",
+    "doctor": "doctor",
+    "settings": "settings",
+    "formats": "formats",
+    "demo": "demo",
+}
+
+
+def registering(command: str | None) -> Sequence[Callable[[Subparsers], None]]:
+    """What adds that command, and others of its module; what adds all, where it is none."""
+    module = None if command is None else MODULES.get(command)
+    names = dict.fromkeys(MODULES.values()) if module is None else [module]
+    return [import_module(f"{__name__}.{name}").register for name in names]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from custos import cli
+from custos.commands import MODULES
 from custos.commands.settings import page
 from evidence.errors import Invalid
 
@@ -26,9 +29,31 @@ def test_a_no_is_one_line_with_its_code_and_no_trace(
     def run(_arguments: argparse.Namespace) -> int:
         raise Invalid("some-code", "Do it the other way.")
 
-    monkeypatch.setattr(cli, "COMMANDS", (register,))
+    monkeypatch.setattr(cli, "registering", lambda _command: [register])
     assert cli.main(["refuse"]) == 2
     assert capsys.readouterr() == ("", "custos: Do it the other way. [some-code]\n")
+
+
+def test_every_command_is_found_in_the_module_that_is_named_for_it() -> None:
+    found = _commands_of(cli.parser())
+    assert list(found) == list(MODULES)
+    for name, words in found.items():
+        alone = _commands_of(cli.parser(name))
+        assert alone[name] == words
+        assert {MODULES[other] for other in alone} == {MODULES[name]}
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    [commands] = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    return {name: below.format_help() for name, below in commands.choices.items()}
+
+
+def test_no_command_waits_for_what_another_needs() -> None:
+    heavy = {"sqlalchemy", "aiohttp", "boto3", "celery", "psycopg", "PIL", "alembic"}
+    for argv in (["verify"], ["--config", "x", "export"], ["keys"], ["user"], ["worker"], ["settings"]):
+        asked = f"import sys, custos.cli as cli; cli.parser(cli._command_in({argv!r})); print(*sys.modules)"
+        loaded = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+        assert not heavy & set(loaded.stdout.split())
 
 
 def test_a_command_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
