@@ -5,7 +5,7 @@ Written from the pages of the formats; shares no code with the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,6 +24,12 @@ _ECDSA = {"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
 
 
 NO_REASON = "no reason given"
+#: Why a certificate may be revoked without what it signed before being void (RFC 3161 §4).
+_HARMLESS = {"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"}
+
+
+#: When a certificate was revoked, and why, as far as its issuer's lists say.
+Revoked = Callable[["Certificate"], Iterable[tuple[datetime, str]]]
 
 
 class NotOfUse(Exception):
@@ -41,6 +47,14 @@ class Statement:
     made: datetime
     until: datetime | None
     revoked: tuple[datetime, str] | None
+
+
+def is_void(revoked: datetime, reason: str, at: datetime) -> bool:
+    """Whether what a certificate has signed, it says at `at`, proves nothing any more.
+
+    Without one of those reasons that is everything that its key ever signed: a thief gives any time.
+    """
+    return reason not in _HARMLESS or revoked <= at
 
 
 def read_answer(data: bytes, name: str) -> OCSPResponse:
@@ -65,15 +79,20 @@ def is_about(response: OCSPResponse, one: Certificate) -> bool:
     return any(each.serial_number == one.serial_number for each in response.responses)
 
 
-def answer_about(response: OCSPResponse, one: Certificate, above: Certificate) -> Statement:
-    """What the answer says of the certificate that `above` has issued; raises NotOfUse."""
+def answer_about(
+    response: OCSPResponse, one: Certificate, above: Certificate, revoked_of: Revoked
+) -> Statement:
+    """What the answer says of the certificate that `above` has issued; raises NotOfUse.
+
+    `revoked_of` is asked about another that `above` has issued, and which signed the answer in its place.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509.ocsp import OCSPCertStatus
 
     try:
         _require_readable(response)
         _require_named(response, one, above)
-        _require_signed(response, above)
+        _require_signed(response, above, revoked_of)
         if response.certificate_status == OCSPCertStatus.UNKNOWN:
             raise NotOfUse("its responder did not know the certificate")
         at, reason = response.revocation_time_utc, response.revocation_reason
@@ -103,7 +122,7 @@ def _require_named(response: OCSPResponse, one: Certificate, above: Certificate)
             raise NotOfUse("it is about another certificate")
 
 
-def _require_signed(response: OCSPResponse, above: Certificate) -> None:
+def _require_signed(response: OCSPResponse, above: Certificate, revoked_of: Revoked) -> None:
     """RFC 6960 §4.2.2.2: by the issuer, or by whom it has issued a certificate for that."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
@@ -132,6 +151,10 @@ def _require_signed(response: OCSPResponse, above: Certificate) -> None:
     at = response.produced_at_utc
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
         raise NotOfUse("it was signed by a certificate that was not in force then")
+    for revoked, reason in revoked_of(signer):
+        if is_void(revoked, reason, at):
+            when = f"{revoked:%Y-%m-%d %H:%M:%S} UTC"
+            raise NotOfUse(f"it was signed by a certificate that was revoked on {when} ({reason})")
 
 
 def _names(response: OCSPResponse, signer: Certificate) -> Iterator[bool]:

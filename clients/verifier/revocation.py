@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clients.verifier.ocsp import NO_REASON, NotOfUse, Statement, answer_about, is_about, read_answer
+from clients.verifier.ocsp import (
+    NO_REASON,
+    NotOfUse,
+    Statement,
+    answer_about,
+    is_about,
+    is_void,
+    read_answer,
+)
 from clients.verifier.receipt import NotVerified
 
 if TYPE_CHECKING:
@@ -19,8 +27,6 @@ if TYPE_CHECKING:
     from cryptography.x509.ocsp import OCSPResponse
 
 _LONGEST = 8
-#: Why a certificate may be revoked without what it signed before being void (RFC 3161 §4).
-_HARMLESS = {"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"}
 #: So many reasons are told for which answers were not taken.
 MOST_TOLD = 5
 
@@ -62,7 +68,7 @@ class Lists:
             )
         if (one, above) not in self._known:
             lists, answers = self._read[0]
-            taken, of_no_use = _answered(one, above, answers)
+            taken, of_no_use = _answered(one, above, lists, answers)
             told = [*_listed(one, above, lists), *taken]
             self._known[one, above] = _Known.of(one, told, of_no_use)
         return self._known[one, above]
@@ -158,15 +164,22 @@ def _listed(
 
 
 def _answered(
-    one: Certificate, above: Certificate, answers: Sequence[tuple[str, OCSPResponse]]
+    one: Certificate,
+    above: Certificate,
+    lists: Sequence[CertificateRevocationList],
+    answers: Sequence[tuple[str, OCSPResponse]],
 ) -> tuple[list[Statement], list[str]]:
     """What answers say of it, and why each that does not speak at some time does not."""
+
+    def revoked_of(delegate: Certificate) -> Iterator[tuple[datetime, str]]:
+        return (said.revoked for said in _listed(delegate, above, lists) if said.revoked is not None)
+
     taken, refused, others = list[Statement](), list[str](), list[str]()
     for called, response in answers:
         if not is_about(response, one):
             continue
         try:
-            taken.append(answer_about(response, one, above))
+            taken.append(answer_about(response, one, above, revoked_of))
             others.append(f"{called}: it is of another time")
         except NotOfUse as error:
             refused.append(f"{called}: {error}")
@@ -176,8 +189,7 @@ def _answered(
 
 
 def _require_harmless(one: Certificate, revoked: datetime, reason: str, at: datetime, name: str) -> None:
-    """Without one of those reasons everything that the key ever signed is void, at whatever time."""
-    if reason not in _HARMLESS or revoked <= at:
+    if is_void(revoked, reason, at):
         raise Voided(
             f"{name} proves no time: {one.subject.rfc4514_string()!r}, its authority's certificate, was "
             f"revoked on {revoked:%Y-%m-%d %H:%M:%S} UTC ({reason})"

@@ -75,8 +75,9 @@ const Answers = (() => {
   const keyIn = (certificate) => Der.bits(Der.sequence(Der.parse(certificate.key), "a key")[1], "a key");
 
   // What the answer says of the certificate that `above` has issued: when that was known, until when it was said, and
-  // when and why it was revoked. Throws NotOfUse, and NotHere for what this page cannot check.
-  async function about(answer, one, above) {
+  // when and why it was revoked. `voids(delegate, at)` gives the revocation that voids what another of that issuer's
+  // signed in its place then. Throws NotOfUse, and NotHere for what this page cannot check.
+  async function about(answer, one, above, voids) {
     const [single, ...others] = answer.singles;
     if (others.length > 0) throw new NotOfUse("it is about several certificates at once, which is not read here");
     for (const [name, { critical }] of [...answer.extensions, ...single.extensions]) {
@@ -84,13 +85,13 @@ const Answers = (() => {
     }
     const isNamed = same(single.issuer, await digestOf(single.digest, one.issuer)) && same(single.key, await digestOf(single.digest, keyIn(above)));
     if (!isNamed || !same(single.serial, one.serial)) throw new NotOfUse("it is about another certificate");
-    await requireSigned(answer, above);
+    await requireSigned(answer, above, voids);
     if (!single.isKnown) throw new NotOfUse("its responder did not know the certificate");
     return { made: Math.min(single.from, answer.produced), until: single.until, revoked: single.revoked };
   }
 
   // RFC 6960 §4.2.2.2: by the issuer, or by whom it has issued a certificate for that.
-  async function requireSigned(answer, above) {
+  async function requireSigned(answer, above, voids) {
     const signer = await signerOf(answer, above);
     const { isName, value } = answer.responder;
     const isNamed = isName ? same(value.whole, signer.subject) : same(Der.octets(value, "a responder"), await digestOf(SHA_1, keyIn(signer)));
@@ -99,6 +100,8 @@ const Answers = (() => {
     if (!await Certificates.isIssuer(above, signer)) throw new NotOfUse("it was signed by a stranger, whom the issuer did not name");
     if (!Certificates.isForAnswers(signer)) throw new NotOfUse("it was signed by a certificate of the issuer's that is not for signing answers");
     if (answer.produced < signer.from || answer.produced > signer.until) throw new NotOfUse("it was signed by a certificate that was not in force then");
+    const revoked = await voids(signer, answer.produced);
+    if (revoked !== undefined) throw new NotOfUse(`it was signed by a certificate that was revoked on ${Revocation.dayOf(revoked)}`);
   }
 
   async function signerOf({ algorithm, signature, signed, held }, above) {

@@ -102,7 +102,7 @@ const Revocation = (() => {
 
   async function learnt(one, above, { lists, answers }) {
     const unread = new Set();
-    const { told, ofNoUse } = await answered(one, above, answers, unread);
+    const { told, ofNoUse } = await answered(one, above, lists, answers, unread);
     told.unshift(...await listed(one, above, lists, unread));
     // Once the certificate itself had ended nobody had to remember that it was revoked.
     const speaking = told.filter(({ made }) => made <= one.until);
@@ -134,13 +134,15 @@ const Revocation = (() => {
     return told;
   }
 
-  async function answered(one, above, answers, unread) {
+  async function answered(one, above, lists, answers, unread) {
+    // Of a certificate that signs answers in the issuer's place its lists are asked.
+    const voids = async (delegate, at) => (await listed(delegate, above, lists, unread)).map(({ revoked }) => revoked).find((revoked) => revoked !== null && isVoid(revoked, at));
     const [told, refused, others] = [[], [], []];
     let isUnread = false;
     for (const answer of answers) {
       if (!Answers.isAbout(answer, one)) continue;
       try {
-        const found = await orUnread(unread, () => Answers.about(answer, one, above));
+        const found = await orUnread(unread, () => Answers.about(answer, one, above, voids));
         isUnread ||= found === null;
         if (found === null) continue;
         told.push(found);
@@ -155,11 +157,13 @@ const Revocation = (() => {
   }
 
   // Without one of those reasons everything that the key ever signed is void, at whatever time.
+  const isVoid = (revoked, at) => !HARMLESS.has(revoked.reason) || revoked.at <= at;
+
+  const dayOf = ({ at, reason }) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC (${reason})`;
+
   function requireHarmless(one, revoked, at, name) {
-    if (HARMLESS.has(revoked.reason) && revoked.at > at) return;
-    const day = new Date(revoked.at).toISOString().slice(0, 19).replace("T", " ");
-    throw new Wrong(`${name} proves no time: the certificate of its authority, ${one.name}, was revoked on ${day} UTC (${revoked.reason})`);
+    if (isVoid(revoked, at)) throw new Wrong(`${name} proves no time: the certificate of its authority, ${one.name}, was revoked on ${dayOf(revoked)}`);
   }
 
-  return { MOST_TOLD, listOf, reasonOf, standing };
+  return { MOST_TOLD, dayOf, listOf, reasonOf, standing };
 })();

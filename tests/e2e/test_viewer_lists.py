@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.hashes import SHA1, SHA224, SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import (
+    Certificate,
     CertificateRevocationListBuilder,
     CRLReason,
     DeltaCRLIndicator,
@@ -70,7 +71,7 @@ def chained(tmp_path_factory: pytest.TempPathFactory) -> Stamped:
 
 def _list(
     one: Stamped,
-    of: str = "signer",
+    of: str | Certificate = "signer",
     at: datetime | None = None,
     reason: ReasonFlags | None = None,
     *,
@@ -85,7 +86,9 @@ def _list(
     directory = one.authority.root.parent
     above = above or ("between" if of == "signer" else "root")
     issuer = load_pem_x509_certificate((directory / f"{above}.pem").read_bytes())
-    listed = load_pem_x509_certificate((directory / f"{of}.pem").read_bytes())
+    listed = of
+    if isinstance(listed, str):
+        listed = load_pem_x509_certificate((directory / f"{listed}.pem").read_bytes())
     own = load_pem_private_key((directory / f"{above}.key").read_bytes(), None)
     assert isinstance(own, EllipticCurvePrivateKey)
     builder = CertificateRevocationListBuilder().issuer_name(issuer.subject)
@@ -278,6 +281,36 @@ def test_the_page_and_the_verifier_judge_answers_alike(answering: Stamped, tmp_p
     )
     void = _list(answering, above="root", at=NOW - HOUR)
     named.append((Given(answers=[("good.ocsp", good)], lists=[("one.crl", void)]), "was revoked on"))
+    _compare(answering, named, tmp_path)
+
+
+def test_who_was_revoked_does_not_speak_for_the_issuer_any_more(answering: Stamped, tmp_path: Path) -> None:
+    forger = Forger(answering.authority)
+    delegate, other = forger.delegate(), forger.delegate()
+    today = datetime.now(UTC).replace(microsecond=0)
+    good = forger.answer(by=delegate, made=today - HOUR, until=today + HOUR)
+    stolen = forger.answer(
+        OCSPCertStatus.REVOKED, by=delegate, at=today - HOUR, reason=ReasonFlags.key_compromise
+    )
+    # Lists that had ended by then say nothing of the authority's own certificate.
+    ended = {"above": "root", "times": (today - 3 * HOUR, today - 2 * HOUR)}
+    later, then = today + HOUR, datetime.now(UTC) - HOUR
+    cases: list[tuple[bytes, bytes, bool | str]] = [
+        (good, _list(answering, delegate.certificate, **ended), True),
+        (good, _list(answering, other.certificate, then, **ended), True),
+        (good, _list(answering, delegate.certificate, then, **ended), "(no reason given)"),
+        (
+            good,
+            _list(answering, delegate.certificate, later, **ended),
+            "by a certificate that was revoked on",
+        ),
+        (good, _list(answering, delegate.certificate, then, ReasonFlags.superseded, **ended), "(superseded)"),
+        (good, _list(answering, delegate.certificate, later, ReasonFlags.superseded, **ended), True),
+        (good, _list(answering, delegate.certificate, then, **ended, key=other.key), True),
+        # Nor is it believed where it says the worst.
+        (stolen, _list(answering, delegate.certificate, then, **ended), "(no reason given)"),
+    ]
+    named = [(Given([("one.crl", held)], [("one.ocsp", data)]), wanted) for data, held, wanted in cases]
     _compare(answering, named, tmp_path)
 
 
