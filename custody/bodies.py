@@ -2,18 +2,23 @@
 
 They are no part of the proof; they are what a lost catalogue could not tell any more. A full bundle is put,
 locked for the log's time; the last one is replaced under a name of its own until it is full. A crash leaves
-a bundle that is made again, with the same bytes.
+a bundle that is made again, with the same bytes. While a bundle fills, what was written of it first stays:
+a detail that somebody changes in the catalogue afterwards is not what the event commits to, and does not take
+its place.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
+from custody.rows import commits
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH, number_path
 from evidence.alarms import raise_alarm
 from evidence.events import SALT_BYTES
+from evidence.log_audits import MOST_NAMES, ROWS, THE_ROWS, Found, rows_say
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import Body, LogStore
@@ -105,11 +110,12 @@ class Bodies:
         return True
 
     async def _step(self) -> bool:
-        done, size, bodies = await self._catalogue.read(self._look)
+        done, size, entries, bodies = await self._catalogue.read(self._look)
         if done >= size:
             return False
         number = done // WIDTH
         end = number * WIDTH + len(bodies)
+        bodies = await self._first_written(number, entries, bodies)
         is_full = len(bodies) == WIDTH
         data = encode_bodies(bodies)
         if is_full:
@@ -131,14 +137,39 @@ class Bodies:
 
         await self._catalogue.write(note)
 
-    def _look(self, tx: Transaction) -> tuple[int, int, Sequence[Body | None]]:
-        """How many are written, how many are published, and the bodies of the bundle that is next."""
+    async def _first_written(
+        self, number: int, entries: Sequence[bytes], bodies: Sequence[Body | None]
+    ) -> Sequence[Body | None]:
+        changed = [
+            place
+            for place, (entry, body) in enumerate(zip(entries, bodies, strict=True))
+            if not commits(entry, body)
+        ]
+        if not changed and None not in bodies:
+            return bodies
+        if changed:
+            names = [f"the detail of the event {number * WIDTH + place}" for place in changed]
+            words = rows_say(Found(rows=tuple(names[:MOST_NAMES]), count=len(names)))
+            alarm = Alarm(ROWS, THE_ROWS, words, self._clock.now())
+            await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
+        try:
+            kept = await read_bodies(self._store, number, len(bodies))
+        except ValueError:
+            kept = [None] * len(bodies)
+        return [
+            there if body is None or (place in changed and there is not None) else _as_bytes(body)
+            for place, (body, there) in enumerate(zip(bodies, kept, strict=True))
+        ]
+
+    def _look(self, tx: Transaction) -> tuple[int, int, Sequence[bytes], Sequence[Body | None]]:
+        """How many are written, how many are published, and of the bundle that is next leaves and bodies."""
         head = tx.log.head()
         done, size = int(tx.journal.mark(self._mark) or 0), 0 if head is None else head.published
         if done >= size:
-            return done, size, ()
+            return done, size, (), ()
         begin = done // WIDTH * WIDTH
-        return done, size, tx.log.bodies(begin, min(begin + WIDTH, size))
+        end = min(begin + WIDTH, size)
+        return done, size, _entries(tx, begin, end), tx.log.bodies(begin, end)
 
     async def _compare(self, number: int, bodies: Sequence[Body | None]) -> None:
         """Raise an alarm where what lies there lacks or changes anything that is known here."""
@@ -154,6 +185,20 @@ class Bodies:
         subject = path if self._mark == MARK else f"{path} in {self._place}"
         alarm = Alarm(DIFFER, subject, words, self._clock.now())
         await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
+
+
+def _entries(tx: Transaction, begin: int, end: int) -> Sequence[bytes]:
+    """The leaves; none of them commits to anything where their rows are no leaves any more."""
+    with suppress(TypeError, ValueError):
+        found = tx.log.entries(begin, end)
+        if len(found) == end - begin:
+            return found
+    return [b""] * (end - begin)
+
+
+def _as_bytes(body: Body) -> Body | None:
+    """The body; None where a database that lets anybody who owns it put text there has no bytes."""
+    return body if isinstance(body.salt, bytes) and isinstance(body.detail, bytes) else None
 
 
 async def read_bodies(store: LogStore, number: int, width: int) -> list[Body | None]:

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from custody.bodies import THE_STORE, encode_bodies, in_replica, mark_of, path_of, tells
 from custody.notes import parse_checkpoint, parse_note
-from custody.sequencer import LOG_LOCK, root_at, tiles_from
-from custody.tiles import WIDTH, Tile, decode_bundle, tiles_between
-from custody.tree import HASH_BYTES, root_of
+from custody.rows import Rows, makes_root, read_rows, wrong_rows
+from custody.sequencer import LOG_LOCK
+from custody.tiles import WIDTH, tiles_between
 from evidence.alarms import raise_alarm
 from evidence.errors import Unavailable
-from evidence.events import EventDraft, EventType, Outcome, detail_digest
+from evidence.events import EventDraft, EventType, Outcome
 from evidence.fixity import cost
-from evidence.leaf import leaf_hash
 from evidence.log_audits import (
     DAMAGED,
     ROWS,
+    THE_ROWS,
     Found,
     Round,
     as_detail,
@@ -46,21 +45,8 @@ from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.replicas import PRIMARY
 
 Sleep = Callable[[float], Awaitable[None]]
-#: Of the alarm about rows: they are the same for every place.
-_CATALOGUE = "log"
 #: Leaves that one step is about.
 _STEP = 8 * WIDTH
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What the catalogue has of one step: its tiles and bundles that are full, and its events' details."""
-
-    tiles: Mapping[Tile, bytes]
-    #: Of each tile but bundles the root that the catalogue keeps for it.
-    roots: Mapping[Tile, bytes]
-    #: By the number of their bundle.
-    bodies: Mapping[int, Sequence[Body | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +129,10 @@ class LogAudit:
         end = min(last.at + _STEP, last.size)
         found, wrong = last.found, tuple[str, ...]()
         try:
-            rows, told = await self._catalogue.read(lambda tx: (_read(tx, last.at, end), self._told(tx)))
-            wrong = await asyncio.to_thread(lambda: tuple(_wrong_rows(rows)))
+            rows, told = await self._catalogue.read(
+                lambda tx: (read_rows(tx, tiles_between(last.at, end), with_bodies=True), self._told(tx))
+            )
+            wrong = await asyncio.to_thread(lambda: tuple(wrong_rows(rows)))
         except (TypeError, ValueError):
             # A database lets anybody who owns it put text where bytes were, or more than a leaf can have.
             wrong = (f"some of the events {last.at} to {end - 1}",)
@@ -212,7 +200,7 @@ class LogAudit:
             raise_alarm(tx, Alarm(DAMAGED, self._name, files_say(self.place, found), now))
         # The rows are the same for every place, and so is the alarm: one of the audits tells it.
         if found.rows and self._name == PRIMARY:
-            raise_alarm(tx, Alarm(ROWS, _CATALOGUE, rows_say(found), now))
+            raise_alarm(tx, Alarm(ROWS, THE_ROWS, rows_say(found), now))
 
     async def _end(self, last: Round) -> None:
         """Look at what leads from the nodes to the newest root, and put the round on record."""
@@ -227,7 +215,7 @@ class LogAudit:
             # Also where something was found: then it says the whole of it.
             tx.oversight.clear_alarm(DAMAGED, self._name, now)
             if self._name == PRIMARY:
-                tx.oversight.clear_alarm(ROWS, _CATALOGUE, now)
+                tx.oversight.clear_alarm(ROWS, THE_ROWS, now)
             self._tell(tx, found, now)
             outcome = Outcome.FAILURE if found.count else Outcome.SUCCESS
             detail = as_detail(self._name, kept)
@@ -236,21 +224,7 @@ class LogAudit:
         await self._catalogue.write(end)
 
 
-def _read(tx: Transaction, begin: int, end: int) -> _Rows:
-    tiles = tiles_between(begin, end)
-    roots = {
-        tile: b"".join(tx.log.hashes(tile.level + 1, tile.number, tile.number + 1))
-        for tile in tiles
-        if tile.level >= 0 and tile.is_full
-    }
-    bundles = [tile for tile in tiles if tile.level < 0]
-    bodies = {
-        tile.number: tx.log.bodies(tile.number * WIDTH, tile.number * WIDTH + tile.width) for tile in bundles
-    }
-    return _Rows(tiles_from(tx, tiles), roots, bodies)
-
-
-def _files(rows: _Rows, told: int) -> Iterator[_File]:
+def _files(rows: Rows, told: int) -> Iterator[_File]:
     """Those that became full with these leaves; details lie there of the first `told`."""
     for tile, data in rows.tiles.items():
         if tile.is_full:
@@ -260,51 +234,11 @@ def _files(rows: _Rows, told: int) -> Iterator[_File]:
                 yield _File(path_of(tile.number, is_full=True), encode_bodies(bodies), bodies)
 
 
-def _wrong_rows(rows: _Rows) -> Iterator[str]:
-    """What of the rows is not what the log says, in words."""
-    for tile, data in rows.tiles.items():
-        if tile.level < 0:
-            yield from _wrong_leaves(rows, tile, data)
-        elif tile.is_full and root_of(_hashes(data)) != rows.roots[tile]:
-            leaves = WIDTH ** (tile.level + 1)
-            yield f"the hash of the events {tile.number * leaves} to {(tile.number + 1) * leaves - 1}"
-
-
-def _wrong_leaves(rows: _Rows, tile: Tile, data: bytes) -> Iterator[str]:
-    entries = decode_bundle(data)
-    hashes = _hashes(rows.tiles[Tile(0, tile.number, tile.width)])
-    bodies = rows.bodies[tile.number]
-    first = tile.number * WIDTH
-    if not len(entries) == len(hashes) == len(bodies) == tile.width:
-        yield f"some of the events {first} to {first + tile.width - 1}"
-        return
-    for number, (entry, made, body) in enumerate(zip(entries, hashes, bodies, strict=True), first):
-        if leaf_hash(entry) != made:
-            yield f"the event {number}"
-        elif not _commits(entry, body):
-            yield f"the detail of the event {number}"
-
-
-def _commits(entry: bytes, body: Body | None) -> bool:
-    """Whether a leaf's event commits to what is kept of its detail."""
-    if body is None:
-        return True
-    try:
-        return bool(json.loads(entry)["event"]["detail"] == detail_digest(body.salt, body.detail))
-    except (TypeError, ValueError):
-        return False
-
-
-def _hashes(data: bytes) -> list[bytes]:
-    return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
-
-
 def _wrong_head(tx: Transaction) -> Found:
     head = tx.log.head()
     assert head is not None
-    # Rows that are gone make tiles that are too short; or they have text where bytes were.
     with suppress(TypeError, ValueError):
         checkpoint = parse_checkpoint(parse_note(head.checkpoint).text)
-        if checkpoint.size == head.published and root_at(tx, head.published) == checkpoint.root:
+        if checkpoint.size == head.published and makes_root(tx, head.published, checkpoint.root):
             return Found()
     return Found(rows=(f"the root of the first {head.published} events",), count=1)

@@ -17,7 +17,8 @@ from custody.cosigning import WITNESSED
 from custody.journal_chunks import parse_chunk
 from custody.notes import parse_checkpoint, parse_note
 from custody.partials import Partials
-from custody.sequencer import LOG_LOCK, keep_tiles, root_at
+from custody.rows import root_at
+from custody.sequencer import LOG_LOCK, keep_tiles
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError, Unavailable
 from evidence.keys import journal_key

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from custody.notes import ED25519, VerifierKey, parse_note, tlog_proof
-from custody.sequencer import data_of, tiles_from
+from custody.rows import data_of, tiles_from
 from custody.tiles import Tile, parse_path, span_from, tile_at, tiles_for
 from custody.tree import Span, consistency_spans, inclusion_spans
 from evidence.agents import Action, Agent

@@ -17,17 +17,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Protocol
 
 from custody.notes import Checkpoint, Note, Signature, parse_checkpoint, parse_note
+from custody.rows import makes_root, read_rows, wrong_rows
 from custody.sequencing import NotAnEvent, sequence, subjects_in
-from custody.tiles import WIDTH, Tile, encode_bundle, span_from, tiles_between, tiles_for
-from custody.tree import Span, joined
+from custody.tiles import Tile, tiles_between
+from custody.tree import joined
 from evidence.alarms import raise_alarm
 from evidence.errors import Unavailable
 from evidence.ids import new_pseudonym
-from evidence.ports.catalogue import Alarm, Catalogue, Transaction
+from evidence.log_audits import MOST_NAMES, ROWS, THE_ROWS, Found, rows_say
+from evidence.ports.catalogue import Alarm, Catalogue
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogHead, LogStore, Queued, Sequenced
 
@@ -39,7 +40,7 @@ _STEPS_IN_ONE = 40
 LOG_LOCK = timedelta(days=3650)
 #: Last leaves of subjects that are remembered from step to step; beyond, the catalogue is asked for all.
 _MOST_REMEMBERED = 20_000
-#: Files that are made durable at once: most of the time goes into waiting for the disk.
+#: Files that are made durable at once, bundles and tiles in pairs: most of the time goes into waiting.
 _TILES_AT_ONCE = 16
 
 
@@ -105,7 +106,7 @@ class Sequencer:
             published = await self._publish()
         except LogStopped as error:
             self.agrees = False
-            alarm = Alarm(error.code, "log", error.message, self._clock.now())
+            alarm = Alarm(error.code, THE_ROWS, error.message, self._clock.now())
             await self._catalogue.write(lambda tx: raise_alarm(tx, alarm, None))
             raise
         self.agrees = True
@@ -123,6 +124,8 @@ class Sequencer:
         if not queued:
             return 0
         assert head is not None
+        if len(head.peaks) != head.size.bit_count():
+            raise _changed([f"the edge of the first {head.size} events"])
         found = await self._sequenced(head, queued)
         if await self._catalogue.write(lambda tx: tx.log.append(head.size, found)):
             self._remember(head, found)
@@ -165,6 +168,8 @@ class Sequencer:
         checkpoint = Checkpoint(head.origin, head.size, joined(head.peaks))
         text = str(checkpoint)
         note = str(Note(text, tuple(one.sign_note(text, head.origin) for one in self._signers)))
+        if not await self._catalogue.read(lambda tx: makes_root(tx, head.size, checkpoint.root)):
+            raise _changed([f"the root of the first {head.size} events"])
         await keep_tiles(self._catalogue, self._store, head.published, head.size, self._clock.now())
         before = head.checkpoint.encode() or None
         found = await self._store.swap(before, note.encode())
@@ -199,8 +204,7 @@ class Sequencer:
                 f"holds a checkpoint of {checkpoint.size} leaves, and this catalogue has only {head.size}: "
                 "it was put back from a backup"
             )
-        root = await self._catalogue.read(lambda tx: root_at(tx, checkpoint.size))
-        if root != checkpoint.root:
+        if not await self._catalogue.read(lambda tx: makes_root(tx, checkpoint.size, checkpoint.root)):
             raise _stopped(f"holds a checkpoint of {checkpoint.size} leaves with another root")
         if checkpoint.size < head.published:
             raise _stopped(f"is behind: it holds a checkpoint of {checkpoint.size} leaves")
@@ -210,13 +214,26 @@ class Sequencer:
 async def keep_tiles(catalogue: Catalogue, store: LogStore, old: int, new: int, now: datetime) -> None:
     """Put what a tree of `new` leaves has beyond one of `old` where the log lies.
 
-    Durable on return, repeatable. Raises AlreadyStored where another one lies, Unavailable, NoSpace.
+    Durable on return, repeatable. Raises LogStopped, before anything of them is laid there, where rows do not
+    make what was sequenced; AlreadyStored where another one lies, Unavailable, NoSpace.
     """
-    tiles = tiles_between(old, new)
+    # Each bundle beside the tile of its leaves, by which it is checked.
+    tiles = sorted(tiles_between(old, new), key=lambda tile: (max(tile.level, 0), tile.number, tile.level))
     for first in range(0, len(tiles), _TILES_AT_ONCE):
         some = tiles[first : first + _TILES_AT_ONCE]
-        made = await catalogue.read(partial(tiles_from, tiles=some))
+        made = await _sound(catalogue, some)
         await asyncio.gather(*(_keep(store, tile, data, now) for tile, data in made.items()))
+
+
+async def _sound(catalogue: Catalogue, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
+    try:
+        rows = await catalogue.read(lambda tx: read_rows(tx, tiles, with_bodies=False))
+        wrong = await asyncio.to_thread(lambda: list(wrong_rows(rows)))
+    except (TypeError, ValueError):
+        wrong = [f"some of what {tiles[0].path} to {tiles[-1].path} are made of"]
+    if wrong:
+        raise _changed(wrong)
+    return rows.tiles
 
 
 async def _keep(store: LogStore, tile: Tile, data: bytes, now: datetime) -> None:
@@ -226,23 +243,9 @@ async def _keep(store: LogStore, tile: Tile, data: bytes, now: datetime) -> None
         await store.replace(tile.path, data)
 
 
-def data_of(tx: Transaction, tile: Tile) -> bytes:
-    """The bytes of a tile or bundle, from the catalogue's leaves."""
-    begin = tile.number * WIDTH
-    if tile.level < 0:
-        return encode_bundle(tx.log.entries(begin, begin + tile.width))
-    return b"".join(tx.log.hashes(tile.level, begin, begin + tile.width))
-
-
-def tiles_from(tx: Transaction, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
-    """The bytes of several."""
-    return {tile: data_of(tx, tile) for tile in tiles}
-
-
-def root_at(tx: Transaction, size: int) -> bytes:
-    """The root of the first `size` leaves."""
-    span = Span(0, size)
-    return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))), {})
+def _changed(rows: Sequence[str]) -> LogStopped:
+    found = Found(rows=tuple(rows[:MOST_NAMES]), count=len(rows))
+    return LogStopped(ROWS, f"{rows_say(found)} The log stands still: what it lays into a store stays there.")
 
 
 def _stopped(what: str) -> LogStopped:

@@ -115,6 +115,12 @@ def _pyramid(data: bytes, width: int) -> list[list[bytes]]:
     return levels
 
 
+def full_root(data: bytes) -> bytes:
+    """The hash of the node that a full tile's hashes make; raises ValueError for another length."""
+    left, right = _pyramid(data, WIDTH)[-1]
+    return sha256(b"\x01" + left + right).digest()
+
+
 def node_from(
     node: Node, size: int, tiles: Mapping[Tile, bytes], known: dict[Tile, list[list[bytes]]]
 ) -> bytes:

@@ -9,7 +9,7 @@ only grows to the right, so a node once complete never changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -199,16 +199,3 @@ class Frontier:
     def root(self) -> bytes:
         """MTH of all leaves so far."""
         return joined(self.peaks)
-
-
-def frontier_of(size: int, known: Callable[[Node], bytes]) -> Frontier:
-    """The frontier of a tree of that size."""
-    return Frontier(size, [known(node) for node in nodes_of(Span(0, size))])
-
-
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over these hashes of leaves."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
-    return frontier.root()

@@ -7,10 +7,12 @@ import pytest
 from custody.bodies import DIFFER, Bodies, encode_bodies, path_of, read_bodies
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH
+from evidence.log_audits import ROWS, THE_ROWS
 from evidence.ports.log import Body
 from storage.catalogue.engine import Where
-from tests.catalogues import CEPH_TOO, ask
+from tests.catalogues import CEPH_TOO, Catalogues, ask
 from tests.contract.test_custody_log import NOW, Place, Still
+from tests.contract.test_log_audit import unfrozen, written
 
 catalogues = CEPH_TOO
 
@@ -49,6 +51,51 @@ async def test_a_bundle_that_lies_there_already_is_taken(place: Place, where: Wh
         ask(where, "DELETE FROM event_bodies")
     assert await _written(place) == []
     assert await read_bodies(place.store, 0, WIDTH) == said
+
+
+CHANGES = {
+    "another detail": "UPDATE event_bodies SET detail = {detail} {7}",
+    "another salt": "UPDATE event_bodies SET salt = {salt} {7}",
+    "text": "UPDATE event_bodies SET detail = 'text' {7}",
+    "none": "DELETE FROM event_bodies {7}",
+    "another event": "UPDATE events SET data = replace(data, 'item.shown', 'item.shewn') {7}",
+    "no event": "UPDATE events SET data = 'text' {7}",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_what_was_written_stays_whatever_becomes_of_its_row(
+    place: Place, where: Where, catalogues: Catalogues, change: str
+) -> None:
+    await place.happen(20)
+    await place.sequencer().run()
+    assert await _written(place) == []
+    # Published, and not written yet.
+    await place.happen(10)
+    await place.sequencer().run()
+    said = list(await place.catalogue.read(lambda tx: tx.log.bodies(0, 31)))
+    unfrozen(where, catalogues)
+    ask(where, written(CHANGES[change], is_postgres=False))
+    assert await _written(place) == ([] if change in ("none", "another event") else [f"{ROWS} {THE_ROWS}"])
+    assert await read_bodies(place.store, 0, 31) == said
+
+
+@pytest.mark.parametrize("change", ["another detail", "text"])
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_what_nobody_has_as_it_was_is_told(
+    place: Place, where: Where, catalogues: Catalogues, change: str
+) -> None:
+    await place.happen(20)
+    await place.sequencer().run()
+    said = list(await place.catalogue.read(lambda tx: tx.log.bodies(0, 21)))
+    unfrozen(where, catalogues)
+    ask(where, written(CHANGES[change], is_postgres=False))
+    assert await _written(place) == [f"{ROWS} {THE_ROWS}"]
+    [alarm] = await place.catalogue.read(lambda tx: tx.oversight.alarms())
+    assert "the detail of the event 7" in alarm.message
+    kept = await read_bodies(place.store, 0, 21)
+    assert (kept[:7], kept[8:]) == (said[:7], said[8:])
 
 
 @pytest.mark.parametrize("planted", ["changed", "lacking", "short", "no bundle"])

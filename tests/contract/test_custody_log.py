@@ -19,7 +19,6 @@ from custody.notes import ED25519, VerifierKey, parse_checkpoint, parse_note, re
 from custody.sequencer import LogStopped, Ran, Sequencer
 from custody.signing import FileSigner
 from custody.tiles import decode_bundle, tiles_between
-from custody.tree import root_of
 from evidence.canonical import canonical, parse_canonical
 from evidence.errors import Unavailable
 from evidence.events import MOST_SUBJECTS, EventDraft, EventType, Subject
@@ -34,6 +33,7 @@ from storage.objects.log_files import LogFiles
 from storage.objects.s3.log import S3Log
 from storage.objects.s3.store import S3Store
 from tests.catalogues import CEPH_TOO, Catalogues, ask
+from tests.trees import mth
 
 catalogues = CEPH_TOO
 
@@ -97,7 +97,7 @@ class Place:
                 hashes[tile.number] = found
         leaves = [leaf_hash(entry) for entry in entries]
         assert b"".join(hashes[number] for number in sorted(hashes)) == b"".join(leaves)
-        assert root_of(leaves) == checkpoint.root
+        assert mth(leaves) == checkpoint.root
         assert len(leaves) == checkpoint.size
         return [parse_canonical(entry) for entry in entries]
 

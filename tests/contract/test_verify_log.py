@@ -18,7 +18,6 @@ from clients.verifier.receipt import NotVerified
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey
 from custody.proofs import MOST_PROOFS, proven
 from custody.tiles import decode_bundle, encode_bundle, tiles_between
-from custody.tree import root_of
 from evidence.canonical import canonical, parse_canonical
 from evidence.ids import new_id
 from evidence.leaf import leaf_hash
@@ -26,6 +25,7 @@ from evidence.proofs import as_json
 from storage.catalogue.engine import Where
 from tests.catalogues import SQLITE_FIRST
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
+from tests.trees import mth
 
 ITEMS = [new_id(NOW) for _ in range(3)]
 
@@ -110,7 +110,7 @@ def forged(place: Place, target: Path, change: Callable[[list[bytes]], list[byte
     shutil.copytree(directory, target)
     for name, data in (("entries", encode_bundle(entries)), ("0", b"".join(hashes))):
         (target / f"tile/{name}/000.p/{size}").write_bytes(data)
-    text = str(Checkpoint(ORIGIN, size, root_of(hashes)))
+    text = str(Checkpoint(ORIGIN, size, mth(hashes)))
     (target / "checkpoint").write_text(str(Note(text, (place.signer.sign_note(text, ORIGIN),))))
 
 

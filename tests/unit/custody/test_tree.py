@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 
 import pytest
@@ -15,16 +14,15 @@ from custody.tree import (
     Node,
     Span,
     consistency_spans,
-    frontier_of,
     hash_of,
     inclusion_spans,
     node_hash,
     nodes_of,
     require_consistent,
     root_by_inclusion,
-    root_of,
 )
 from evidence.leaf import leaf_hash
+from tests.trees import mth
 
 #: The leaves and roots by which Certificate Transparency implementations are compared
 #: (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc).
@@ -49,18 +47,6 @@ REFERENCE_ROOTS = (
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 )
 LEAVES = [leaf_hash(str(number).encode()) for number in range(700)]
-
-
-def mth(leaves: list[bytes]) -> bytes:
-    """MTH(D[n]) as RFC 6962 §2.1 writes it."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    k = 1
-    while k * 2 < len(leaves):
-        k *= 2
-    return hashlib.sha256(b"\x01" + mth(leaves[:k]) + mth(leaves[k:])).digest()
 
 
 def path(index: int, leaves: list[bytes]) -> list[bytes]:
@@ -99,9 +85,11 @@ ALL = known(len(LEAVES))
 
 def test_published_roots() -> None:
     leaves = [leaf_hash(bytes.fromhex(one)) for one in REFERENCE_LEAVES]
+    frontier = Frontier()
+    assert frontier.root() == mth([]) == EMPTY_ROOT
     for size, root in enumerate(REFERENCE_ROOTS, 1):
-        assert root_of(leaves[:size]).hex() == root
-    assert root_of([]) == EMPTY_ROOT
+        frontier.append(leaves[size - 1])
+        assert frontier.root().hex() == mth(leaves[:size]).hex() == root
 
 
 def test_every_size_to_600_has_the_root_of_a_count_from_scratch() -> None:
@@ -111,7 +99,7 @@ def test_every_size_to_600_has_the_root_of_a_count_from_scratch() -> None:
         assert frontier.root() == hash_of(Span(0, size), ALL)
         if size <= 130 or size % 37 == 0:
             assert frontier.root() == mth(LEAVES[:size])
-        assert frontier_of(size, ALL.__getitem__) == frontier
+        assert frontier.peaks == [ALL[node] for node in nodes_of(Span(0, size))]
 
 
 @pytest.mark.parametrize("size", [*range(1, 66), 100, 127, 128, 129, 255, 256, 257, 600])

@@ -15,7 +15,7 @@ from clients.verifier.forks import require_one_tree, verify_fork
 from clients.verifier.heads import pinned
 from clients.verifier.receipt import NotVerified
 from custody.notes import ED25519, Checkpoint, Note, VerifierKey, sign
-from custody.tree import Node, Span, consistency_spans, hash_of, node_hash, root_of
+from custody.tree import Node, Span, consistency_spans, hash_of, node_hash
 from custody.witnessing import (
     NOTHING_KEPT,
     AddCheckpoint,
@@ -31,6 +31,7 @@ from custody.witnessing import (
     kept_of,
     parse_request,
 )
+from tests.trees import mth
 
 ORIGIN = "custos.example/log"
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -54,7 +55,7 @@ class Tree:
             level += 1
 
     def root(self, size: int) -> bytes:
-        return root_of(self.leaves[:size])
+        return mth(self.leaves[:size])
 
     def note(self, size: int) -> str:
         text = str(Checkpoint(ORIGIN, size, self.root(size)))
