@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +33,6 @@ class Catalogues:
         self.buckets = buckets
         self._stack = stack
         self._count = 0
-        self._migrated: Path | None = None
 
     @property
     def is_postgres(self) -> bool:
@@ -43,12 +44,7 @@ class Catalogues:
         if self._server is not None:
             return self._stack.enter_context(self._server.catalogue())
         place = self._file()
-        if self._migrated is None:
-            self._migrated = self._file()
-            engine = open_engine(self._migrated, readers=False)
-            migrate(engine)
-            engine.dispose()
-        shutil.copy(self._migrated, place)
+        place.write_bytes(_migrated())
         return place
 
     @contextmanager
@@ -78,6 +74,17 @@ class Catalogues:
         self._directory.mkdir(exist_ok=True)
         self._count += 1
         return self._directory / f"{self._count}.db"
+
+
+@cache
+def _migrated() -> bytes:
+    """An SQLite file in which nothing has happened yet: making one takes longer than most tests."""
+    with TemporaryDirectory() as directory:
+        place = Path(directory) / "migrated.db"
+        engine = open_engine(place, readers=False)
+        migrate(engine)
+        engine.dispose()
+        return place.read_bytes()
 
 
 def over(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogues]:
