@@ -26,7 +26,7 @@ from clients.verifier.policy import (
 )
 from clients.verifier.receipt import NotVerified
 from clients.verifier.revocation import NO_LISTS, Lists
-from clients.verifier.stamps import roots_at, verify_own_stamps, verify_stamps
+from clients.verifier.stamps import require_no_larger, roots_at, verify_own_stamps, verify_stamps
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
@@ -181,6 +181,7 @@ def verify_log(
 def _witnessed(directory: Path, policy: Policy, leaves: list[bytes]) -> Step:
     """That what the witnesses have cosigned is a beginning of this tree."""
     head = trusted_head(_text(read(directory, "witnessed")), policy)
+    require_no_larger("witnessed", head.size, len(leaves))
     if roots_at(leaves, {head.size}).get(head.size) != head.root:
         raise NotVerified("the witnesses cosigned another tree than this one: the log was forked")
     younger = len(leaves) - head.size

@@ -102,9 +102,22 @@ def _checkpoints(directory: Path, below: str, key: PinnedKey, leaves: Sequence[b
     }
     known = roots_at(leaves, {head.size for head in heads.values()})
     for name, head in heads.items():
+        require_no_larger(name, head.size, len(leaves))
         if known.get(head.size) != head.root:
             raise NotVerified(f"{name} is of another tree than this one: the log was forked")
     return found
+
+
+def require_no_larger(what: str, size: int, held: int) -> None:
+    """Raises NotVerified where a tree of `size` leaves was signed and only the first `held` are here.
+
+    That may be an attack, or a copy that was made while the log grew; a fork it is not.
+    """
+    if size > held:
+        raise NotVerified(
+            f"{what} speaks of {size} leaves, and this head of {held}: the last ones were left out, or this "
+            "was copied while the log grew; copy it again"
+        )
 
 
 def _tokens(directory: Path, checkpoint: str) -> list[Path]:

@@ -1,8 +1,9 @@
 """A store copied into a directory that is a store itself: what is new since last time, nothing removed.
 
 Heads are read first and written last: whoever finds one in the copy finds what it speaks of, also where
-Custos goes on writing meanwhile. A file is made beside, synced and renamed, so that a crash leaves none half;
-an original whose bytes are not those that its key names is not copied, and an earlier copy of it stays.
+Custos goes on writing meanwhile; what stamps a head that came later is left to the next copy. A file is made
+beside, synced and renamed, so that a crash leaves none half; an original whose bytes are not those that its
+key names is not copied, and an earlier copy of it stays.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.keys import original_digest
+from evidence.keys import CHECKPOINT, TAIL, WITNESSED, is_partial, original_digest, stamped_size
 from evidence.ports.objects import NotStored, ObjectStat, ObjectStore
 from storage.objects.disk import (
     CHUNK,
@@ -27,8 +28,8 @@ from storage.objects.disk import (
 )
 from storage.objects.sidecars import Sidecars
 
-_CHECKPOINT = "log/checkpoint"
-_HEADS = ("log/witnessed", _CHECKPOINT, "catalogue/tail")
+#: As they are read: neither of the first two speaks of a leaf that the last lacks. Written the other way.
+_HEADS = (TAIL, WITNESSED, CHECKPOINT)
 _TILES, _BODIES = "log/tile/", "log/bodies/"
 #: A tile has 256 of those of the level below.
 _HEIGHT, _WIDTH = 8, 256
@@ -58,10 +59,12 @@ async def copy_store(
     copy = _Copy(target, immutable)
     await asyncio.to_thread(copy.begin)
     heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
-    size = _size_in(heads.get(_CHECKPOINT))
+    size = _size_in(heads.get(CHECKPOINT))
     found = Copied()
     async for key in source.keys(""):
-        if key in heads or (_is_partial(key) and not await _is_needed(source, key, size)):
+        if key in _HEADS or (is_partial(key) and not await _is_needed(source, key, size)):
+            continue
+        if (stamped_size(key) or 0) > size:
             continue
         found = replace(found, objects=found.objects + 1)
         try:
@@ -78,7 +81,7 @@ async def copy_store(
             # It was replaced, or made anew elsewhere, since it was listed.
             continue
         told(found)
-    for key, data in heads.items():
+    for key, data in reversed(heads.items()):
         await asyncio.to_thread(copy.put_head, key, data)
     return replace(found, objects=found.objects + len(heads))
 
@@ -100,10 +103,6 @@ def _size_in(checkpoint: bytes | None) -> int:
     """Of the tree of a signed head (c2sp.org/tlog-checkpoint); 0 where there is none."""
     lines = (checkpoint or b"").split(b"\n")
     return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0
-
-
-def _is_partial(key: str) -> bool:
-    return (key.startswith(_TILES) and ".p/" in key) or (key.startswith(_BODIES) and key.endswith(".part"))
 
 
 async def _is_needed(source: ObjectStore, key: str, size: int) -> bool:
