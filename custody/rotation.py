@@ -244,11 +244,15 @@ class Keys:
 
 
 async def require_in_force(catalogue: Catalogue, public: bytes) -> None:
+    """Raises what `require_key_of` does, by what the catalogue says now."""
+    require_key_of(*await catalogue.read(lambda tx: (tx.log.head(), tx.log.key_statements())), public)
+
+
+def require_key_of(head: LogHead | None, notes: Sequence[str], public: bytes) -> None:
     """Raises Unavailable("key-unknown") unless the key is the one that the log is signed with.
 
     A key that was made anew because the old one was gone would sign what nobody can lead back to the log.
     """
-    head, notes = await catalogue.read(lambda tx: (tx.log.head(), tx.log.key_statements()))
     if head is None:
         return
     key = VerifierKey(head.origin, ED25519, public)
