@@ -26,6 +26,7 @@ from custody.key_files import (
     PUBLIC,
     RETIRED,
     STATEMENTS,
+    WAYS_BACK,
     load_private,
     private_pem,
 )
@@ -270,9 +271,8 @@ def key_unknown() -> Unavailable:
     """What a key is that the log knows nothing of."""
     return Unavailable(
         "key-unknown",
-        "The signing key is not the one that this log is signed with. Put the right one back from a backup "
-        "(`custos keys restore`), or replace it with the recovery key (`custos keys rotate --recovery`). If "
-        "the catalogue is from a backup that is older than the last rotation, put back a newer one.",
+        f"The signing key is not the one that this log is signed with. {WAYS_BACK} If the catalogue is from "
+        "a backup that is older than the last rotation, put back a newer one.",
     )
 
 
