@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,22 @@ async def test_a_head_from_before_a_stamp_is_refused_and_not_called_a_fork(place
     with pytest.raises(NotVerified, match=words) as told:
         verify_log(log, key_of(place))
     assert "fork" not in str(told.value)
+
+
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_a_log_that_is_stamped_while_it_is_read_is_proven_as_far_as_its_head(place: Place) -> None:
+    assert await stamper(place).run() is not None
+    loop, grows = asyncio.get_running_loop(), [stamping(place)]
+
+    def progress(done: int, of: int) -> None:
+        while grows:
+            asyncio.run_coroutine_threadsafe(grows.pop()(), loop).result()  # type: ignore[arg-type]
+
+    log, key = await log_of(place), key_of(place)
+    report = await asyncio.to_thread(verify_log, log, key, progress)
+    assert report.head.size == 21
+    assert report.steps[-1].proved.startswith("the trees of 1 ")
+    assert verify_log(log, key).steps[-1].proved.startswith("the trees of 2 ")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from tests.catalogues import OVER_BOTH, SQLITE_FIRST_CEPH_TOO
-from tests.contract.test_custody_log import ORIGIN, Place, Still
+from tests.contract.test_custody_log import ORIGIN, Failing, Place, Still
 from tests.contract.test_verify_log import grown, key_of, log_of
 from tests.time_authority import TimeAuthority, time_authority
 
@@ -253,6 +254,31 @@ async def test_an_imprint_may_be_sm3(place: Place, tmp_path: Path) -> None:
         assert len(await asked.stamp_all(b"x")) == 2
         two.answer = over_sha256  # type: ignore[method-assign]
         assert [each.authority for each in await asked.stamp_all(b"x")] == [one.url]
+
+
+async def test_stamping_that_breaks_off_anywhere_leaves_a_log_that_is_proven(
+    place: Place, tmp_path: Path
+) -> None:
+    with time_authority(tmp_path / "authority") as authority:
+        roots = read_roots({authority.url: str(authority.root)})
+        at, after, minutes = 1, False, 0
+        while True:
+            store: Any = Failing(place.store, at, after=after)
+            minutes += 5
+            try:
+                await Stamper(place.catalogue, store, TimeAuthorities(roots), Later(minutes)).run()
+            except Unavailable as error:
+                assert error.code == "storage-error"
+            else:
+                break
+            # The log goes on before anybody stamps it again, as it does when everything starts anew.
+            await place.happen(1)
+            await place.sequencer().run()
+            verify_log(await log_of(place), key_of(place), roots=[authority.root.read_bytes()])
+            at, after = (at + 1, False) if after else (at, True)
+        assert at > 3
+        known = [authority.root.read_bytes()]
+        assert "tokens" in verify_log(await log_of(place), key_of(place), roots=known).steps[-1].proved
 
 
 async def test_an_authority_that_does_not_answer_keeps_nothing_waiting(place: Place, tmp_path: Path) -> None:
