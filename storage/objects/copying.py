@@ -1,9 +1,10 @@
 """A store copied into a directory that is a store itself: what is new since last time, nothing removed.
 
 Heads are read first and written last: whoever finds one in the copy finds what it speaks of, also where
-Custos goes on writing meanwhile; what stamps a head that came later is left to the next copy. A file is made
-beside, synced and renamed, so that a crash leaves none half; an original whose bytes are not those that its
-key names is not copied, and an earlier copy of it stays.
+Custos goes on writing meanwhile; what stamps a head that came later is left to the next copy. What was made
+of originals is copied before: the log tells of it a moment after its bytes are there, and a file that no
+leaf tells of looks like a changed one. A file is made beside, synced and renamed, so that a crash leaves none
+half; an original whose bytes are not those that its key names is not copied, and an earlier copy stays.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from storage.objects.sidecars import Sidecars
 #: As they are read: neither of the first two speaks of a leaf that the last lacks. Written the other way.
 _HEADS = (TAIL, WITNESSED, CHECKPOINT)
 _TILES, _BODIES = "log/tile/", "log/bodies/"
+_MADE = "renditions/"
 #: A tile has 256 of those of the level below.
 _HEIGHT, _WIDTH = 8, 256
 
@@ -58,32 +60,40 @@ async def copy_store(
     """
     copy = _Copy(target, immutable)
     await asyncio.to_thread(copy.begin)
+    found = Copied()
+    async for key in source.keys(_MADE):
+        found = await _taken(source, copy, key, found)
+        told(found)
     heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
     size = _size_in(heads.get(CHECKPOINT))
-    found = Copied()
     async for key in source.keys(""):
-        if key in _HEADS or (is_partial(key) and not await _is_needed(source, key, size)):
+        if key.startswith(_MADE) or key in _HEADS or (stamped_size(key) or 0) > size:
             continue
-        if (stamped_size(key) or 0) > size:
+        if is_partial(key) and not await _is_needed(source, key, size):
             continue
-        found = replace(found, objects=found.objects + 1)
-        try:
-            stat = await source.stat(key)
-            if not await asyncio.to_thread(copy.has, stat):
-                async with source.open(key) as file:
-                    is_whole = await asyncio.to_thread(copy.take, key, file)
-                if not is_whole:
-                    found = replace(found, damaged=(*found.damaged, key))
-                    continue
-                found = replace(found, copied=found.copied + 1, bytes=found.bytes + stat.size)
-            await asyncio.to_thread(copy.keep, stat)
-        except NotStored:
-            # It was replaced, or made anew elsewhere, since it was listed.
-            continue
+        found = await _taken(source, copy, key, found)
         told(found)
     for key, data in reversed(heads.items()):
         await asyncio.to_thread(copy.put_head, key, data)
     return replace(found, objects=found.objects + len(heads))
+
+
+async def _taken(source: ObjectStore, copy: _Copy, key: str, found: Copied) -> Copied:
+    """What was found and copied, with one object more."""
+    found = replace(found, objects=found.objects + 1)
+    try:
+        stat = await source.stat(key)
+        if not await asyncio.to_thread(copy.has, stat):
+            async with source.open(key) as file:
+                is_whole = await asyncio.to_thread(copy.take, key, file)
+            if not is_whole:
+                return replace(found, damaged=(*found.damaged, key))
+            found = replace(found, copied=found.copied + 1, bytes=found.bytes + stat.size)
+        await asyncio.to_thread(copy.keep, stat)
+    except NotStored:
+        # It was replaced, or made anew elsewhere, since it was listed.
+        pass
+    return found
 
 
 async def damaged_in(root: Path, told: Callable[[int], None] = lambda count: None) -> list[str]:

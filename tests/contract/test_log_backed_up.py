@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from custody.cosigning import WITNESSED
 from custody.log_copying import LogCopy
-from evidence.keys import JOURNAL, JOURNAL_TAIL
+from custody.sequencer import LOG_LOCK
+from evidence.events import EventDraft, EventType, Subject
+from evidence.ids import new_id
+from evidence.keys import JOURNAL, JOURNAL_TAIL, original_key, rendition_key
 from evidence.ports.objects import ObjectStore
 from evidence.ports.replicas import Replica
 from storage.objects.copying import copy_store
 from storage.objects.s3.client import Bucket
 from tests.catalogues import SQLITE_FIRST_CEPH_TOO
-from tests.contract.test_custody_log import Place
+from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_journal import agent, journal_of, store_of, written
 from tests.contract.test_log_copying import Hands, of, vault
 from tests.contract.test_self_asserted import stamper
@@ -41,17 +46,19 @@ async def nothing() -> None:
 
 @dataclass
 class Growing:
-    """A store in which something happens as soon as somebody begins to list it, once."""
+    """A store in which something happens as soon as somebody begins to list what is below `at`, once."""
 
     store: ObjectStore
     happens: Callable[[], Awaitable[object]]
+    at: str = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
-        happens, self.happens = self.happens, nothing
-        await happens()
+        if prefix == self.at:
+            happens, self.happens = self.happens, nothing
+            await happens()
         async for key in self.store.keys(prefix):
             yield key
 
@@ -81,11 +88,46 @@ async def test_what_is_stamped_while_a_backup_is_made_comes_with_the_next_one(
     assert report.steps[-1].proved.startswith("the trees of 2 ")
 
 
+async def test_copies_that_are_made_while_a_backup_is_made_come_with_the_next_one(
+    place: Place, tmp_path: Path
+) -> None:
+    item, data = new_id(NOW), b"what came in"
+    digest = hashlib.sha256(data).hexdigest()
+    key = original_key(item, digest, NOW)
+    await place.objects.put(key, data, locked_until=NOW + LOG_LOCK)
+    subjects = (Subject("item", item),)
+    came = EventDraft(EventType.ITEM_INGESTED, None, NOW, subjects, digests={"sha256": digest})
+    await place.catalogue.record(came)
+    await place.sequencer().run()
+
+    async def make(name: str) -> None:
+        (tmp_path / "made").write_bytes(name.encode())
+        await place.objects.put_rendition(rendition_key(item, new_id(NOW), name), tmp_path / "made")
+        made = hashlib.sha256(name.encode()).hexdigest()
+        of = EventDraft(EventType.RENDITION_MADE, None, NOW, subjects, digests={"sha256": made})
+        await place.catalogue.record(of)
+        await place.sequencer().run()
+
+    await make("before")
+    backup = tmp_path / "backup"
+
+    def proven() -> str:
+        report = verify_log(backup / "objects" / "log", key_of(place), objects=backup / "objects")
+        return report.steps[-1].proved
+
+    for name, copies in (("during", 2), ("later", 3)):
+        source: Any = Growing(place.objects, partial(make, name))
+        await copy_store(source, backup)
+        assert f"1 originals with their manifests and {copies - 1} copies" in proven()
+    await copy_store(place.objects, backup)
+    assert "and 3 copies" in proven()
+
+
 async def test_what_is_stamped_while_a_replica_is_written_comes_with_its_head(
     place: Place, vault: Callable[[], Place]
 ) -> None:
     there, clock = vault(), Hands()
-    source: Any = Growing(place.objects, stamping(place))
+    source: Any = Growing(place.objects, stamping(place), "log/stamps/")
     replica = Replica("primary", source, place.base / "incoming", place.store, store_of(place))
     await LogCopy(place.catalogue, replica, of(there), clock).run()
     assert verify_log(await log_of(there), key_of(place)).head.size == 21
