@@ -1,10 +1,13 @@
 """A store copied into a directory that is a store itself: what is new since last time, nothing removed.
 
-Heads are read first and written last: whoever finds one in the copy finds what it speaks of, also where
-Custos goes on writing meanwhile; what stamps a head that came later is left to the next copy. What was made
-of originals is copied before: the log tells of it a moment after its bytes are there, and a file that no
-leaf tells of looks like a changed one. A file is made beside, synced and renamed, so that a crash leaves none
-half; an original whose bytes are not those that its key names is not copied, and an earlier copy stays.
+Order of a copy, and why, where Custos goes on writing meanwhile: (1) what was made of originals: the log
+tells of it a moment after its bytes are there, and a file that no leaf tells of looks like a changed one;
+(2) the heads are read; (3) the log, without what stamps a later head: the store keeps a tile that is not full
+for a day, and a copy may take longer; (4) all else; (5) the heads are written: whoever finds one finds what
+it speaks of.
+
+A file is made beside, synced and renamed, so that a crash leaves none half; an original whose bytes are not
+those that its key names is not copied, and an earlier copy of it stays.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from storage.objects.sidecars import Sidecars
 #: As they are read: neither of the first two speaks of a leaf that the last lacks. Written the other way.
 _HEADS = (TAIL, WITNESSED, CHECKPOINT)
 _TILES, _BODIES = "log/tile/", "log/bodies/"
-_MADE = "renditions/"
+_MADE, _LOG = "renditions/", "log/"
 #: A tile has 256 of those of the level below.
 _HEIGHT, _WIDTH = 8, 256
 
@@ -66,10 +69,15 @@ async def copy_store(
         told(found)
     heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
     size = _size_in(heads.get(CHECKPOINT))
-    async for key in source.keys(""):
-        if key.startswith(_MADE) or key in _HEADS or (stamped_size(key) or 0) > size:
+    async for key in source.keys(_LOG):
+        if key in _HEADS or (stamped_size(key) or 0) > size:
             continue
         if is_partial(key) and not await _is_needed(source, key, size):
+            continue
+        found = await _taken(source, copy, key, found)
+        told(found)
+    async for key in source.keys(""):
+        if key.startswith((_MADE, _LOG)) or key in _HEADS:
             continue
         found = await _taken(source, copy, key, found)
         told(found)

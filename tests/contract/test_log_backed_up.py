@@ -16,6 +16,7 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from custody.cosigning import WITNESSED
 from custody.log_copying import LogCopy
+from custody.partials import KEPT, Partials
 from custody.sequencer import LOG_LOCK
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
@@ -121,6 +122,24 @@ async def test_copies_that_are_made_while_a_backup_is_made_come_with_the_next_on
         assert f"1 originals with their manifests and {copies - 1} copies" in proven()
     await copy_store(place.objects, backup)
     assert "and 3 copies" in proven()
+
+
+async def test_a_backup_that_takes_longer_than_a_day_has_what_its_head_needs(
+    place: Place, tmp_path: Path
+) -> None:
+    async def days_pass() -> None:
+        await place.happen(300)
+        await place.sequencer().run()
+        clock = Hands()
+        for _ in range(3):
+            while await Partials(place.catalogue, place.store, clock).run():
+                pass
+            clock.at += KEPT
+        assert await place.store.read("tile/entries/000.p/21") is None
+
+    source: Any = Growing(place.objects, days_pass)
+    await copy_store(source, tmp_path / "backup")
+    assert verify_log(tmp_path / "backup" / "objects" / "log", key_of(place)).head.size == 21
 
 
 async def test_what_is_stamped_while_a_replica_is_written_comes_with_its_head(
