@@ -27,6 +27,13 @@ PENDING = "pending-rotation.json"
 #: Directories of statements about keys, and of public keys that are no longer in force.
 STATEMENTS = "statements"
 RETIRED = "retired"
+#: In the order in which to try them: a host that still has the key would go on to sign with it after it was
+#: replaced.
+WAYS_BACK = (
+    "Where other hosts belong to this installation, copy the keys directory from one that runs. Else put the "
+    "key back from a backup (`custos keys restore`). Only where no host and no backup has it, replace it "
+    "with the recovery key (`custos keys rotate --recovery`)."
+)
 
 
 def open_signer(directory: Path, *, is_first: bool = True) -> FileSigner:
@@ -58,8 +65,7 @@ def load_private(path: Path) -> Ed25519PrivateKey:
     except FileNotFoundError as error:
         raise Unavailable(
             "key-lost",
-            "The signing key is gone. Put it back from a backup (`custos keys restore`), or replace it with "
-            "the recovery key (`custos keys rotate --recovery`).",
+            f"The signing key is not here. {WAYS_BACK}",
         ) from error
 
 

@@ -21,7 +21,7 @@ from custody.rows import root_at
 from custody.sequencer import LOG_LOCK, keep_tiles
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError, Unavailable
-from evidence.keys import journal_key
+from evidence.keys import journal_key, stamped_size
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogHead
@@ -107,7 +107,7 @@ class LogCopy:
         try:
             was_behind = await self._copy_log(heads.log, found)
             await self._copy_journal(heads.tail)
-            await self._copy_tokens()
+            await self._copy_tokens(heads.log.published)
         except AlreadyStored as error:
             raise self._stands("other bytes than this log's, where one of its files has to lie") from error
         await self._tell_heads(heads, found)
@@ -176,12 +176,15 @@ class LogCopy:
                 raise Unavailable("journal-hole", f"The store lacks chunk {number} of the journal.")
             self._closed = number
 
-    async def _copy_tokens(self) -> None:
+    async def _copy_tokens(self, size: int) -> None:
+        """What stamps a larger tree than that of the head that is told is left to the next time."""
         now = self._clock.now()
         if self._tokens_at is not None and abs(now - self._tokens_at) < _TOKENS_EVERY:
             return
         for prefix in _TOKENS:
             async for key in self._missing(prefix):
+                if (stamped_size(key) or 0) > size:
+                    continue
                 path = key.removeprefix("log/")
                 data = await self._source.log.read_kept(path)
                 if data is not None:

@@ -26,6 +26,7 @@ from custody.key_files import (
     PUBLIC,
     RETIRED,
     STATEMENTS,
+    WAYS_BACK,
     load_private,
     private_pem,
 )
@@ -244,11 +245,15 @@ class Keys:
 
 
 async def require_in_force(catalogue: Catalogue, public: bytes) -> None:
+    """Raises what `require_key_of` does, by what the catalogue says now."""
+    require_key_of(*await catalogue.read(lambda tx: (tx.log.head(), tx.log.key_statements())), public)
+
+
+def require_key_of(head: LogHead | None, notes: Sequence[str], public: bytes) -> None:
     """Raises Unavailable("key-unknown") unless the key is the one that the log is signed with.
 
     A key that was made anew because the old one was gone would sign what nobody can lead back to the log.
     """
-    head, notes = await catalogue.read(lambda tx: (tx.log.head(), tx.log.key_statements()))
     if head is None:
         return
     key = VerifierKey(head.origin, ED25519, public)
@@ -266,9 +271,8 @@ def key_unknown() -> Unavailable:
     """What a key is that the log knows nothing of."""
     return Unavailable(
         "key-unknown",
-        "The signing key is not the one that this log is signed with. Put the right one back from a backup "
-        "(`custos keys restore`), or replace it with the recovery key (`custos keys rotate --recovery`). If "
-        "the catalogue is from a backup that is older than the last rotation, put back a newer one.",
+        f"The signing key is not the one that this log is signed with. {WAYS_BACK} If the catalogue is from "
+        "a backup that is older than the last rotation, put back a newer one.",
     )
 
 

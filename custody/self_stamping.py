@@ -30,7 +30,7 @@ class SelfStamper:
     async def run(self) -> Stamp | None:
         """Stamp the head if it is due; the stamp, durable in store and catalogue, None if none was due.
 
-        What a crash leaves is a checkpoint or a token that no row names; the next run stamps again.
+        What a crash leaves is a token without a checkpoint, or both and no row; the next run stamps again.
         """
         now = self._clock.now()
         head, last = await self._catalogue.read(
@@ -46,9 +46,9 @@ class SelfStamper:
         locked_until = now + LOG_LOCK
         place = f"{SELF_ASSERTED}/{head.published}"
         token = f"{place}.{hashlib.sha256(time.token).hexdigest()[:DIGEST_DIGITS]}"
-        await self._store.put(f"{place}.checkpoint", checkpoint, locked_until)
         await self._store.put(f"{token}.tsq", time.request, locked_until)
         await self._store.put(f"{token}.tsr", time.token, locked_until)
+        await self._store.put(f"{place}.checkpoint", checkpoint, locked_until)
         stamp = Stamp(head.published, time.at, now, None, time.token, head.checkpoint, self._clock.source())
         await self._catalogue.write(lambda tx: tx.log.add_stamp(stamp))
         return stamp

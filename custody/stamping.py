@@ -78,13 +78,14 @@ class Stamper:
                 + (f", and {', '.join(absent)} among them." if absent else "."),
             )
         locked_until = now + LOG_LOCK
-        await self._store.put(f"stamps/{head.published}.checkpoint", checkpoint, locked_until)
         for time in times:
             digest = hashlib.sha256(time.token).hexdigest()[:DIGEST_DIGITS]
             place = f"stamps/{head.published}.{digest}"
             # What was asked first: whoever finds an answer finds what it answers.
             await self._store.put(f"{place}.tsq", time.request, locked_until)
             await self._store.put(f"{place}.tsr", time.token, locked_until)
+        # Last: whoever finds it finds its tokens, also where this breaks off and the log goes on.
+        await self._store.put(f"stamps/{head.published}.checkpoint", checkpoint, locked_until)
         time = times[0]
         stamp = Stamp(
             head.published, time.at, now, time.authority, time.token, head.checkpoint, policy=time.policy

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from custody.key_files import open_signer
+from custody.rotation import require_key_of
 from custody.signing import FileSigner
 from custos.catalogue_place import catalogue_of
 from custos.instance import using_keys
 from custos.settings import Settings
 from custos.stores import open_stores, require_not_lost
 from evidence.errors import Unavailable
+from storage.catalogue.catalogue import log_of
 from storage.catalogue.engine import UNREACHABLE, is_begun
 
 #: What is away, or not ready yet, when a machine starts.
@@ -38,12 +40,14 @@ async def look_before_start(settings: Settings) -> None:
 
     A store that has a log and no catalogue beside it is no first start: it gets no new key. Database and
     store that do not answer say nothing of all that: whoever needs them waits for them.
-    Raises Unavailable: what `holding_key`, `open_stores` and `require_not_lost` say.
+    Raises Unavailable: what `holding_key`, `open_stores`, `require_not_lost` and `require_key_of` say.
     """
     try:
         await require_not_lost(settings, await asyncio.to_thread(open_stores, settings))
-        async with holding_key(settings):
-            pass
+        async with holding_key(settings) as signer:
+            where = catalogue_of(settings)
+            if await asyncio.to_thread(is_begun, where):
+                require_key_of(*await asyncio.to_thread(log_of, where), signer.note_key)
     except Unavailable as error:
         if error.code not in _COMES_BACK:
             raise

@@ -20,6 +20,8 @@ _SECRET_TEXT = (
     (re.compile(r"(\w+://)[^/\s@]*@"), rf"\1{_WITHHELD}@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), rf"\1 {_WITHHELD}"),
 )
+#: Each process would say where its keys for the bucket are from, which the settings say.
+_NO_NEWS = "botocore.credentials"
 _OWN_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -94,4 +96,5 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger(_NO_NEWS).setLevel(logging.WARNING if level.upper() == "INFO" else logging.NOTSET)
     logging.captureWarnings(True)

@@ -6,9 +6,11 @@ import re
 from datetime import datetime
 
 from evidence.ids import is_id
+from evidence.self_asserted import SELF_ASSERTED
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_STAMP = re.compile(rf"log/(?:stamps|{SELF_ASSERTED})/([0-9]+)\.(?:checkpoint|[0-9a-f]+\.ts[qr])")
 
 
 def original_key(item_id: str, sha256: str, at: datetime) -> str:
@@ -52,6 +54,8 @@ def certificate_key(proposal_id: str) -> str:
 
 JOURNAL = "catalogue"
 JOURNAL_TAIL = "tail"
+#: Heads of the log and of the journal.
+CHECKPOINT, WITNESSED, TAIL = "log/checkpoint", "log/witnessed", f"{JOURNAL}/{JOURNAL_TAIL}"
 
 
 def journal_key(number: int) -> str:
@@ -68,6 +72,24 @@ def journal_number(key: str) -> int | None:
     if prefix != JOURNAL or len(digits) != 9 or not digits.isdecimal():
         return None
     return int(digits)
+
+
+def stamped_size(key: str) -> int | None:
+    """Of the tree that is stamped by what lies under `key`; None for what is of no tree, as a list is."""
+    found = _STAMP.fullmatch(key)
+    return None if found is None else int(found[1])
+
+
+def is_partial(key: str) -> bool:
+    """Whether a tile of the log that is not full lies under `key`, or such a bundle."""
+    return (key.startswith("log/tile/") and ".p/" in key) or (
+        key.startswith("log/bodies/") and key.endswith(".part")
+    )
+
+
+def is_replaced(key: str) -> bool:
+    """Whether what lies under `key` gives way to what comes after it: heads, and what is not full yet."""
+    return key in (CHECKPOINT, WITNESSED, TAIL) or is_partial(key)
 
 
 def places_of(item_id: str, original: str) -> tuple[str, str]:

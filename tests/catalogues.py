@@ -107,6 +107,11 @@ SQLITE_FIRST_CEPH_TOO = pytest.fixture(
     params=["sqlite", *(pytest.param(one, marks=pytest.mark.long) for one in ("postgresql", "ceph"))]
 )(over)
 
+#: For those tests of such a file that hang on their store all the same.
+OVER_BOTH = pytest.mark.parametrize(
+    "catalogues", ["sqlite", "postgresql", pytest.param("ceph", marks=pytest.mark.long)], indirect=True
+)
+
 
 #: What a catalogue is back to as if the newest migrations, 0020 to 0026, were not known when it was made.
 OLDER = (

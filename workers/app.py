@@ -64,6 +64,9 @@ def make_app(settings: Settings) -> Celery:
         # After a lost connection Celery would restore it bit by bit, from the threads that take up jobs, and
         # several of them would read one connection to RabbitMQ.
         worker_enable_prefetch_count_reduction=False,
+        # Ends no work: it speaks of messages that are acknowledged late. Without it Celery says at every lost
+        # connection that it will be the default one day.
+        worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         # RabbitMQ closes the channel of a worker that leaves a ring unanswered for half an hour, as one does

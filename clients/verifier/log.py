@@ -26,7 +26,13 @@ from clients.verifier.policy import (
 )
 from clients.verifier.receipt import NotVerified
 from clients.verifier.revocation import NO_LISTS, Lists
-from clients.verifier.stamps import roots_at, verify_own_stamps, verify_stamps
+from clients.verifier.stamps import (
+    require_no_larger,
+    roots_at,
+    stamped_in,
+    verify_own_stamps,
+    verify_stamps,
+)
 
 _WIDTH = 256
 _LEAF_MEMBERS = {"chains", "event", "v"}
@@ -131,6 +137,8 @@ def verify_log(
     file of the store is held against the log as well. Raises NotVerified with the first thing that is
     wrong, and where.
     """
+    # First what speaks of the head: the log may grow while it is read.
+    stamped, cosigned = stamped_in(directory), _cosigned(directory, trust)
     note = _text(read(directory, "checkpoint"))
     key = trust if isinstance(trust, PinnedKey) else trust.log_of(note)
     head = verified_head(note, key)
@@ -167,20 +175,29 @@ def verify_log(
             "events after an emitter's last one",
         )
     )
-    report.steps.append(verify_stamps(directory, key, leaves, time_trust(trust, roots, time_policies, lists)))
-    own = verify_own_stamps(directory, key, leaves)
+    times = time_trust(trust, roots, time_policies, lists)
+    report.steps.append(verify_stamps(directory, stamped, key, leaves, times))
+    own = verify_own_stamps(directory, stamped, key, leaves)
     if own is not None:
         report.steps.append(own)
-    if isinstance(trust, Policy) and trust.quorum is not None:
-        report.steps.append(_witnessed(directory, trust, leaves))
+    if cosigned is not None and isinstance(trust, Policy):
+        report.steps.append(_witnessed(cosigned, trust, leaves))
     if objects is not None:
         report.steps.append(verify_objects(objects, reader.told, progress))
     return report
 
 
-def _witnessed(directory: Path, policy: Policy, leaves: list[bytes]) -> Step:
+def _cosigned(directory: Path, trust: Trust) -> bytes | None:
+    """The newest head that witnesses have cosigned; None where none is asked for."""
+    if not isinstance(trust, Policy) or trust.quorum is None:
+        return None
+    return read(directory, "witnessed")
+
+
+def _witnessed(cosigned: bytes, policy: Policy, leaves: list[bytes]) -> Step:
     """That what the witnesses have cosigned is a beginning of this tree."""
-    head = trusted_head(_text(read(directory, "witnessed")), policy)
+    head = trusted_head(_text(cosigned), policy)
+    require_no_larger("witnessed", head.size, len(leaves))
     if roots_at(leaves, {head.size}).get(head.size) != head.root:
         raise NotVerified("the witnesses cosigned another tree than this one: the log was forked")
     younger = len(leaves) - head.size

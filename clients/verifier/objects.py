@@ -81,7 +81,8 @@ def verify_objects(
         if item in told.disposed:
             raise NotVerified(f"{name} is of an item of which the log says that it was disposed of")
         if item in told.originals and _sha256(path) not in told.made.get(item, ()):
-            raise NotVerified(f"{name} was changed: it is no copy of which the log says that it was made")
+            why = "it is no copy of which the log says that it was made"
+            raise NotVerified(f"{name} was changed, or made after this head: {why}")
         younger += item not in told.originals
         done += path.stat().st_size
         progress(done, total)

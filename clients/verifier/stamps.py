@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,12 +18,30 @@ from clients.verifier.self_asserted import asserted_time, own_stamps_step, requi
 from clients.verifier.tokens import NoLibrary, TimeTrust, Token, verified_token
 
 
-def verify_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust) -> Step:
-    """Check every stamp below `stamps/`; raises NotVerified. `leaves` are the hashes of the whole tree."""
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Checkpoints that lie there stamped, by authorities and by the installation itself, by name.
+
+    Told before the head is read: a log that grows meanwhile stamps none that the head does not reach.
+    """
+
+    outside: Sequence[str]
+    own: Sequence[str]
+
+
+def stamped_in(directory: Path) -> Stamped:
+    """What is stamped in a log by now."""
+    return Stamped(_named_checkpoints(directory, "stamps"), _named_checkpoints(directory, "self-asserted"))
+
+
+def verify_stamps(
+    directory: Path, stamped: Stamped, key: PinnedKey, leaves: Sequence[bytes], trust: TimeTrust
+) -> Step:
+    """Check every stamp of an authority; raises NotVerified. `leaves` are the hashes of the whole tree."""
     times: list[Token] = []
     trust = replace(trust, lists=trust.lists.with_more(kept_lists(directory)))
     strangers = 0
-    names = _checkpoints(directory, "stamps", key, leaves)
+    names = _checkpoints(directory, stamped.outside, key, leaves)
     for name, checkpoint in names.items():
         tokens = [_unchanged(path) for path in _tokens(directory, name)]
         if trust.roots and not tokens:
@@ -80,9 +98,11 @@ def _named(directory: Path, ending: str, what: str) -> tuple[tuple[str, bytes], 
     return tuple(found)
 
 
-def verify_own_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes]) -> Step | None:
-    """Check what lies below `self-asserted/`; None where nothing does. Raises NotVerified."""
-    names = _checkpoints(directory, "self-asserted", key, leaves)
+def verify_own_stamps(
+    directory: Path, stamped: Stamped, key: PinnedKey, leaves: Sequence[bytes]
+) -> Step | None:
+    """Check every stamp of the installation's own; None where there is none. Raises NotVerified."""
+    names = _checkpoints(directory, stamped.own, key, leaves)
     times: list[datetime | None] = []
     for name, checkpoint in names.items():
         for path in _tokens(directory, name):
@@ -91,9 +111,14 @@ def verify_own_stamps(directory: Path, key: PinnedKey, leaves: Sequence[bytes]) 
     return own_stamps_step(len(names), times) if names else None
 
 
-def _checkpoints(directory: Path, below: str, key: PinnedKey, leaves: Sequence[bytes]) -> dict[str, bytes]:
-    """Every stamped checkpoint by its name, each the beginning of this tree. Raises NotVerified."""
-    names = sorted(f"{below}/{path.name}" for path in (directory / below).glob("*.checkpoint"))
+def _named_checkpoints(directory: Path, below: str) -> list[str]:
+    return sorted(f"{below}/{path.name}" for path in (directory / below).glob("*.checkpoint"))
+
+
+def _checkpoints(
+    directory: Path, names: Sequence[str], key: PinnedKey, leaves: Sequence[bytes]
+) -> dict[str, bytes]:
+    """The bytes of each of these checkpoints, which begin this tree. Raises NotVerified."""
     found = {name: read(directory, name) for name in names}
     # Whichever of the log's keys signed it then.
     heads = {
@@ -102,9 +127,22 @@ def _checkpoints(directory: Path, below: str, key: PinnedKey, leaves: Sequence[b
     }
     known = roots_at(leaves, {head.size for head in heads.values()})
     for name, head in heads.items():
+        require_no_larger(name, head.size, len(leaves))
         if known.get(head.size) != head.root:
             raise NotVerified(f"{name} is of another tree than this one: the log was forked")
     return found
+
+
+def require_no_larger(what: str, size: int, held: int) -> None:
+    """Raises NotVerified where a tree of `size` leaves was signed and only the first `held` are here.
+
+    That may be an attack, or a copy that was made while the log grew; a fork it is not.
+    """
+    if size > held:
+        raise NotVerified(
+            f"{what} speaks of {size} leaves, and this head of {held}: the last ones were left out, or this "
+            "was copied while the log grew; copy it again"
+        )
 
 
 def _tokens(directory: Path, checkpoint: str) -> list[Path]:

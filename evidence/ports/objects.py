@@ -61,7 +61,7 @@ class ObjectStore(Protocol):
 
     `version` is what `ObjectStat.version` said when the object was stored: whoever recorded it is answered
     with exactly that version, or NotStored, whatever came on top. Without one (""), what is created once
-    means the version that was there first, a rendition the newest.
+    means the version that was there first; a rendition, and what is replaced of log and journal, the newest.
     """
 
     async def commit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,8 +18,20 @@ from evidence.errors import EventNotWritten, Unavailable
 from evidence.events import EventDraft, EventType, SealedEvent, Subject
 from evidence.ports.catalogue import Transaction
 from evidence.ports.clock import Clock
+from evidence.ports.log import LogHead
 from evidence.timekeeping import OFFICE_ZONE
-from storage.catalogue.engine import READERS, Where, begin_reading, migrate, open_engine, unavailable
+from storage.catalogue.custody_log import SqlCustodyLog
+from storage.catalogue.engine import (
+    NEWEST,
+    READERS,
+    Where,
+    begin_reading,
+    connected,
+    migrate,
+    open_engine,
+    revision_of,
+    unavailable,
+)
 from storage.catalogue.log import Emitter, register_emitter
 from storage.catalogue.transaction import SqlTransaction
 from storage.catalogue.writer import GroupWriter
@@ -111,6 +123,18 @@ async def open_catalogue(
             await catalogue.close()
     finally:
         engine.dispose()
+
+
+def log_of(where: Where) -> tuple[LogHead | None, Sequence[str]]:
+    """The head of the log there, and the statements about its keys, read before anything is opened. Blocking.
+
+    Nothing of a catalogue that is still to be migrated. Raises Invalid, Unavailable("catalogue-unreachable").
+    """
+    with connected(where) as connection:
+        if revision_of(connection) != NEWEST:
+            return None, ()
+        log = SqlCustodyLog(connection)
+        return log.head(), log.key_statements()
 
 
 def _life(kind: EventType, emitter: Emitter, clock: Clock, process: str) -> EventDraft:

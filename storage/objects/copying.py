@@ -1,8 +1,13 @@
 """A store copied into a directory that is a store itself: what is new since last time, nothing removed.
 
-Heads are read first and written last: whoever finds one in the copy finds what it speaks of, also where
-Custos goes on writing meanwhile. A file is made beside, synced and renamed, so that a crash leaves none half;
-an original whose bytes are not those that its key names is not copied, and an earlier copy of it stays.
+Order of a copy, and why, where Custos goes on writing meanwhile: (1) what was made of originals: the log
+tells of it a moment after its bytes are there, and a file that no leaf tells of looks like a changed one;
+(2) the heads are read; (3) the log, without what stamps a later head: the store keeps a tile that is not full
+for a day, and a copy may take longer; (4) all else; (5) the heads are written: whoever finds one finds what
+it speaks of.
+
+A file is made beside, synced and renamed, so that a crash leaves none half; an original whose bytes are not
+those that its key names is not copied, and an earlier copy of it stays.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.keys import original_digest
+from evidence.keys import CHECKPOINT, TAIL, WITNESSED, is_partial, original_digest, stamped_size
 from evidence.ports.objects import NotStored, ObjectStat, ObjectStore
 from storage.objects.disk import (
     CHUNK,
@@ -27,9 +32,10 @@ from storage.objects.disk import (
 )
 from storage.objects.sidecars import Sidecars
 
-_CHECKPOINT = "log/checkpoint"
-_HEADS = ("log/witnessed", _CHECKPOINT, "catalogue/tail")
+#: As they are read: neither of the first two speaks of a leaf that the last lacks. Written the other way.
+_HEADS = (TAIL, WITNESSED, CHECKPOINT)
 _TILES, _BODIES = "log/tile/", "log/bodies/"
+_MADE, _LOG = "renditions/", "log/"
 #: A tile has 256 of those of the level below.
 _HEIGHT, _WIDTH = 8, 256
 
@@ -57,30 +63,45 @@ async def copy_store(
     """
     copy = _Copy(target, immutable)
     await asyncio.to_thread(copy.begin)
-    heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
-    size = _size_in(heads.get(_CHECKPOINT))
     found = Copied()
-    async for key in source.keys(""):
-        if key in heads or (_is_partial(key) and not await _is_needed(source, key, size)):
-            continue
-        found = replace(found, objects=found.objects + 1)
-        try:
-            stat = await source.stat(key)
-            if not await asyncio.to_thread(copy.has, stat):
-                async with source.open(key) as file:
-                    is_whole = await asyncio.to_thread(copy.take, key, file)
-                if not is_whole:
-                    found = replace(found, damaged=(*found.damaged, key))
-                    continue
-                found = replace(found, copied=found.copied + 1, bytes=found.bytes + stat.size)
-            await asyncio.to_thread(copy.keep, stat)
-        except NotStored:
-            # It was replaced, or made anew elsewhere, since it was listed.
-            continue
+    async for key in source.keys(_MADE):
+        found = await _taken(source, copy, key, found)
         told(found)
-    for key, data in heads.items():
+    heads = {key: data for key in _HEADS if (data := await _read(source, key)) is not None}
+    size = _size_in(heads.get(CHECKPOINT))
+    async for key in source.keys(_LOG):
+        if key in _HEADS or (stamped_size(key) or 0) > size:
+            continue
+        if is_partial(key) and not await _is_needed(source, key, size):
+            continue
+        found = await _taken(source, copy, key, found)
+        told(found)
+    async for key in source.keys(""):
+        if key.startswith((_MADE, _LOG)) or key in _HEADS:
+            continue
+        found = await _taken(source, copy, key, found)
+        told(found)
+    for key, data in reversed(heads.items()):
         await asyncio.to_thread(copy.put_head, key, data)
     return replace(found, objects=found.objects + len(heads))
+
+
+async def _taken(source: ObjectStore, copy: _Copy, key: str, found: Copied) -> Copied:
+    """What was found and copied, with one object more."""
+    found = replace(found, objects=found.objects + 1)
+    try:
+        stat = await source.stat(key)
+        if not await asyncio.to_thread(copy.has, stat):
+            async with source.open(key) as file:
+                is_whole = await asyncio.to_thread(copy.take, key, file)
+            if not is_whole:
+                return replace(found, damaged=(*found.damaged, key))
+            found = replace(found, copied=found.copied + 1, bytes=found.bytes + stat.size)
+        await asyncio.to_thread(copy.keep, stat)
+    except NotStored:
+        # It was replaced, or made anew elsewhere, since it was listed.
+        pass
+    return found
 
 
 async def damaged_in(root: Path, told: Callable[[int], None] = lambda count: None) -> list[str]:
@@ -100,10 +121,6 @@ def _size_in(checkpoint: bytes | None) -> int:
     """Of the tree of a signed head (c2sp.org/tlog-checkpoint); 0 where there is none."""
     lines = (checkpoint or b"").split(b"\n")
     return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0
-
-
-def _is_partial(key: str) -> bool:
-    return (key.startswith(_TILES) and ".p/" in key) or (key.startswith(_BODIES) and key.endswith(".part"))
 
 
 async def _is_needed(source: ObjectStore, key: str, size: int) -> bool:

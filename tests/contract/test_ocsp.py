@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from clients.verifier.revocation import Lists, Standing, standing
 from tests.answers import Forger
-from tests.contract.test_custody_log import Place, opened
+from tests.catalogues import SQLITE_FIRST_CEPH_TOO
+from tests.contract.test_custody_log import Place
 from tests.contract.test_revocation import NOT_LISTED, lists, stamped
 from tests.contract.test_verify_log import key_of, log_of
 from tests.time_authority import TimeAuthority, time_authority
+
+catalogues = SQLITE_FIRST_CEPH_TOO
 
 HOUR = timedelta(hours=1)
 
@@ -34,44 +37,43 @@ def authority(tmp_path: Path) -> Iterator[TimeAuthority]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, authority: TimeAuthority) -> AsyncIterator[Place]:
+async def place(place: Place, authority: TimeAuthority) -> Place:
     """A log whose first head is stamped; its authority's responder is not asked yet."""
-    async with opened(tmp_path / "here") as one:
-        await one.happen(5)
-        await one.sequencer().run()
-        await stamped(one, authority)
-        yield one
+    await place.happen(5)
+    await place.sequencer().run()
+    await stamped(place, authority)
+    return place
 
 
-def kept(place: Place) -> list[Path]:
-    return sorted((log_of(place) / "stamps").glob("*.ocsp"))
+async def kept(place: Place) -> list[Path]:
+    return sorted((await log_of(place) / "stamps").glob("*.ocsp"))
 
 
-def step(place: Place, authority: TimeAuthority, *answers: bytes) -> Step:
+async def step(place: Place, authority: TimeAuthority, *answers: bytes) -> Step:
     given = Lists(answers=tuple((f"{number}.ocsp", one) for number, one in enumerate(answers)))
     roots = [authority.root.read_bytes()]
-    return verify_log(log_of(place), key_of(place), roots=roots, lists=given).steps[-1]
+    return verify_log(await log_of(place), key_of(place), roots=roots, lists=given).steps[-1]
 
 
 async def test_an_answer_is_kept_beside_the_tokens_as_it_was(place: Place, authority: TimeAuthority) -> None:
-    assert step(place, authority).not_checked == NOT_LISTED
+    assert (await step(place, authority)).not_checked == NOT_LISTED
     for by in ("responder", "root"):
         authority.answers_by = by
         assert await lists(place, 0 if by == "responder" else 200).run() == 1
-        for path in kept(place):
+        for path in await kept(place):
             _openssl_agrees(authority, path)
-        assert step(place, authority).not_checked == ""
+        assert (await step(place, authority)).not_checked == ""
         # Nothing needs another one; a younger token does, once an hour has passed.
         assert await lists(place, 90).run() == 0
         await place.happen(1)
         await place.sequencer().run()
         await stamped(place, authority, 100 if by == "responder" else 300)
-    assert len(kept(place)) == authority.answered == 2
-    found = kept(place)[0]
+    assert len(await kept(place)) == authority.answered == 2
+    log, found = await log_of(place), (await kept(place))[0]
     found.chmod(0o644)
     found.write_bytes(found.read_bytes()[:-1])
     with pytest.raises(NotVerified, match="is not the answer that it is named after"):
-        step(place, authority)
+        verify_log(log, key_of(place))
 
 
 def _openssl_agrees(authority: TimeAuthority, path: Path) -> None:
@@ -109,7 +111,7 @@ async def test_what_may_not_be_kept_is_asked_for_again(
         authority.status = lambda _, data=data: data  # type: ignore[method-assign,misc]
         assert await lists(place, 10 * number).run() == 0
         assert told in caplog.text
-    assert kept(place) == []
+    assert await kept(place) == []
     assert await lists(place, 2 * 24 * 60).run() == 0
     (alarm,) = await place.catalogue.read(lambda tx: tx.oversight.alarms())
     assert alarm.kind == "revocation-not-kept"
@@ -117,7 +119,7 @@ async def test_what_may_not_be_kept_is_asked_for_again(
     # Soon after it was asked it is left alone, and then gives what is kept.
     assert await lists(place, 2 * 24 * 60 + 2).run() == 0
     assert await lists(place, 2).run() == 1
-    assert step(place, authority).not_checked == ""
+    assert (await step(place, authority)).not_checked == ""
 
 
 async def test_answers_that_say_nothing_are_named(place: Place, authority: TimeAuthority) -> None:
@@ -142,18 +144,17 @@ async def test_answers_that_say_nothing_are_named(place: Place, authority: TimeA
         "a critical extension": forger.answer(more=[(odd, True)]),
     }  # fmt: skip
     for words, data in named.items():
-        told = step(place, authority, data).not_checked
+        told = (await step(place, authority, data)).not_checked
         assert told.startswith(NOT_LISTED)
         assert words in told
-    assert all(
-        words in step(place, authority, *list(named.values())[:5]).not_checked for words in list(named)[:5]
-    )
-    assert step(place, authority, *named.values()).not_checked.endswith(", …)")
+    some = (await step(place, authority, *list(named.values())[:5])).not_checked
+    assert all(words in some for words in list(named)[:5])
+    assert (await step(place, authority, *named.values())).not_checked.endswith(", …)")
     for data in (b"", b"none", forger.answer()[:-1], _refusal()):
         with pytest.raises(NotVerified, match=r"0\.ocsp is no answer"):
-            step(place, authority, data)
+            await step(place, authority, data)
     # Beside those one that speaks is enough.
-    assert step(place, authority, *named.values(), forger.answer()).not_checked == ""
+    assert (await step(place, authority, *named.values(), forger.answer())).not_checked == ""
 
 
 def _refusal() -> bytes:
@@ -248,4 +249,4 @@ async def test_a_responder_that_says_revoked_is_kept_and_decides(
     authority.revoke(datetime.now(UTC) + HOUR, ReasonFlags.key_compromise)
     assert await lists(place).run() == 1
     with pytest.raises(NotVerified, match=r"was revoked on .*\(keyCompromise\)"):
-        step(place, authority)
+        await step(place, authority)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,11 @@ from evidence.disposal import TrustedTime
 from evidence.errors import Unavailable
 from evidence.ids import new_id
 from identity.policy import RolePolicy
-from storage.catalogue.engine import Where
-from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still, opened
+from tests.catalogues import CEPH_TOO
+from tests.contract.test_custody_log import NOW, ORIGIN, Place, Still
 from tests.contract.test_verify_log import ITEMS, log_of, proof_of
+
+catalogues = CEPH_TOO
 
 
 class Authority:
@@ -36,11 +37,11 @@ class Authority:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
-    async with opened(tmp_path / "here", where) as one:
-        await one.happen(5, ITEMS[0])
-        await one.sequencer().run()
-        yield one
+async def place(place: Place) -> Place:
+    """The log tells of an item."""
+    await place.happen(5, ITEMS[0])
+    await place.sequencer().run()
+    return place
 
 
 def pin(place: Place) -> PinnedKey:
@@ -67,11 +68,11 @@ async def test_stamps_and_kept_proofs_of_the_old_key_hold_with_the_chain(place: 
     served = Proofs(place.catalogue, RolePolicy(), Still(), place.signer.note_key)
     chain = verified_chain(json.loads(canonical(await served.keys())))
     for key in (old, pin(place)):
-        report = verify_log(log_of(place), chain.leads_from(key))
+        report = verify_log(await log_of(place), chain.leads_from(key))
         assert report.steps[-1].proved == "the trees of 1 stamped checkpoints are beginnings of this one"
     for key in (old, pin(place)):
         with pytest.raises(NotVerified, match="not signed by"):
-            verify_log(log_of(place), key)
+            verify_log(await log_of(place), key)
     (head, *_) = verify_item_proof(proof, chain.leads_from(pin(place)))
     assert "replaced since" in head.not_checked
     (head, *_) = verify_item_proof(await proof_of(place, ITEMS[0]), chain.leads_from(old))

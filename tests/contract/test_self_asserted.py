@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,20 +32,23 @@ from custos.sections import CustodySettings
 from custos.settings import Settings
 from evidence.errors import Unavailable
 from evidence.self_asserted import SELF_ASSERTED_POLICY
-from tests.contract.test_custody_log import NOW, Place, Still, opened
+from tests.catalogues import SQLITE_FIRST_CEPH_TOO
+from tests.contract.test_custody_log import NOW, Place, Still
 from tests.contract.test_verify_log import key_of, log_of
 from tests.contract.test_verify_log_stamped import Later
 from tests.time_authority import TimeAuthority, time_authority
+
+catalogues = SQLITE_FIRST_CEPH_TOO
 
 STATEMENT = b"what is stamped"
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with opened(tmp_path / "here") as one:
-        await one.happen(5)
-        await one.sequencer().run()
-        yield one
+async def place(place: Place) -> Place:
+    """The log has a head."""
+    await place.happen(5)
+    await place.sequencer().run()
+    return place
 
 
 def embedded(place: Place, minutes: int = 0) -> EmbeddedAuthority:
@@ -137,23 +139,23 @@ async def test_checkpoints_are_stamped_once_a_minute_apart_from_all_others(place
     assert [one.size for one in own] == [10, 9, 6]
     assert await place.catalogue.read(lambda tx: tx.log.stamps(9)) == []
     assert await place.catalogue.read(lambda tx: tx.log.first_stamp_of(0)) is None
-    files = sorted(path.name for path in (log_of(place) / "self-asserted").iterdir())
+    files = sorted(path.name for path in (await log_of(place) / "self-asserted").iterdir())
     assert [name.rpartition(".")[2] for name in files].count("tsq") == 3
-    assert not (log_of(place) / "stamps").exists()
+    assert not (await log_of(place) / "stamps").exists()
 
 
 async def test_the_verifier_says_that_such_time_proves_nothing(place: Place) -> None:
     await stamper(place).run()
-    root = (place.base / "keys" / TIME_CERTIFICATES).read_bytes()
+    log, root = await log_of(place), (place.base / "keys" / TIME_CERTIFICATES).read_bytes()
     for roots in ([], [root]):
-        steps = {step.title: step for step in verify_log(log_of(place), key_of(place), roots=roots).steps}
+        steps = {step.title: step for step in verify_log(log, key_of(place), roots=roots).steps}
         assert steps["stamps"].proved == "nothing, as there are none"
         told = steps["self-asserted time"]
         assert "UTC" not in told.proved
         assert told.not_checked == (
             "the time, 2026-11-28 12:00:00 UTC: self-asserted by this Custos, proves nothing to an outsider"
         )
-    below = log_of(place) / "self-asserted"
+    below = log / "self-asserted"
     (token,) = below.glob("*.tsr")
     for name in (token.name, "6.checkpoint"):
         data = (below / name).read_bytes()
@@ -161,7 +163,7 @@ async def test_the_verifier_says_that_such_time_proves_nothing(place: Place) -> 
         for at in range(0, len(data), 5):
             (below / name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
             with pytest.raises(NotVerified):
-                verify_log(log_of(place), key_of(place))
+                verify_log(log, key_of(place))
         (below / name).write_bytes(data)
 
 
@@ -169,7 +171,7 @@ async def test_an_own_token_that_is_passed_off_as_a_third_partys_is_found_and_na
     place: Place, tmp_path: Path
 ) -> None:
     await stamper(place).run()
-    log, root = log_of(place), (place.base / "keys" / TIME_CERTIFICATES).read_bytes()
+    log, root = await log_of(place), (place.base / "keys" / TIME_CERTIFICATES).read_bytes()
     shutil.move(log / "self-asserted", log / "stamps")
     # With its certificate given as a time authority's root, and without any.
     for roots in ([root], []):
@@ -199,9 +201,10 @@ async def test_an_authoritys_token_is_not_taken_for_an_own_one(place: Place, tmp
     with time_authority(tmp_path / "authority") as authority:
         roots = read_roots({authority.url: str(authority.root)})
         await Stamper(place.catalogue, place.store, TimeAuthorities(roots), Still()).run()
-    shutil.move(log_of(place) / "stamps", log_of(place) / "self-asserted")
+    log = await log_of(place)
+    shutil.move(log / "stamps", log / "self-asserted")
     with pytest.raises(NotVerified, match="not marked as self-asserted"):
-        verify_log(log_of(place), key_of(place))
+        verify_log(log, key_of(place))
 
 
 def with_the_embedded_key(own: Path, authority: TimeAuthority) -> bytes:

@@ -34,13 +34,13 @@ from custos.sections import CustodySettings
 from custos.settings import Settings
 from custos.witness_client import post
 from evidence.ports.log import Witnessed
-from storage.catalogue.engine import Where
-from tests.catalogues import SQLITE_FIRST
+from tests.catalogues import OVER_BOTH, SQLITE_FIRST_CEPH_TOO
 from tests.contract.test_custody_log import NOW, ORIGIN, Place, opened
+from tests.contract.test_verify_log import log_of
 from tests.serving.waiting import PATIENCE_SECONDS
 from tests.witnesses import Later, ServedWitness, served_witness
 
-catalogues = SQLITE_FIRST
+catalogues = SQLITE_FIRST_CEPH_TOO
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def clock() -> Later:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, where: Where) -> AsyncIterator[Place]:
-    async with opened(tmp_path / "here", where) as one:
-        await one.happen(4)
-        await one.sequencer().run()
-        yield one
+async def place(place: Place) -> Place:
+    """The log has a head."""
+    await place.happen(4)
+    await place.sequencer().run()
+    return place
 
 
 def log_key(place: Place) -> VerifierKey:
@@ -215,6 +215,7 @@ async def test_a_silent_witness_rests_and_does_not_slow_the_others(
         assert await desk.run() == [witnesses[each].asked.key for each in answered]
 
 
+@OVER_BOTH
 async def test_two_witnesses_each_cosign_one_branch_and_comparing_them_proves_it(
     place: Place, clock: Later, witnesses: list[ServedWitness], tmp_path: Path
 ) -> None:
@@ -234,7 +235,7 @@ async def test_two_witnesses_each_cosign_one_branch_and_comparing_them_proves_it
         await place.store.replace("witnessed", (await other.store.read("witnessed")) or b"")
         policy = parse_policy(policy_text(str(log_key(place)), [three.asked.key], 1).encode())
         with pytest.raises(NotVerified, match="the witnesses cosigned another tree than this one"):
-            verify_log(place.base / "store" / "objects" / "log", policy)
+            verify_log(await log_of(place), policy)
         # To the first the other branch is shown in vain: refused, kept, and proven by the verifier alone.
         assert await cosigning(other, clock, 1, one.asked).run() == []
         assert await alarms(other) == [("log-witness-disagrees", "w1.test")]

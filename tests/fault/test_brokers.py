@@ -220,6 +220,46 @@ def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(
         assert worker.wait(60) == 0, (tmp_path / "log").read_text()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("cost", [Cost.TRANSCODE, Cost.LIGHT])
+def test_a_line_that_is_cut_ends_no_work_and_is_worth_one_line(
+    broker: Broker, tmp_path: Path, cost: Cost
+) -> None:
+    broker.start()
+    broker.purge(queue_of(cost))
+    os.mkfifo(tmp_path / "told")
+    lines = Lines(broker.port)
+    by_proxy = broker.url.replace(f":{broker.port}/", f":{lines.port}/")
+    environment = custos_environment(tmp_path / "data", CUSTOS_BROKER__URL=by_proxy)
+    (tmp_path / "data" / "run").mkdir(parents=True)
+    line = a_line(broker, tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path), cost],
+            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        eventually((tmp_path / "listens").exists, "the worker listens")
+        assert line.ring(RUN_JOB, queue_of(cost), [["first"]], most=3, worth_seconds=600)
+        eventually((tmp_path / "first.begun").exists, "it is begun")
+        before = lines.connections
+        lines.cut()
+        eventually(lambda: lines.connections > before, "the worker connects again")
+        assert line.ring(RUN_JOB, queue_of(cost), [["second"]], most=3, worth_seconds=600)
+        with (tmp_path / "told").open("w"):
+            for name in ("first", "second"):
+                eventually((tmp_path / f"{name}.done").exists, f"the {name} is done")
+    finally:
+        line.hang_up()
+        worker.terminate()
+        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+        lines.close()
+    said = (tmp_path / "log").read_text()
+    assert "onnection to broker lost" in said
+    assert "DeprecationWarning" not in said
+    assert "erminat" not in said
+
+
 def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     rabbitmq.start()
     (tmp_path / "password").write_text(rabbitmq.password + "\n")

@@ -198,6 +198,10 @@ class Bucket:
         """The version that was there first, whatever lies on top of it by now."""
         return next((one for one in reversed(self.versions_of(key)) if not one.is_marker), None)
 
+    def newest_of(self, key: str) -> Version | None:
+        """The version that came last, whatever delete marker lies on top of it by now."""
+        return next((one for one in self.versions_of(key) if not one.is_marker), None)
+
     def drop_older(self, key: str) -> None:
         """Remove all but the newest bytes of a replaced object; a version that is locked stays."""
         versions = self.versions_of(key)

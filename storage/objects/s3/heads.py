@@ -42,6 +42,11 @@ class Order:
     data: bytes | None
 
 
+def newest(bucket: Bucket, key: str) -> Version | None:
+    """The version that is the head now; None if there is none."""
+    return next(reversed(_ordered(bucket, key).heads), None)
+
+
 def read(bucket: Bucket, key: str) -> bytes | None:
     """The bytes of the head; None if there is none."""
     return _ordered(bucket, key).data

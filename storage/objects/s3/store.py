@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from evidence.errors import Conflict, Unavailable
-from evidence.keys import is_key, is_rendition
+from evidence.keys import CHECKPOINT, TAIL, is_key, is_rendition, is_replaced
 from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
     CHUNK,
@@ -42,6 +42,7 @@ from storage.objects.disk import (
     sync_directory,
 )
 from storage.objects.rereading import Rereading, reread
+from storage.objects.s3 import heads
 from storage.objects.s3.client import Bucket, InTheWay, Version, is_answer, unavailable
 from storage.objects.s3.reading import open_object, open_span
 from storage.objects.s3.uploading import COMPLIANCE, lock_arguments, put, upload
@@ -272,10 +273,10 @@ class S3Store:
 
     def _stat(self, key: str, version: str) -> ObjectStat:
         if not version and not is_rendition(key):
-            first = self.bucket.first_of(key)
-            if first is None:
+            meant = self._meant(key)
+            if meant is None:
                 raise NotStored
-            version = first.id
+            version = meant.id
         wanted = {"VersionId": version} if version else {}
         found = self.bucket.ask("head_object", Key=key, **wanted)
         # A lock in another mode is none: whoever has the right to can lift it.
@@ -287,6 +288,12 @@ class S3Store:
             found["ObjectLockRetainUntilDate"].astimezone(UTC) if is_locked else None,
             found.get("ObjectLockLegalHoldStatus") == "ON",
         )
+
+    def _meant(self, key: str) -> Version | None:
+        """Without a version: the first, but the newest of what is replaced."""
+        if key in (CHECKPOINT, TAIL) and not self.bucket.abilities().exchanges:
+            return heads.newest(self.bucket, key)
+        return self.bucket.newest_of(key) if is_replaced(key) else self.bucket.first_of(key)
 
     def lock(self, key: str, until: datetime, version: str) -> ObjectStat:
         """`extend_lock`, blocking."""

@@ -9,12 +9,14 @@ from urllib.parse import quote
 import pytest
 
 from clients.verifier.receipt import verify_receipt
+from custody.key_files import open_signer
 from custos.catalogue_place import catalogue_of
 from custos.cli import main
 from custos.clock import SystemClock
 from custos.configuration import load_settings
 from custos.keeping_sections import CatalogueSettings
 from custos.key_holding import holding_key, look_before_start
+from custos.log_keeper import open_sequencer
 from custos.settings import Settings
 from evidence.agents import Role
 from evidence.errors import Invalid, Unavailable
@@ -67,6 +69,23 @@ async def test_a_lost_key_is_no_first_start(postgres: Server, tmp_path: Path) ->
             async with holding_key(settings):
                 pass
     assert refusal.value.code == "key-lost"
+
+
+async def test_another_key_than_the_logs_is_told_before_anything_starts(
+    postgres: Server, tmp_path: Path
+) -> None:
+    with postgres.catalogue() as url:
+        settings = settings_for(tmp_path, catalogue=url)
+        async with open_sequencer(settings) as kept:
+            while (await kept.sequencer.run()).added:
+                pass
+        await look_before_start(settings)
+        for path in settings.keys.iterdir():
+            path.unlink()
+        open_signer(settings.keys)
+        with pytest.raises(Unavailable) as refusal:
+            await look_before_start(settings)
+    assert refusal.value.code == "key-unknown"
 
 
 async def test_a_database_that_does_not_answer_is_no_first_start(tmp_path: Path) -> None:

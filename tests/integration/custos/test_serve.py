@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from custody.key_files import open_signer
 from custos.clock import SystemClock
 from custos.instance import only_instance
 from custos.key_holding import holding_key
+from custos.log_keeper import open_sequencer
 from storage.catalogue.catalogue import open_catalogue
 from tests.serving.settings import settings_for
 
@@ -53,6 +55,24 @@ async def test_it_ends_and_says_why_where_its_key_is_gone(tmp_path: Path) -> Non
     assert errors.endswith(b"[key-lost]\n")
     assert b"custos keys restore" in errors
     assert list(settings.keys.iterdir()) == []
+
+
+async def test_it_ends_and_says_why_where_its_key_is_another_logs(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with open_sequencer(settings) as kept:
+        while (await kept.sequencer.run()).added:
+            pass
+    for path in settings.keys.iterdir():
+        path.unlink()
+    other = open_signer(settings.keys).note_key
+    serving = await _custos(tmp_path, "serve")
+    async with asyncio.timeout(_SOON_SECONDS):
+        _, errors = await serving.communicate()
+    assert serving.returncode == 2
+    assert errors.endswith(b"[key-unknown]\n")
+    assert b"custos keys restore" in errors
+    assert b"started again" not in errors
+    assert open_signer(settings.keys).note_key == other
 
 
 async def test_it_ends_and_says_why_where_its_catalogue_is_gone(tmp_path: Path) -> None:

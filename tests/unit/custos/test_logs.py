@@ -7,10 +7,13 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from custos import logs
+from storage.objects.s3.client import Bucket
+from storage.objects.s3.place import Place
 
 
 class _Terminal(io.StringIO):
@@ -47,6 +50,18 @@ def test_without_a_terminal_a_line_is_a_json_object_with_its_extras() -> None:
         "failures": 2,
         "who": None,
     }
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", False), ("debug", True)])
+def test_where_a_buckets_keys_are_from_is_no_news(level: str, told: bool, tmp_path: Path) -> None:
+    stream = io.StringIO()
+    logs.set_up(level, stream)
+    keys = tmp_path / "keys"
+    keys.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    Bucket(Place("evidence", "http://127.0.0.1:1", credentials=keys))
+    assert ("Found credentials" in stream.getvalue()) == told
+    logging.getLogger("botocore.credentials").warning("they expire")
+    assert "they expire" in stream.getvalue()
 
 
 def test_an_exception_brings_its_trace() -> None:
