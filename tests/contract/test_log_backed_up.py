@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,6 +18,7 @@ from custody.cosigning import WITNESSED
 from custody.log_copying import LogCopy
 from custody.partials import KEPT, Partials
 from custody.sequencer import LOG_LOCK
+from evidence.errors import NoSpace
 from evidence.events import EventDraft, EventType, Subject
 from evidence.ids import new_id
 from evidence.keys import JOURNAL, JOURNAL_TAIL, original_key, rendition_key
@@ -203,3 +204,11 @@ async def test_older_heads_that_nobody_could_remove_are_not_what_is_copied(
     assert (objects / JOURNAL / JOURNAL_TAIL).read_bytes() == await store_of(place).tail()
     assert (objects / "log" / "checkpoint").read_bytes() == await place.store.read("checkpoint")
     assert verify_log(objects / "log", key_of(place)).head.size == 24
+    # Of a full store, too, which cannot be asked what it does.
+    monkeypatch.setattr(Bucket, "abilities", full)
+    await copy_store(place.objects, tmp_path / "of-a-full-one")
+    assert (tmp_path / "of-a-full-one" / "objects" / "log" / "checkpoint").exists()
+
+
+def full(bucket: Bucket) -> NoReturn:
+    raise NoSpace("store-full", "It is full.")

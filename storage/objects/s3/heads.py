@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evidence.errors import CustosError
+from evidence.errors import CustosError, NoSpace, Unavailable
 from evidence.ports.objects import NotStored
 from storage.objects.s3.client import Bucket, Version, translated, unavailable
 from storage.objects.s3.uploading import put
@@ -40,6 +40,15 @@ class Order:
     heads: Sequence[Version]
     late: Sequence[Version]
     data: bytes | None
+
+
+def is_exchanged(bucket: Bucket) -> bool:
+    """Whether the server decides which version is the head, for whoever reads it."""
+    try:
+        return bucket.abilities().exchanges
+    except (NoSpace, Unavailable):
+        # A store that takes nothing now can be read all the same, and nobody exchanges anything there.
+        return True
 
 
 def newest(bucket: Bucket, key: str) -> Version | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from evidence.errors import NoSpace, Unavailable
 from evidence.keys import is_key
 from evidence.ports.objects import NotStored
 from storage.objects.heads import LOG, Files, replaced
@@ -59,16 +58,9 @@ class S3Log:
 
     def _read_replaced(self, path: str) -> bytes | None:
         key = self._key(path)
-        if path == self._files.head and not self._exchanges():
+        if path == self._files.head and not heads.is_exchanged(self._bucket):
             return heads.read(self._bucket, key)
         return self._read(key)[0]
-
-    def _exchanges(self) -> bool:
-        try:
-            return self._bucket.abilities().exchanges
-        except (NoSpace, Unavailable):
-            # A store that takes nothing now can be read all the same, and nobody exchanges anything there.
-            return True
 
     def _read(self, key: str) -> tuple[bytes | None, str]:
         """The bytes, and by which name the store knows them."""

@@ -291,7 +291,7 @@ class S3Store:
 
     def _meant(self, key: str) -> Version | None:
         """Without a version: the first, but the newest of what is replaced."""
-        if key in (CHECKPOINT, TAIL) and not self.bucket.abilities().exchanges:
+        if key in (CHECKPOINT, TAIL) and not heads.is_exchanged(self.bucket):
             return heads.newest(self.bucket, key)
         return self.bucket.newest_of(key) if is_replaced(key) else self.bucket.first_of(key)
 
