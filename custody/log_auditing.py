@@ -2,8 +2,9 @@
 
 Rows first: details are what events commit to, events make leaves, leaves make nodes, and nodes the root that
 was signed. Then every full file, byte for byte, against what the rows make. What is missing is laid there
-again; what differs stays, and a person is told. A round goes on where it was left, and its steps may be
-repeated; what is not full yet changes with the next event, and is left out.
+again; what differs stays, and a person is told. Then the checkpoints that were stamped, and the tokens that
+rows have of them. A round goes on where it was left, and its steps may be repeated; what is not full yet
+changes with the next event, and is left out.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
+from operator import attrgetter
 
 from custody.bodies import THE_STORE, encode_bodies, in_replica, mark_of, path_of, tells
 from custody.notes import parse_checkpoint, parse_note
 from custody.rows import Rows, makes_root, read_rows, wrong_rows
 from custody.sequencer import LOG_LOCK
+from custody.stamping import DIGEST_DIGITS
 from custody.tiles import WIDTH, tiles_between
 from evidence.alarms import raise_alarm
 from evidence.errors import Unavailable
@@ -40,13 +44,17 @@ from evidence.log_audits import (
 )
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.log import Body, LogStore
+from evidence.ports.log import Body, LogStore, Stamp
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.replicas import PRIMARY
+from evidence.self_asserted import SELF_ASSERTED
 
 Sleep = Callable[[float], Awaitable[None]]
-#: Leaves that one step is about.
+#: Leaves that one step is about, and stamps.
 _STEP = 8 * WIDTH
+_STAMPS = 100
+#: A replica gets what stamps the log a while after the log.
+_SETTLED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,8 @@ class LogAudit:
             return await self._begin(last)
         if last.at < last.size:
             await self._keep(last, await self._step(last, sleep))
+        elif stamps := await self._catalogue.read(lambda tx: _stamps_of(tx, last)):
+            await self._keep(last, await self._look_at(stamps, last, sleep))
         else:
             await self._end(last)
         return True
@@ -154,6 +164,16 @@ class LogAudit:
         for one in missing:
             await self._log.put(one.path, one.data, self._clock.now() + LOG_LOCK)
         return replace(last, at=end, files=last.files + len(files), found=found)
+
+    async def _look_at(self, stamps: Sequence[Stamp], last: Round, sleep: Sleep) -> Round:
+        settled = [one for one in stamps if last.began_at - one.asked_at >= _SETTLED]
+        files = [file for stamp in settled for file in _stamped(stamp)]
+        await self._wait(sum(cost(len(one.data)) for one in files), sleep)
+        found = last.found
+        for one in files:
+            looked = await self._look(one)
+            found += replace(looked, missing=(), gone=looked.missing)
+        return replace(last, stamped=stamps[-1].size, files=last.files + len(files), found=found)
 
     def _told(self, tx: Transaction) -> int:
         """Of how many leaves the details lie there."""
@@ -222,6 +242,22 @@ class LogAudit:
             tx.events.append(EventDraft(EventType.LOG_AUDITED, None, now, (), outcome, {}, detail))
 
         await self._catalogue.write(end)
+
+
+def _stamps_of(tx: Transaction, last: Round) -> Sequence[Stamp]:
+    """The next that the round is about, also those by nobody else, with all of the last one's tree."""
+    kinds = [tx.log.stamps_after(last.stamped, _STAMPS, self_asserted=own) for own in (False, True)]
+    found = sorted(chain.from_iterable(kinds), key=attrgetter("size"))
+    through = min(found[:_STAMPS][-1].size, last.size) if found else 0
+    return [one for one in found if one.size <= through]
+
+
+def _stamped(stamp: Stamp) -> Iterator[_File]:
+    """What was kept of it, by the names that it was kept under."""
+    place = f"{'stamps' if stamp.authority else SELF_ASSERTED}/{stamp.size}"
+    yield _File(f"{place}.checkpoint", stamp.checkpoint.encode())
+    digest = hashlib.sha256(stamp.token).hexdigest()[:DIGEST_DIGITS]
+    yield _File(f"{place}.{digest}.tsr", stamp.token)
 
 
 def _files(rows: Rows, told: int) -> Iterator[_File]:

@@ -34,7 +34,7 @@ class Found:
     """Files by what became of them, and the first leaves whose rows are not what was signed.
 
     `missing` were laid there again; `wrong` have other bytes; the disk refused to read what is `unreadable`;
-    `covered` have something laid over them.
+    `covered` have something laid over them. What is `gone` stays so: no hash that was signed tells of it.
     """
 
     missing: tuple[str, ...] = ()
@@ -42,13 +42,14 @@ class Found:
     unreadable: tuple[str, ...] = ()
     covered: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     #: How many there were, named or not.
     count: int = 0
 
     @property
     def has_files(self) -> bool:
         """Whether anything is to be said of the store."""
-        return bool(self.missing or self.wrong or self.unreadable or self.covered)
+        return bool(self.missing or self.wrong or self.unreadable or self.covered or self.gone)
 
     def __add__(self, other: Found) -> Found:
         return Found(
@@ -57,6 +58,7 @@ class Found:
             _some(self.unreadable, other.unreadable),
             _some(self.covered, other.covered),
             _some(self.rows, other.rows),
+            _some(self.gone, other.gone),
             self.count + other.count,
         )
 
@@ -67,7 +69,10 @@ def _some(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How far one place is. `size`: leaves that the round is about, 0 between two; `at`: those behind it."""
+    """How far one place is. `size`: leaves that the round is about, 0 between two; `at`: those behind it.
+
+    `stamped`: the largest tree whose stamps are behind it.
+    """
 
     began_at: datetime
     ended_at: datetime | None = None
@@ -77,6 +82,7 @@ class Round:
     found: Found = Found()
     #: When somebody had last asked as it began.
     asked_at: datetime | None = None
+    stamped: int = 0
 
     @property
     def goes_on(self) -> bool:
@@ -158,6 +164,7 @@ def as_detail(name: str, kept: Round) -> dict[str, Json]:
         "unreadable": list(found.unreadable),
         "covered": list(found.covered),
         "rows": list(found.rows),
+        "gone": list(found.gone),
     }
 
 
@@ -170,6 +177,7 @@ def files_say(place: str, found: Found) -> str:
             ("the disk refuses to read", found.unreadable),
             ("something was laid over", found.covered),
             ("what was missing was laid there again:", found.missing),
+            ("of what stamped it is gone", found.gone),
         )
         if names
     ]

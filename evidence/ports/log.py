@@ -166,6 +166,10 @@ class CustodyLog(Protocol):
         """The same, the largest trees first."""
         ...
 
+    def stamps_after(self, size: int, limit: int, *, self_asserted: bool = False) -> Sequence[Stamp]:
+        """The same of trees that are larger than that, the smallest first."""
+        ...
+
     def first_stamp_of(self, number: int, *, self_asserted: bool = False) -> Stamp | None:
         """The same of the smallest tree that holds the leaf of that number."""
         ...

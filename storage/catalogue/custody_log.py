@@ -171,12 +171,15 @@ class SqlCustodyLog:
         rows = self._connection.execute(select(table).order_by(table.c.size.desc()).limit(limit)).mappings()
         return [_stamp(row) for row in rows]
 
+    def stamps_after(self, size: int, limit: int, *, self_asserted: bool = False) -> Sequence[Stamp]:
+        """The smallest trees first."""
+        table = _stamps(self_asserted=self_asserted)
+        larger = select(table).where(table.c.size > size).order_by(table.c.size).limit(limit)
+        return [_stamp(row) for row in self._connection.execute(larger).mappings()]
+
     def first_stamp_of(self, number: int, *, self_asserted: bool = False) -> Stamp | None:
         """The stamp of the smallest tree that holds that leaf."""
-        table = _stamps(self_asserted=self_asserted)
-        holding = select(table).where(table.c.size > number).order_by(table.c.size).limit(1)
-        row = self._connection.execute(holding).mappings().first()
-        return None if row is None else _stamp(row)
+        return next(iter(self.stamps_after(number, 1, self_asserted=self_asserted)), None)
 
     def witnesses(self) -> Mapping[str, WitnessState]:
         """Every witness that was ever asked."""

@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 NAMES = st.lists(st.text(max_size=9), max_size=5).map(tuple)
-FOUND = st.builds(Found, NAMES, NAMES, NAMES, NAMES, NAMES, st.integers(0, 9))
+FOUND = st.builds(Found, NAMES, NAMES, NAMES, NAMES, NAMES, NAMES, st.integers(0, 9))
 ROUNDS = st.builds(
     Round,
     TIMES,
@@ -23,6 +23,7 @@ ROUNDS = st.builds(
     st.integers(0, 9),
     FOUND,
     st.none() | TIMES,
+    st.integers(0, 9),
 )
 
 
@@ -46,6 +47,14 @@ def test_what_was_found_is_looked_at_again_sooner() -> None:
     assert not is_due(Round(NOW, NOW), YEAR, None, NOW + AGAIN_AFTER)
     assert is_due(Round(NOW, NOW), YEAR, None, NOW + YEAR)
     assert is_due(Round(NOW), YEAR, None, NOW - timedelta(seconds=1)), "the clock went back"
+
+
+def test_a_round_of_before_stamps_were_read_goes_on() -> None:
+    kept = Round(NOW, None, 300, 256, 4)
+    text = kept.as_text().replace(', "stamped": 0', "").replace(', "gone": []', "")
+    assert "stamped" not in text
+    assert "gone" not in text
+    assert parse_round(text) == kept
 
 
 def test_an_alarm_names_some_and_counts_all() -> None:
