@@ -9,12 +9,14 @@ come newest first, each is checked by indexes, and it ends once the page is full
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, null, select, true
 
 from evidence.search import Hit
+from storage.catalogue.search_bands import MOST_STRETCHES, bands_of, narrowed
 from storage.catalogue.search_tables import search_rows, search_stretches, stretch_of
 from storage.catalogue.tables import items
 
@@ -27,20 +29,32 @@ _BELOW_ALL, _NOWHERE = -1, 2**62
 #: Stretches of time that are looked into first, how many times as many after them, and the most there may be.
 _STRETCHES_FIRST, _STRETCHES_MORE = 6, 3
 _MOST_STRETCHES = 5_000
+#: So many are looked at sooner than it is found out where the items of a time lie.
+_AT_ONCE = 1_000
 
 
 def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Sequence[Hit]:
     """What is found with a lower number than `before`, newest first."""
-    way, least, newest_of_all = _rarest(connection, asking, few)
+    stretches, newest_of_all = range(0), 0
     if asking.begins is not None:
         stretches = range(stretch_of(asking.begins[0]), stretch_of(asking.begins[1]) + 1)
-        # Of what a way finds about half is newer than the time, and looked at for nothing; in the time itself
-        # a page takes the fewer, the more of all the way finds.
-        is_quicker = least > few or (
-            way is not None and not way.is_timed and least * least > 2 * limit * newest_of_all
-        )
-        if is_quicker and len(stretches) <= _MOST_STRETCHES:
-            return _by_stretches(connection, asking, stretches, before, limit)
+        newest_of_all = connection.execute(select(func.max(_ROW.seq))).scalar_one() or 0
+    can_be_narrowed = 0 < len(stretches) <= MOST_STRETCHES and any(way.values for way in asking.ways)
+    at_once = min(few, _AT_ONCE) if can_be_narrowed else few
+    way, least = _rarest(connection, asking, at_once)
+    if can_be_narrowed and least > at_once:
+        bands = bands_of(connection, stretches, before, newest_of_all)
+        if bands is not None:
+            ways = (narrowed(way, bands) for way in asking.ways if not way.is_timed)
+            asking = replace(asking, ways=tuple(ways))
+        way, least = _rarest(connection, asking, few)
+    # Of what a way finds that knows no time about half is newer, and looked at for nothing; in the time
+    # itself a page takes the fewer, the more of all the way finds.
+    is_quicker = least > few or (
+        way is not None and not way.is_timed and least * least > 2 * limit * newest_of_all
+    )
+    if is_quicker and 0 < len(stretches) <= _MOST_STRETCHES:
+        return _by_stretches(connection, asking, stretches, before, limit)
     if way is None or (least > few and (way.column is not None or not way.is_in_order)):
         return _hits(connection, _looked_through(asking, before, limit))
     # OFFSET 0 keeps the planner from taking an index for its order that does not find what is looked for.
@@ -56,24 +70,23 @@ def _hits(connection: Connection, statement: Select[Any]) -> list[Hit]:
     return [Hit(row.seq, row.item_id) for row in connection.execute(statement)]
 
 
-def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int, int]:
-    """The way that finds the fewest; how many, counted up to one more than `few`; the last number of all.
+def _rarest(connection: Connection, asking: Asking, few: int) -> tuple[Way | None, int]:
+    """The way that finds the fewest; how many, counted up to one more than `few`.
 
     Of those that find more, the one whose newest reach the furthest back.
     """
     if not asking.ways:
-        return None, few + 1, 0
+        return None, few + 1
     counted = [_counted(way, few + 1) for way in asking.ways]
     columns = [column for one in counted for column in (one.c.count, one.c.reach)]
     together = reduce(lambda some, one: some.join(one, true()), counted[1:], counted[0])  # type: ignore[arg-type, return-value]
-    last = select(func.max(_ROW.seq)).scalar_subquery()
-    newest_of_all, *row = connection.execute(select(last, *columns).select_from(together)).one()
+    row = connection.execute(select(*columns).select_from(together)).one()
     found = [
         (count, _NOWHERE if reach is None else reach, place)
         for place, (count, reach) in enumerate(zip(row[::2], row[1::2], strict=True))
     ]
     least, _, place = min(found)
-    return asking.ways[place], least, newest_of_all or 0
+    return asking.ways[place], least
 
 
 def _counted(way: Way, most: int) -> Subquery:
