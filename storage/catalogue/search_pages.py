@@ -13,7 +13,8 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, null, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, Subquery, func, null, select, true
+from sqlalchemy.sql import visitors
 
 from evidence.search import Hit
 from storage.catalogue.search_bands import MOST_STRETCHES, bands_of, narrowed
@@ -139,8 +140,22 @@ def _by_stretches(
 def _checked(
     asking: Asking, candidates: Subquery, limit: int, proven: ColumnElement[bool] | None = None
 ) -> Select[Any]:
-    conditions = (one for one in asking.conditions if one is not proven)
-    statement = _joined(select(_ROW.item_id), asking).where(_ROW.seq == candidates.c.seq, *conditions)
+    # OFFSET 0 has each looked up by its number. By an index of what it has to be, where that may be one of
+    # a hundred units, it would be looked for in each of them.
+    own = select(search_rows).where(_ROW.seq == candidates.c.seq).correlate(candidates).offset(0).lateral()
+
+    def replace_column(element: Any, **_: Any) -> Any:
+        of_row = isinstance(element, Column) and element.table is search_rows
+        return own.c[element.name] if of_row else None
+
+    conditions = [
+        visitors.replacement_traverse(one, {}, replace_column)
+        for one in asking.conditions
+        if one is not proven
+    ]
+    statement = select(own.c.item_id).select_from(own).where(*conditions)
+    if asking.needs_items:
+        statement = statement.join(items, items.c.id == own.c.item_id)
     row = statement.limit(1).correlate(candidates).lateral()
     return (
         select(candidates.c.seq, row.c.item_id)
