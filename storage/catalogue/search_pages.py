@@ -9,7 +9,7 @@ come newest first, each is checked by indexes, and it ends once the page is full
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,30 @@ _MOST_STRETCHES = 5_000
 _AT_ONCE = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What a question is begun at: `asking` with ways narrowed to its time, the one that finds the fewest."""
+
+    asking: Asking
+    way: Way | None
+    #: Of these it finds so many, counted up to one more than few.
+    least: int
+    stretches: range
+    newest_of_all: int
+
+
 def newest(connection: Connection, asking: Asking, before: int, limit: int, *, few: int) -> Sequence[Hit]:
     """What is found with a lower number than `before`, newest first."""
+    return _newest(connection, _begun_at(connection, asking, before, few), before, limit, few)
+
+
+def all_of_few(connection: Connection, asking: Asking, *, few: int) -> Sequence[Hit] | None:
+    """All that is found; None where every way finds more than few."""
+    beginning = _begun_at(connection, asking, _NOWHERE, few)
+    return None if beginning.least > few else _newest(connection, beginning, _NOWHERE, few, few)
+
+
+def _begun_at(connection: Connection, asking: Asking, before: int, few: int) -> _Beginning:
     stretches, newest_of_all = range(0), 0
     if asking.begins is not None:
         stretches = range(stretch_of(asking.begins[0]), stretch_of(asking.begins[1]) + 1)
@@ -49,13 +71,20 @@ def newest(connection: Connection, asking: Asking, before: int, limit: int, *, f
             ways = (narrowed(way, bands) for way in asking.ways if not way.is_timed)
             asking = replace(asking, ways=tuple(ways))
         way, least = _rarest(connection, asking, few)
+    return _Beginning(asking, way, least, stretches, newest_of_all)
+
+
+def _newest(
+    connection: Connection, beginning: _Beginning, before: int, limit: int, few: int
+) -> Sequence[Hit]:
+    asking, way, least = beginning.asking, beginning.way, beginning.least
     # Of what a way finds that knows no time about half is newer, and looked at for nothing; in the time
     # itself a page takes the fewer, the more of all the way finds.
     is_quicker = least > few or (
-        way is not None and not way.is_timed and least * least > 2 * limit * newest_of_all
+        way is not None and not way.is_timed and least * least > 2 * limit * beginning.newest_of_all
     )
-    if is_quicker and 0 < len(stretches) <= _MOST_STRETCHES:
-        return _by_stretches(connection, asking, stretches, before, limit)
+    if is_quicker and 0 < len(beginning.stretches) <= _MOST_STRETCHES:
+        return _by_stretches(connection, asking, beginning.stretches, before, limit)
     if way is None or (least > few and (way.column is not None or not way.is_in_order)):
         return _hits(connection, _looked_through(asking, before, limit))
     # OFFSET 0 keeps the planner from taking an index for its order that does not find what is looked for.

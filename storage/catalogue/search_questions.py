@@ -18,6 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     BinaryExpression,
     BooleanClauseList,
     Column,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    cast,
     func,
     or_,
     select,
@@ -176,6 +179,10 @@ class Questions:
     def facets(self, viewer: Viewer, query: Query) -> Facets:
         """How many are found, and of which values."""
         asking = _asking(sighted(self._connection, viewer), query)
+        if is_postgres(self._connection) and not asking.is_plain:
+            hits = search_pages.all_of_few(self._connection, asking, few=FEW)
+            if hits is not None:
+                return self._looked_up(hits)
         way = self._best(asking)
         if way is not None and not (asking.is_plain and way.column in _WIDE):
             return self._looked_at(asking, way)
@@ -194,8 +201,15 @@ class Questions:
                     counted[name][row[place]] += row[-1]
         return _facets(sum(counted["kind"].values()), counted)
 
+    def _looked_up(self, hits: Sequence[Hit]) -> Facets:
+        numbers = func.unnest(cast([hit.seq for hit in hits], ARRAY(BigInteger))).table_valued("seq")
+        found = select(numbers.render_derived(name="found").c.seq)
+        return self._counted(select(*(_ROW[name] for name in _FACETS)).where(_ROW.seq.in_(found)))
+
     def _looked_at(self, asking: Asking, way: Way) -> Facets:
-        statement = _from(select(*(_ROW[name] for name in _FACETS)), asking, way)
+        return self._counted(_from(select(*(_ROW[name] for name in _FACETS)), asking, way))
+
+    def _counted(self, statement: Select[Any]) -> Facets:
         rows = self._connection.execute(statement).all()
         columns = zip(*rows, strict=True) if rows else ((),) * len(_FACETS)
         counted = {name: Counter(values) for name, values in zip(_FACETS, columns, strict=True)}
