@@ -172,6 +172,14 @@ def test_what_holds_of_many_is_looked_for_only_where_the_month_is(
     assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS_OF_A_MONTH
 
 
+@pytest.mark.parametrize("unit", [None, "小队"])
+@pytest.mark.parametrize("query", [Query(place=Circle(CENTRE, 500)), Query(**MONTH_AND_ALL)])  # type: ignore[arg-type]
+def test_counts_of_few_are_looked_up(tx: SqlTransaction, query: Query, unit: str | None) -> None:
+    with statements(tx.connection) as seen:
+        tx.search.facets(Viewer("a", unit, False, START), query)
+    assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS_OF_A_MONTH
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(
     starts=st.integers(-3, ITEMS // 4),
