@@ -18,6 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     BinaryExpression,
     BooleanClauseList,
     Column,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    cast,
     func,
     or_,
     select,
@@ -89,14 +92,20 @@ class Way:
     """An index by which all that a criterion holds of can be found.
 
     Of `search_rows` itself by a column's index, or the numbers that another table knows. `proves` is the
-    condition that holds of all that it finds and of nothing else. `is_in_order`: the index has all by number.
+    condition that holds of all that it finds and of nothing else. `values`: of each of so many values the
+    index has all by number; 0 where it has not. `is_timed`: it finds hardly more than the time asked for has.
     """
 
     found: Select[Any]
     column: str | None = None
     proves: ColumnElement[bool] | None = None
-    is_in_order: bool = False
+    values: int = 0
     is_timed: bool = False
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the index has all that it finds by number."""
+        return self.values == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +179,10 @@ class Questions:
     def facets(self, viewer: Viewer, query: Query) -> Facets:
         """How many are found, and of which values."""
         asking = _asking(sighted(self._connection, viewer), query)
+        if is_postgres(self._connection) and not asking.is_plain:
+            hits = search_pages.all_of_few(self._connection, asking, few=FEW)
+            if hits is not None:
+                return self._looked_up(hits)
         way = self._best(asking)
         if way is not None and not (asking.is_plain and way.column in _WIDE):
             return self._looked_at(asking, way)
@@ -188,8 +201,15 @@ class Questions:
                     counted[name][row[place]] += row[-1]
         return _facets(sum(counted["kind"].values()), counted)
 
+    def _looked_up(self, hits: Sequence[Hit]) -> Facets:
+        numbers = func.unnest(cast([hit.seq for hit in hits], ARRAY(BigInteger))).table_valued("seq")
+        found = select(numbers.render_derived(name="found").c.seq)
+        return self._counted(select(*(_ROW[name] for name in _FACETS)).where(_ROW.seq.in_(found)))
+
     def _looked_at(self, asking: Asking, way: Way) -> Facets:
-        statement = _from(select(*(_ROW[name] for name in _FACETS)), asking, way)
+        return self._counted(_from(select(*(_ROW[name] for name in _FACETS)), asking, way))
+
+    def _counted(self, statement: Select[Any]) -> Facets:
         rows = self._connection.execute(statement).all()
         columns = zip(*rows, strict=True) if rows else ((),) * len(_FACETS)
         counted = {name: Counter(values) for name, values in zip(_FACETS, columns, strict=True)}
@@ -259,7 +279,7 @@ def _asking(viewer: Viewer, query: Query) -> Asking:
         value = getattr(query, name)
         if value is not None:
             conditions.append(_ROW[name] == str(value))
-            ways.append(_by_column(name, conditions[-1], is_in_order=True))
+            ways.append(_by_column(name, conditions[-1], 1))
     linked = [*_linked(query)]
     ways.extend(way for _, found in linked for way in found)
     begins = None
@@ -274,7 +294,7 @@ def _linked(query: Query) -> Iterator[tuple[Link, list[Way]]]:
         number = search_cases.c.number == query.case
         has_case = Link.of(search_cases.c.seq, number)
         found = select(search_cases.c.seq).where(number)
-        yield has_case, [Way(found, proves=has_case.condition, is_in_order=True)]
+        yield has_case, [Way(found, proves=has_case.condition, values=1)]
     if query.tokens:
         text = search_texts.c.text
         within = (text.contains(token.within, autoescape=True) for token in query.tokens)
@@ -287,8 +307,9 @@ def _linked(query: Query) -> Iterator[tuple[Link, list[Way]]]:
         yield is_then, [Way(then, proves=is_then.condition, is_timed=True)]
     if query.place is not None:
         is_there = Link.of(search_places.c.seq, _in_place(query.place))
-        covered = search_cells.c.cell.in_(covering(query.place.boxes()))
-        yield is_there, [Way(select(search_cells.c.seq).where(covered))]
+        covered = covering(query.place.boxes())
+        within = search_cells.c.cell.in_(covered)
+        yield is_there, [Way(select(search_cells.c.seq).where(within), values=len(covered))]
 
 
 def _visible_rows(viewer: Viewer) -> tuple[ColumnElement[bool], bool]:
@@ -317,13 +338,14 @@ def _ways_of(visible: ColumnElement[bool]) -> Iterator[Way]:
             and clause.left.table is search_rows
             and clause.left.name in INDEXED
         ):
-            yield _by_column(clause.left.name, clause, is_in_order=clause.operator is operators.eq)
+            several = getattr(clause.right, "value", None) if clause.operator is operators.in_op else [None]
+            yield _by_column(clause.left.name, clause, len(several or ()))
 
 
-def _by_column(name: str, condition: ColumnElement[bool], *, is_in_order: bool) -> Way:
+def _by_column(name: str, condition: ColumnElement[bool], values: int) -> Way:
     found = select(_ROW.seq).where(condition)
     found = found.with_hint(search_rows, f"INDEXED BY ix_search_rows_{name}", "sqlite")
-    return Way(found, name, is_in_order=is_in_order)
+    return Way(found, name, values=values)
 
 
 def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[Way]:
@@ -334,7 +356,7 @@ def _ways_of_tokens(query: Query, has_tokens: ColumnElement[bool]) -> Iterator[W
         held = search_terms.c.term
         conditions = _begins(held, term) if is_prefix else (held == term,)
         found = select(search_terms.c.seq).where(*conditions)
-        yield Way(found, proves=proves, is_in_order=not is_prefix)
+        yield Way(found, proves=proves, values=0 if is_prefix else 1)
 
 
 def _begins(column: ColumnElement[str], text: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ from evidence.places import MICRO, Box, Circle, Place
 from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query, SavedSearch
 from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import searchable
-from storage.catalogue import search_questions
+from storage.catalogue import search_bands, search_pages, search_questions
 from storage.catalogue.engine import Where, migrate, open_engine
 from storage.catalogue.log import Emitter
 from storage.catalogue.tables import items, viewings
@@ -51,10 +52,19 @@ def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield Archive(stack.enter_context(searching(catalogues.another())), COUNT)
 
 
-@pytest.fixture(params=[search_questions.FEW, 3], ids=["few", "many"])
+@pytest.fixture(params=["few", "many"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to answer: by what holds of few, and by looking through all."""
-    monkeypatch.setattr(search_questions, "FEW", request.param)
+    """Both ways to answer: by what holds of few, and by looking through all.
+
+    Among few bands are narrow, and some of them are made one; many are at times too many.
+    """
+    if request.param == "few":
+        monkeypatch.setattr(search_pages, "_AT_ONCE", 2)
+        monkeypatch.setattr(search_bands, "_LEAST_WIDTH", 2)
+        monkeypatch.setattr(search_bands, "_MOST_STROKES", 60)
+    else:
+        monkeypatch.setattr(search_questions, "FEW", 3)
+        monkeypatch.setattr(search_bands, "_MOST_MET", 40)
 
 
 def often(*values: object) -> st.SearchStrategy[object]:
@@ -135,6 +145,36 @@ def test_pages_and_counts_are_those_of_a_plain_look(
         if query.is_timed
         else {}
     )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@given(
+    criteria=st.fixed_dictionaries(
+        {},
+        optional={
+            "text": st.sampled_from(("张", "现场", "dsj 001")),
+            "device": st.sampled_from(("DSJ-001", "CAM 7")),
+            "kind": st.sampled_from(("video", "photo")),
+            "place": st.just(Circle(BEIJING, 100_000)),
+        },
+    ),
+    viewer=st.integers(0, 2),
+    hours=st.integers(0, 220),
+    lasts=st.integers(0, 220),
+    limit=st.integers(20, 40),
+)
+def test_what_is_of_a_time_is_found_by_whatever_else_is_asked_for(
+    archive: Archive, few: None, criteria: dict[str, Any], viewer: int, hours: int, lasts: int, limit: int
+) -> None:
+    since = NOW - timedelta(hours=hours)
+    query = Query(**criteria, since=since, until=since + timedelta(hours=lasts))
+    who = archive.viewers()[viewer]
+    found: list[str] = []
+    before = None
+    while page := archive.tx.search.page(who, query, before=before, limit=limit):
+        found += [hit.item_id for hit in page]
+        before = page[-1].seq
+    assert found == ids(archive.found(who, query))
 
 
 def test_entries_are_kept_as_they_were_put(archive: Archive) -> None:

@@ -13,15 +13,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, select
 
 from evidence.access import Viewer
 from evidence.places import MICRO, Box, Circle, Place, cells
 from evidence.search import ClockKind, ItemState, Query
 from evidence.timekeeping import to_micros
 from evidence.words import code
-from storage.catalogue import search_questions
-from storage.catalogue.search_tables import stretch_of
+from storage.catalogue import search_bands, search_pages, search_questions
+from storage.catalogue.search_bands import bands_of
+from storage.catalogue.search_tables import search_stretches, stretch_of
 from storage.catalogue.transaction import SqlTransaction
 from tests.catalogues import Catalogues
 from tests.postgres import Server, as_user
@@ -31,10 +34,14 @@ ITEMS = 12_000
 FEW, PAGE = 300, 10
 #: Of all ways of a question so many are counted; then candidates are looked at, each in a row or two.
 MOST_ROWS = 4_000
+#: What several criteria find of the 800 items of a month and of some beside; of all it would be 20,000.
+MOST_ROWS_OF_A_MONTH = 8_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
 EVERY = timedelta(hours=1)
 #: Long past, when there are many items newer than what is asked for.
 OLD = START + timedelta(days=30)
+#: Of so many items one is of that time by a wrong clock.
+WRONG = 400
 CENTRE = Place(39_900_000, 116_400_000)
 ITEM = "i00001"
 
@@ -59,6 +66,11 @@ def _rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
             at = begins - n * 60_000_000
             yield "search_clocks", (seq, n, kind.value, "c", "t", None, None, "start", at, at + 600_000_000)
         yield "search_stretches", (stretch_of(begins), seq)
+        if seq % WRONG == 0:
+            # A camera whose clock has stood still.
+            at = to_micros(OLD + timedelta(days=10))
+            yield "search_clocks", (seq, 2, ClockKind.FILE.value, "c", "t", None, None, "start", at, at)
+            yield "search_stretches", (stretch_of(at), seq)
         if seq % 4 == 0:
             place = Place(CENTRE.latitude + seq * 17 % 90_000, CENTRE.longitude + seq * 31 % 90_000)
             yield "search_places", (seq, place.latitude, place.longitude)
@@ -143,6 +155,53 @@ def test_a_page_looks_at_few_of_all(
     with statements(tx.connection) as seen:
         tx.search.page(Viewer("a", unit, False, START), query, before=None, limit=PAGE)
     assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS
+
+
+MONTH_AND_ALL = {**MONTH, "text": "巡查", "kind": "video", "place": Circle(CENTRE, 3_000)}
+
+
+@pytest.mark.parametrize("unit", [None, "小队", "大队1", "局"])
+@pytest.mark.parametrize("query", [Query(**MONTH, state=ItemState.FAILED), Query(**MONTH_AND_ALL)])  # type: ignore[arg-type]
+def test_what_holds_of_many_is_looked_for_only_where_the_month_is(
+    tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, query: Query, unit: str | None
+) -> None:
+    """Each criterion finds few enough of all to be counted to the end; here it is not."""
+    monkeypatch.setattr(search_pages, "_AT_ONCE", PAGE)
+    with statements(tx.connection) as seen:
+        tx.search.page(Viewer("a", unit, False, START), query, before=None, limit=PAGE)
+    assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS_OF_A_MONTH
+
+
+@pytest.mark.parametrize("unit", [None, "小队"])
+@pytest.mark.parametrize("query", [Query(place=Circle(CENTRE, 500)), Query(**MONTH_AND_ALL)])  # type: ignore[arg-type]
+def test_counts_of_few_are_looked_up(tx: SqlTransaction, query: Query, unit: str | None) -> None:
+    with statements(tx.connection) as seen:
+        tx.search.facets(Viewer("a", unit, False, START), query)
+    assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS_OF_A_MONTH
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(
+    starts=st.integers(-3, ITEMS // 4),
+    lasts=st.integers(1, 400),
+    before=st.integers(1, ITEMS + 1),
+    width=st.integers(1, 70),
+)
+def test_all_of_a_time_lie_in_bands_and_in_each_band_lies_one(
+    tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, starts: int, lasts: int, before: int, width: int
+) -> None:
+    monkeypatch.setattr(search_bands, "_LEAST_WIDTH", width)
+    first = stretch_of(to_micros(START)) + starts
+    seq, stretch = search_stretches.c.seq, search_stretches.c.stretch
+    of_the_time = select(seq).where(stretch.between(first, first + lasts - 1), seq < before)
+    numbers = {*tx.connection.execute(of_the_time).scalars()}
+    bands = bands_of(tx.connection, range(first, first + lasts), before, ITEMS)
+    assert bands is not None
+    held = [numbers & {*range(band.first, band.last + 1)} for band in bands]
+    assert {number for some in held for number in some} == numbers
+    assert sum(map(len, held)) == len(numbers)
+    # Of a band that is cut off only what is left counts.
+    assert all(held) or before <= ITEMS
 
 
 def test_nothing_is_compiled_first(tx: SqlTransaction) -> None:
