@@ -53,6 +53,8 @@ def sequencer_of(settings: Settings, catalogue: SqlCatalogue, signer: FileSigner
 async def _beside(settings: Settings) -> tuple[float, float]:
     """Events a second and the slowest hundredth's wait, while another process keeps the log."""
     settings.catalogue_file.parent.mkdir(parents=True, exist_ok=True)
+    # As a first start makes it: beside a catalogue that is there no process makes another key.
+    open_signer(settings.keys)
     async with open_catalogue(settings.catalogue_file, SystemClock(), "benchmark"):
         pass
     reading, writing = os.pipe()
