@@ -18,7 +18,7 @@ from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH, number_path
 from evidence.alarms import raise_alarm
 from evidence.events import SALT_BYTES
-from evidence.log_audits import MOST_NAMES, ROWS, THE_ROWS, Found, rows_say
+from evidence.log_audits import MOST_NAMES, ROWS, THE_LOG, Found, rows_say
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.log import Body, LogStore
@@ -140,6 +140,7 @@ class Bodies:
     async def _first_written(
         self, number: int, entries: Sequence[bytes], bodies: Sequence[Body | None]
     ) -> Sequence[Body | None]:
+        """The bodies; of what its event does not commit to, or nobody here knows, what lies there already."""
         changed = [
             place
             for place, (entry, body) in enumerate(zip(entries, bodies, strict=True))
@@ -150,7 +151,7 @@ class Bodies:
         if changed:
             names = [f"the detail of the event {number * WIDTH + place}" for place in changed]
             words = rows_say(Found(rows=tuple(names[:MOST_NAMES]), count=len(names)))
-            alarm = Alarm(ROWS, THE_ROWS, words, self._clock.now())
+            alarm = Alarm(ROWS, THE_LOG, words, self._clock.now())
             await self._catalogue.write(lambda tx: raise_alarm(tx, alarm))
         try:
             kept = await read_bodies(self._store, number, len(bodies))

@@ -31,7 +31,7 @@ from evidence.fixity import cost
 from evidence.log_audits import (
     DAMAGED,
     ROWS,
-    THE_ROWS,
+    THE_LOG,
     Found,
     Round,
     as_detail,
@@ -220,7 +220,7 @@ class LogAudit:
             raise_alarm(tx, Alarm(DAMAGED, self._name, files_say(self.place, found), now))
         # The rows are the same for every place, and so is the alarm: one of the audits tells it.
         if found.rows and self._name == PRIMARY:
-            raise_alarm(tx, Alarm(ROWS, THE_ROWS, rows_say(found), now))
+            raise_alarm(tx, Alarm(ROWS, THE_LOG, rows_say(found), now))
 
     async def _end(self, last: Round) -> None:
         """Look at what leads from the nodes to the newest root, and put the round on record."""
@@ -235,7 +235,7 @@ class LogAudit:
             # Also where something was found: then it says the whole of it.
             tx.oversight.clear_alarm(DAMAGED, self._name, now)
             if self._name == PRIMARY:
-                tx.oversight.clear_alarm(ROWS, THE_ROWS, now)
+                tx.oversight.clear_alarm(ROWS, THE_LOG, now)
             self._tell(tx, found, now)
             outcome = Outcome.FAILURE if found.count else Outcome.SUCCESS
             detail = as_detail(self._name, kept)

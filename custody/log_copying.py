@@ -17,7 +17,7 @@ from custody.cosigning import WITNESSED
 from custody.journal_chunks import parse_chunk
 from custody.notes import parse_checkpoint, parse_note
 from custody.partials import Partials
-from custody.rows import root_at
+from custody.rows import makes_root
 from custody.sequencer import LOG_LOCK, keep_tiles
 from evidence.alarms import raise_alarm
 from evidence.errors import CustosError, Unavailable
@@ -144,7 +144,7 @@ class LogCopy:
                 f"{checkpoint.size} leaves of the log, and {head.published} are published here: the "
                 "catalogue was put back from a backup, or somebody writes there"
             )
-        if checkpoint.size and root_at(tx, checkpoint.size) != checkpoint.root:
+        if checkpoint.size and not makes_root(tx, checkpoint.size, checkpoint.root):
             raise self._stands(f"another log of {checkpoint.size} leaves under this one's name")
         return checkpoint.size
 

@@ -43,17 +43,12 @@ def tiles_from(tx: Transaction, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
     return {tile: data_of(tx, tile) for tile in tiles}
 
 
-def root_at(tx: Transaction, size: int) -> bytes:
-    """The root of the first `size` leaves."""
-    span = Span(0, size)
-    return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))), {})
-
-
 def makes_root(tx: Transaction, size: int, root: bytes) -> bool:
     """Whether the rows of the first `size` leaves lead to that root."""
+    span = Span(0, size)
     # Rows that are gone make tiles that are too short; or they have text where bytes were.
     with suppress(TypeError, ValueError):
-        return root_at(tx, size) == root
+        return span_from(span, size, tiles_from(tx, sorted(tiles_for([span], size))), {}) == root
     return False
 
 

@@ -27,7 +27,7 @@ from custody.tree import joined
 from evidence.alarms import raise_alarm
 from evidence.errors import Unavailable
 from evidence.ids import new_pseudonym
-from evidence.log_audits import MOST_NAMES, ROWS, THE_ROWS, Found, rows_say
+from evidence.log_audits import MOST_NAMES, ROWS, THE_LOG, Found, rows_say
 from evidence.ports.catalogue import Alarm, Catalogue
 from evidence.ports.clock import Clock
 from evidence.ports.log import LogHead, LogStore, Queued, Sequenced
@@ -106,7 +106,7 @@ class Sequencer:
             published = await self._publish()
         except LogStopped as error:
             self.agrees = False
-            alarm = Alarm(error.code, THE_ROWS, error.message, self._clock.now())
+            alarm = Alarm(error.code, THE_LOG, error.message, self._clock.now())
             await self._catalogue.write(lambda tx: raise_alarm(tx, alarm, None))
             raise
         self.agrees = True

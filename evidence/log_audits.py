@@ -20,8 +20,8 @@ from evidence.timekeeping import from_text, is_live, to_text
 
 #: Of the alarms: files of the log are not what its rows make, and rows do not make what was signed.
 DAMAGED, ROWS = "log-damaged", "log-rows-differ"
-#: What the second is about: the rows are the same for every place.
-THE_ROWS = "log"
+#: What the second is about, and what stops the log: rows are the same for every place.
+THE_LOG = "log"
 #: A finding is looked at again so soon.
 AGAIN_AFTER = timedelta(days=7)
 #: Names that an alarm or an event tells; the others are counted.

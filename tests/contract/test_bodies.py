@@ -7,12 +7,12 @@ import pytest
 from custody.bodies import DIFFER, Bodies, encode_bodies, path_of, read_bodies
 from custody.sequencer import LOG_LOCK
 from custody.tiles import WIDTH
-from evidence.log_audits import ROWS, THE_ROWS
+from evidence.log_audits import ROWS, THE_LOG
 from evidence.ports.log import Body
 from storage.catalogue.engine import Where
 from tests.catalogues import CEPH_TOO, Catalogues, ask
+from tests.contract.changing_rows import unfrozen, written
 from tests.contract.test_custody_log import NOW, Place, Still
-from tests.contract.test_log_audit import unfrozen, written
 
 catalogues = CEPH_TOO
 
@@ -77,7 +77,7 @@ async def test_what_was_written_stays_whatever_becomes_of_its_row(
     said = list(await place.catalogue.read(lambda tx: tx.log.bodies(0, 31)))
     unfrozen(where, catalogues)
     ask(where, written(CHANGES[change], is_postgres=False))
-    assert await _written(place) == ([] if change in ("none", "another event") else [f"{ROWS} {THE_ROWS}"])
+    assert await _written(place) == ([] if change in ("none", "another event") else [f"{ROWS} {THE_LOG}"])
     assert await read_bodies(place.store, 0, 31) == said
 
 
@@ -91,7 +91,7 @@ async def test_what_nobody_has_as_it_was_is_told(
     said = list(await place.catalogue.read(lambda tx: tx.log.bodies(0, 21)))
     unfrozen(where, catalogues)
     ask(where, written(CHANGES[change], is_postgres=False))
-    assert await _written(place) == [f"{ROWS} {THE_ROWS}"]
+    assert await _written(place) == [f"{ROWS} {THE_LOG}"]
     [alarm] = await place.catalogue.read(lambda tx: tx.oversight.alarms())
     assert "the detail of the event 7" in alarm.message
     kept = await read_bodies(place.store, 0, 21)

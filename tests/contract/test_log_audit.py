@@ -10,22 +10,18 @@ from typing import Any
 import pytest
 
 from custody.bodies import Bodies, encode_bodies, path_of
-from custody.embedded_time import open_embedded
 from custody.log_auditing import LogAudit
-from custody.self_stamping import SelfStamper
 from custody.sequencer import LOG_LOCK
-from custody.tiles import WIDTH
 from evidence.errors import Unavailable
 from evidence.log_audits import AGAIN_AFTER, DAMAGED, ROWS, ask_log_audit
 from evidence.ports.catalogue import Alarm
 from evidence.ports.log import Body
 from evidence.ports.objects import Digests
-from evidence.self_asserted import SELF_ASSERTED
 from storage.catalogue.engine import Where
 from tests.catalogues import CEPH_TOO, Catalogues, ask, recorded
+from tests.contract.changing_rows import unfrozen, written
 from tests.contract.test_custody_log import NOW, Place
 from tests.contract.test_log_copying import Hands, copy_to, happened, vault
-from tests.contract.test_verify_log_stamped import Later
 
 catalogues = CEPH_TOO
 
@@ -223,64 +219,6 @@ async def test_what_is_laid_over_a_tile_in_a_bucket_is_found(place: Place) -> No
     assert "laid over log/tile/0/000" in (await alarms(place))[DAMAGED].message
 
 
-async def stamped(place: Place, *minutes: int) -> list[str]:
-    """Stamps of the head as it is at each, with some events between; the files that are there of them."""
-    for minute in minutes:
-        await place.happen(5)
-        await place.sequencer().run()
-        own = open_embedded(place.base / "embedded", Later(minute))
-        assert await SelfStamper(place.catalogue, place.store, own, Later(minute)).run() is not None
-    found = [key async for key in place.objects.keys(f"log/{SELF_ASSERTED}/") if not key.endswith(".tsq")]
-    assert len(found) == 2 * len(minutes)
-    return sorted(found)
-
-
-async def test_what_stamped_it_is_read_too(
-    place: Place, where: Where, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    audit, clock = await begun(place, 20)
-    await stamped(place, 0, 5, 10)
-    await gone_through(audit)
-    monkeypatch.setattr("custody.log_auditing._STAMPS", 2)
-    clock.at += YEAR
-    # A beginning and an end, leaves, and two steps for three stamps.
-    assert await gone_through(audit) == 5
-    assert [(how, said["files"]) for how, said in recorded(where, "log.audited")] == [("success", 6)] * 2
-    assert await alarms(place) == {}
-
-
-@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
-async def test_a_stamp_that_is_gone_is_told_and_not_laid_again(place: Place, where: Where) -> None:
-    audit, clock = await begun(place, 20)
-    checkpoint, token, *_ = await stamped(place, 0, 5)
-    (file_of(place, token.removeprefix("log/"))).unlink()
-    changed = file_of(place, checkpoint.removeprefix("log/"))
-    changed.chmod(0o600)
-    changed.write_bytes(changed.read_bytes()[:-1])
-    for _ in range(2):
-        await gone_through(audit)
-        words = (await alarms(place))[DAMAGED].message
-        assert f"of what stamped it is gone {token}" in words
-        assert f"other bytes lie where the log's have to: {checkpoint}" in words
-        clock.at += YEAR
-    (outcome, said), _ = recorded(where, "log.audited")
-    assert (outcome, said["gone"], said["wrong"], said["missing"]) == ("failure", [token], [checkpoint], [])
-
-
-@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
-async def test_what_was_stamped_today_is_left_to_the_next_round(place: Place, where: Where) -> None:
-    audit, clock = await begun(place, 20)
-    checkpoint, *_ = await stamped(place, 0)
-    file_of(place, checkpoint.removeprefix("log/")).unlink()
-    clock.at = NOW + timedelta(hours=23)
-    await place.catalogue.write(lambda tx: ask_log_audit(tx, None, clock.now()))
-    await gone_through(audit)
-    assert await alarms(place) == {}
-    clock.at += YEAR
-    await gone_through(audit)
-    assert DAMAGED in await alarms(place)
-
-
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -424,39 +362,3 @@ def test_details_of_a_bundle_are_compared_one_by_one() -> None:
     assert tells(encode_bodies([some[0], some[0], some[2]]), some)
     assert not tells(encode_bodies([some[0], None, None]), some)
     assert not tells(encode_bodies(some)[:-1], some)
-
-
-def unfrozen(where: Where, catalogues: Catalogues) -> None:
-    """Triggers that keep history as it is are dropped, as whoever owns the database can."""
-    names = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE '%frozen%'"
-    if not catalogues.is_postgres:
-        names = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%frozen%'"
-    for name, table in ask(where, names):
-        ask(where, f"DROP TRIGGER {name}{f' ON {table}' if catalogues.is_postgres else ''}")
-
-
-def written(change: str, *, is_postgres: bool) -> str:
-    """The statement with its bytes as the engine writes them."""
-
-    def literal(data: bytes) -> str:
-        return f"'\\x{data.hex()}'::bytea" if is_postgres else f"x'{data.hex()}'"
-
-    of_seventh = "(SELECT event_id FROM log_leaves WHERE number = 7)"
-    column = "id" if "UPDATE events" in change else "event_id"
-    text = (
-        ("convert_from({}, 'utf8')", "convert_to({}, 'utf8')")
-        if is_postgres
-        else (
-            "CAST({} AS TEXT)",
-            "CAST({} AS BLOB)",
-        )
-    )
-    for column_of_bytes, old, new in (("data", "'item.shown'", "'item.shewn'"), ("chains", "'['", "' ['")):
-        replaced = f"replace({text[0].format(column_of_bytes)}, {old}, {new})"
-        change = change.replace(f"replace({column_of_bytes}, {old}, {new})", text[1].format(replaced))
-    return (
-        change.replace("{blob}", literal(bytes(WIDTH // 8)))
-        .replace("{detail}", literal(b'{"of":"nothing"}'))
-        .replace("{salt}", literal(bytes(32)))
-        .replace("{7}", f"WHERE {column} = {of_seventh}")
-    )

@@ -8,11 +8,11 @@ import pytest
 
 from custody.sequencer import LogStopped
 from evidence.leaf import leaf_hash
-from evidence.log_audits import ROWS, THE_ROWS
+from evidence.log_audits import ROWS, THE_LOG
 from storage.catalogue.engine import Where
 from tests.catalogues import Catalogues, ask
+from tests.contract.changing_rows import unfrozen, written
 from tests.contract.test_custody_log import Place
-from tests.contract.test_log_audit import unfrozen, written
 from tests.contract.test_log_copying import copy_to, vault
 
 __all__ = ["vault"]
@@ -51,7 +51,7 @@ async def _stops(place: Place, where: Where, catalogues: Catalogues, count: int,
     assert await place.counted() == published
     assert await place.store.read(f"tile/entries/{count // 256:03}.p/{(count + 11) % 256}") is None
     [alarm] = await place.catalogue.read(lambda tx: tx.oversight.alarms())
-    assert (alarm.kind, alarm.subject) == (ROWS, THE_ROWS)
+    assert (alarm.kind, alarm.subject) == (ROWS, THE_LOG)
     return alarm.message
 
 
