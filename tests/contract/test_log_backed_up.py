@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from clients.verifier.heads import read
 from clients.verifier.log import verify_log
 from clients.verifier.receipt import NotVerified
 from custody.cosigning import WITNESSED
@@ -179,6 +180,28 @@ async def test_a_log_that_is_stamped_while_it_is_read_is_proven_as_far_as_its_he
     assert report.head.size == 21
     assert report.steps[-1].proved.startswith("the trees of 1 ")
     assert verify_log(log, key).steps[-1].proved.startswith("the trees of 2 ")
+
+
+@pytest.mark.parametrize("catalogues", ["sqlite"], indirect=True)
+async def test_a_stamp_made_right_behind_the_head_that_was_read_is_not_looked_at(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def grows() -> None:
+        await stamping(place)()
+
+    def reading(directory: Path, name: str) -> bytes:
+        found = read(directory, name)
+        if name == "checkpoint":
+            monkeypatch.undo()
+            asyncio.run_coroutine_threadsafe(grows(), loop).result()
+        return found
+
+    log, key = await log_of(place), key_of(place)
+    monkeypatch.setattr("clients.verifier.log.read", reading)
+    assert (await asyncio.to_thread(verify_log, log, key)).head.size == 21
+    assert verify_log(log, key).head.size == 24
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,16 @@ def test_what_is_not_plain_is_left_to_the_parser() -> None:
     )
 
 
+def test_no_day_is_plain_that_no_calendar_has() -> None:
+    event = shown()
+    for year in ("1900", "2000", "2026"):
+        for month in range(14):
+            for day in range(34):
+                written = event.replace(b"2026-11-30T", f"{year}-{month:02}-{day:02}T".encode())
+                found = plain_subjects(written)
+                assert found is None or found == subjects_as_parsed(written)
+
+
 @given(EVENTS, st.data())
 @example(shown(), None)
 def test_an_event_changed_anywhere_is_plain_only_if_the_parser_takes_it(
