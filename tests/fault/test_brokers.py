@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -179,6 +180,24 @@ worker.run_worker(load_settings(), [Cost(sys.argv[2])], lambda: Path(sys.argv[1]
 """
 
 
+@contextmanager
+def slow_worker(tmp_path: Path, cost: Cost, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One that listens; it ends well, and what it said is in `log` then."""
+    os.mkfifo(tmp_path / "told")
+    (tmp_path / "data" / "run").mkdir(parents=True)
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path), cost],
+            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        eventually((tmp_path / "listens").exists, "the worker listens")
+        yield worker
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+
+
 #: One has processes, the other threads.
 @pytest.mark.long
 @pytest.mark.parametrize("cost", [Cost.TRANSCODE, Cost.LIGHT])
@@ -187,23 +206,15 @@ def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(
 ) -> None:
     rabbitmq.start()
     rabbitmq.purge(queue_of(cost))
-    os.mkfifo(tmp_path / "told")
     environment = custos_environment(
         tmp_path / "data",
         CUSTOS_BROKER__URL=rabbitmq.url,
         CUSTOS_WORK__CONCURRENCY="1",
         CUSTOS_WORK__LIGHT_CONCURRENCY="1",
     )
-    (tmp_path / "data" / "run").mkdir(parents=True)
     said = len(rabbitmq.log)
     line = a_line(rabbitmq, tmp_path)
-    with (tmp_path / "log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path), cost],
-            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        eventually((tmp_path / "listens").exists, "the worker listens")
+    with slow_worker(tmp_path, cost, environment) as worker:
         # Two messages more than it has children: one is done, one is taken and waits, one stays behind.
         assert line.ring(
             RUN_JOB, queue_of(cost), [["first"], ["second"], ["third"]], most=3, worth_seconds=600
@@ -214,10 +225,7 @@ def test_a_worker_outlives_a_rabbitmq_that_is_tired_of_waiting(
             eventually((tmp_path / "third.done").exists, "all are done")
         assert (tmp_path / "first.done").exists()
         assert worker.poll() is None
-    finally:
-        line.hang_up()
-        worker.terminate()
-        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+    line.hang_up()
 
 
 @pytest.mark.long
@@ -227,19 +235,11 @@ def test_a_line_that_is_cut_ends_no_work_and_is_worth_one_line(
 ) -> None:
     broker.start()
     broker.purge(queue_of(cost))
-    os.mkfifo(tmp_path / "told")
     lines = Lines(broker.port)
     by_proxy = broker.url.replace(f":{broker.port}/", f":{lines.port}/")
     environment = custos_environment(tmp_path / "data", CUSTOS_BROKER__URL=by_proxy)
-    (tmp_path / "data" / "run").mkdir(parents=True)
     line = a_line(broker, tmp_path)
-    with (tmp_path / "log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-c", _SLOW_WORKER, str(tmp_path), cost],
-            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        eventually((tmp_path / "listens").exists, "the worker listens")
+    with slow_worker(tmp_path, cost, environment):
         assert line.ring(RUN_JOB, queue_of(cost), [["first"]], most=3, worth_seconds=600)
         eventually((tmp_path / "first.begun").exists, "it is begun")
         before = lines.connections
@@ -249,11 +249,8 @@ def test_a_line_that_is_cut_ends_no_work_and_is_worth_one_line(
         with (tmp_path / "told").open("w"):
             for name in ("first", "second"):
                 eventually((tmp_path / f"{name}.done").exists, f"the {name} is done")
-    finally:
-        line.hang_up()
-        worker.terminate()
-        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
-        lines.close()
+    line.hang_up()
+    lines.close()
     said = (tmp_path / "log").read_text()
     assert "onnection to broker lost" in said
     assert "DeprecationWarning" not in said
