@@ -43,21 +43,23 @@ class Viewer:
     """Somebody who asks for a list, and how far their role reaches.
 
     `unit` None: every unit. With `own` only what they sent or opened themselves. What is shared with them
-    or belongs to a case that they are assigned to comes on top; what is sealed only if they are named.
-    `now` decides what has expired.
+    or belongs to a case that they are assigned to comes on top; what is sealed only if they are named, or
+    `past_seals`, as an audit reads its record. `now` decides what has expired.
     """
 
     agent_id: str
     unit: str | None
     own: bool
     now: datetime
+    past_seals: bool = False
     #: The catalogue looks it up before it asks anything that carries the viewer.
     sight: Sight | None = None
 
     @classmethod
     def of(cls, agent: Agent, scope: Resource, now: datetime) -> Viewer:
         """From what `Authority.scope` answers."""
-        return cls(agent.id, scope.unit, scope.owner is not None, now)
+        past_seals = scope.restriction is Restriction.SEALED
+        return cls(agent.id, scope.unit, scope.owner is not None, now, past_seals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class RolePolicy:
         """The widest resource on which the agent may do this."""
         reach = None if agent.disabled else TABLE[agent.role].get(action)
         if reach is Reach.ALL:
-            return Resource()
+            unsealed = agent.role in _UNSEALED
+            return Resource(restriction=Restriction.SEALED if unsealed else Restriction.NONE)
         if reach is Reach.UNIT:
             return Resource(unit=agent.unit)
         if reach is Reach.OWN:

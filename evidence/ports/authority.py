@@ -18,5 +18,8 @@ class Authority(Protocol):
         ...
 
     def scope(self, agent: Agent, action: Action) -> Resource | None:
-        """The widest resource on which the agent may do this (an empty one: all); None: nothing."""
+        """The widest resource on which the agent may do this (without a unit: of all); None: nothing.
+
+        It is sealed where they may do it with what is sealed although nobody named them.
+        """
         ...

@@ -54,7 +54,7 @@ def sighted(connection: Connection, viewer: Viewer) -> Viewer:
         ).scalars()
         units = (viewer.unit, *below)
     also = _few(connection, _reached_otherwise(viewer))
-    hidden = _few(connection, _hidden(viewer.agent_id))
+    hidden = () if viewer.past_seals else _few(connection, _hidden(viewer.agent_id))
     return replace(viewer, sight=Sight(units, also, hidden))
 
 
@@ -75,6 +75,8 @@ def visible_items(viewer: Viewer) -> ColumnElement[bool]:
         within = or_(within, items.c.id.in_(_reached_otherwise(viewer)))
     elif sight.also:
         within = or_(within, items.c.id.in_(sight.also))
+    if viewer.past_seals:
+        return within
     if sight.hidden is None:
         return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
     return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
@@ -117,6 +119,8 @@ def visible_cases(viewer: Viewer) -> ColumnElement[bool]:
         _within(viewer, cases.c.unit, cases.c.opened_by),
         cases.c.id.in_(_reached_cases(viewer.agent_id, viewer.now)),
     )
+    if viewer.past_seals:
+        return reached
     return and_(reached, or_(cases.c.restriction != SEALED, cases.c.id.in_(named_to(viewer.agent_id))))
 
 

@@ -179,6 +179,12 @@ async def test_what_is_sealed_is_there_for_whoever_is_named(
         (Restriction.SEALED, True),
     )
     assert (await lists(AGENT), await lists(OTHER)) == (False, True)
+    audit = replace(unit_viewer(), past_seals=True)
+    assert await seen(catalogue, audit) == {item.id}
+    assert await catalogue.read(lambda tx: set(tx.cases.seen_by(audit, {case.id}))) == {case.id}
+    assert (case.id in await catalogue.read(lambda tx: tx.cases.seen_by(unit_viewer(), {case.id}))) == (
+        kind is SubjectKind.ITEM
+    )
     hidden = await catalogue.read(lambda tx: tx.access.hidden({item.id, item.upload_id, "x"}, AGENT.id))
     assert hidden == {item.id, item.upload_id}
     assert await catalogue.read(lambda tx: tx.access.hidden({item.id}, OTHER.id)) == frozenset()

@@ -17,7 +17,6 @@ WORDS = {
     "own + sealed": {"y--y"},
     "unit": {"yy--"},
     "unit + sealed": {"yy-y"},
-    "all but sealed": {"yyy-"},
     "all": {"yyyy"},
 }
 HEADER = next(line for line in PAGE.splitlines() if line.startswith("| | officer"))

@@ -88,7 +88,12 @@ def may(agent: Agent, action: Action, resource: Resource) -> bool:
 def test_the_table(action: Action, role: Role, cell: str) -> None:
     found = "".join("y" if may(somebody(role), action, resource) else "-" for resource in RESOURCES)
     assert found == cell
-    assert (RolePolicy().scope(somebody(role), action) is None) == (cell == "-----")
+    scope = RolePolicy().scope(somebody(role), action)
+    assert (scope is None) == (cell == "-----")
+    past_seals = may(
+        somebody(role), action, Resource("mine", "me", restriction=Restriction.SEALED, purpose="p")
+    )
+    assert (scope is not None and scope.restriction is Restriction.SEALED) == past_seals
 
 
 @pytest.mark.parametrize("role", Role)
