@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from sqlalchemy import ARRAY, BigInteger, Connection, cast, func, literal, select, true
 
 from storage.catalogue.search_tables import search_stretches
-
-if TYPE_CHECKING:
-    from storage.catalogue.search_questions import Way
+from storage.catalogue.search_ways import Way
 
 #: Of more time than some months most of what meets a criterion is looked at anyway.
 MOST_STRETCHES = 600

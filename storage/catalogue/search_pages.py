@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Subquery, func, null, select, true
 from sqlalchemy.sql import visitors
@@ -19,10 +19,8 @@ from sqlalchemy.sql import visitors
 from evidence.search import Hit
 from storage.catalogue.search_bands import MOST_STRETCHES, bands_of, narrowed
 from storage.catalogue.search_tables import search_rows, search_stretches, stretch_of
+from storage.catalogue.search_ways import Asking, Way, joined
 from storage.catalogue.tables import items
-
-if TYPE_CHECKING:
-    from storage.catalogue.search_questions import Asking, Way
 
 _ROW = search_rows.c
 #: Every item has a number between these.
@@ -132,7 +130,7 @@ def _looked_through(asking: Asking, before: int, limit: int) -> Select[Any]:
     """By the order of all items; what other tables know is looked up for each, and never joined."""
     told = [link.rows.limit(1).scalar_subquery() for link in asking.linked]
     statement = select(_ROW.seq, _ROW.item_id).where(*asking.plain, *told, _ROW.seq < before)
-    return _joined(statement, asking).order_by(_ROW.seq.desc()).limit(limit)
+    return joined(statement, asking).order_by(_ROW.seq.desc()).limit(limit)
 
 
 def _by_stretches(
@@ -192,7 +190,3 @@ def _checked(
         .order_by(candidates.c.seq.desc())
         .limit(limit)
     )
-
-
-def _joined(statement: Select[Any], asking: Asking) -> Select[Any]:
-    return statement.join(items, items.c.id == _ROW.item_id) if asking.needs_items else statement

@@ -21,7 +21,7 @@ from evidence.places import MICRO, Box, Circle, Place
 from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query, SavedSearch
 from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import searchable
-from storage.catalogue import search_bands, search_pages, search_questions
+from storage.catalogue import search_bands, search_pages, search_questions, search_ways
 from storage.catalogue.engine import Where, migrate, open_engine
 from storage.catalogue.log import Emitter
 from storage.catalogue.tables import items, viewings
@@ -295,7 +295,7 @@ def test_whatever_the_rule_of_what_may_be_seen_asks_for_is_asked(
     for item in watched:
         viewing = Viewing(new_id(NOW), archive.agents[0].id, item, "original", (0, 1), None, NOW, NOW, "")
         archive.tx.viewings.open(viewing)
-    monkeypatch.setattr(search_questions, "visible_items", rule)
+    monkeypatch.setattr(search_ways, "visible_items", rule)
     who = archive.viewers()[0]
     try:
         for query in (
