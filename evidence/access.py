@@ -28,7 +28,7 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A viewer's reach looked up: its units, and single items that it takes in besides or leaves out.
+    """A viewer's reach looked up: its units, single items from elsewhere, single items that it leaves out.
 
     `units` None: every unit. Where one of them would be too many, it is None and asked for by a subquery.
     """

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, event
 
-from evidence.access import Viewer
+from evidence.access import Share, SubjectKind, Viewer
 from evidence.agents import Agent, AgentKind, Role
 from evidence.ids import new_id, new_pseudonym
 from evidence.items import Category, Item, Submission, Upload, UploadState
@@ -26,6 +26,8 @@ from storage.catalogue.transaction import SqlTransaction
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 UNITS = ("一大队", "二大队", "法制科")
+#: It stands above the first two.
+HEADED = "支队"
 OFFICERS = ("张伟", "王芳", "李伟大", "LI WEI", None)
 DEVICES = ("DSJ-001", "DSJ-002", "CAM 7", None)
 _NOTES = ("现场检查记录", "伟大的城南 mp4", "")
@@ -71,11 +73,6 @@ def entry_for(draw: random.Random, item: Item) -> Entry:
         searchable(text or "" for text in (officer, device, case, draw.choice(_NOTES))),
         tuple(sorted(clocks, key=lambda one: one.order)), tuple(sorted(places)),
     )  # fmt: skip
-
-
-def is_seen(viewer: Viewer, entry: Entry) -> bool:
-    """What a viewer may see, by units and ownership."""
-    return viewer.unit in (None, entry.unit) and (not viewer.own or viewer.agent_id == entry.agent_id)
 
 
 def meets(entry: Entry, query: Query) -> bool:
@@ -138,6 +135,8 @@ class Archive:
         ]
         for agent in self.agents:
             tx.agents.add(agent, None, NOW)
+        for unit in (HEADED, *UNITS[:2]):
+            tx.units.place(unit, None if unit == HEADED else HEADED)
         self.entries: list[Entry] = []
         for _ in range(count):
             agent = draw.choice(self.agents)
@@ -146,20 +145,47 @@ class Archive:
             tx.search.put(replace(entry, text=searchable(["别的"]), clocks=(), cases=("B-2",)))
             tx.search.put(entry)
             self.entries.append(entry)
+        #: Of all units, their own among them.
+        self.shared = {
+            agent.id: {*ids(self.entries[number::10])} for number, agent in enumerate(self.agents[3:])
+        }
+        for agent_id, shared in self.shared.items():
+            for item_id in shared:
+                until = NOW + timedelta(days=1)
+                tx.access.share(
+                    Share(new_id(NOW), SubjectKind.ITEM, item_id, agent_id, agent_id, NOW, until, "r")
+                )
 
     def viewers(self) -> list[Viewer]:
-        """Somebody who sees all, a unit, what is their own, nothing."""
+        """Somebody who sees all, a unit, what is their own, nothing; then people with shares.
+
+        They see their unit besides, what is their own, two units below theirs, nothing else.
+        """
         one = self.agents[0]
+        several, own, head = self.agents[3:]
         return [
             Viewer(one.id, None, False, NOW),
             Viewer(one.id, one.unit, False, NOW),
             Viewer(one.id, one.unit, True, NOW),
             Viewer(one.id, "没有的单位", False, NOW),
+            Viewer(several.id, several.unit, False, NOW),
+            Viewer(own.id, own.unit, True, NOW),
+            Viewer(head.id, HEADED, False, NOW),
+            Viewer(head.id, "没有的单位", False, NOW),
         ]
 
     def found(self, viewer: Viewer, query: Query) -> list[Entry]:
         """What is to be found, newest first."""
-        return [one for one in reversed(self.entries) if is_seen(viewer, one) and meets(one, query)]
+        return [one for one in reversed(self.entries) if self.is_seen(viewer, one) and meets(one, query)]
+
+    def is_seen(self, viewer: Viewer, entry: Entry) -> bool:
+        """What a viewer may see, by units, ownership and shares."""
+        if entry.item_id in self.shared.get(viewer.agent_id, ()):
+            return True
+        if viewer.own:
+            return viewer.agent_id == entry.agent_id
+        units = UNITS[:2] if viewer.unit == HEADED else (viewer.unit,)
+        return viewer.unit is None or entry.unit in units
 
 
 @contextmanager

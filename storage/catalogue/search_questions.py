@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -34,7 +35,7 @@ from storage.catalogue.search_tables import (
     search_clocks,
     search_rows,
 )
-from storage.catalogue.search_ways import Asking, Way, asking_of, beginning_with, in_time, joined
+from storage.catalogue.search_ways import Asking, Way, apart, asking_of, beginning_with, in_time, joined
 from storage.catalogue.sight import sighted
 
 #: So many are looked at one by one; of more, other ways are cheaper.
@@ -55,6 +56,10 @@ _COUNTED_AT_ONCE: Mapping[str, tuple[str, ...]] = {
 _WIDE = frozenset({"unit", "kind", "category", "state"})
 
 
+#: By facet, how often each value is found.
+_Tally = dict[str, Counter[str | None]]
+
+
 class Questions:
     """The questions of `evidence.ports.search.Search`."""
 
@@ -64,7 +69,13 @@ class Questions:
     def page(self, viewer: Viewer, query: Query, *, before: int | None, limit: int) -> Sequence[Hit]:
         """What is found, newest first."""
         before = _NO_END if before is None else before
-        asking = asking_of(sighted(self._connection, viewer), query)
+        pages = [
+            self._page(asking_of(part, query), before, limit)
+            for part in apart(sighted(self._connection, viewer), query)
+        ]
+        return sorted(chain.from_iterable(pages), key=lambda hit: -hit.seq)[:limit]
+
+    def _page(self, asking: Asking, before: int, limit: int) -> Sequence[Hit]:
         if is_postgres(self._connection):
             return search_pages.newest(self._connection, asking, before, limit, few=FEW)
         statement = (
@@ -88,7 +99,19 @@ class Questions:
 
     def facets(self, viewer: Viewer, query: Query) -> Facets:
         """How many are found, and of which values."""
-        asking = asking_of(sighted(self._connection, viewer), query)
+        counted: _Tally = {name: Counter() for name in _FACETS}
+        for part in apart(sighted(self._connection, viewer), query):
+            for name, values in self._counts(asking_of(part, query)).items():
+                counted[name].update(values)
+
+        def listed(values: Counter[str | None]) -> list[tuple[str, int]]:
+            known = ((value, count) for value, count in values.items() if value is not None)
+            return sorted(known, key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
+
+        # Every item has a kind.
+        return Facets(sum(counted["kind"].values()), {name: listed(counted[name]) for name in _FACETS})
+
+    def _counts(self, asking: Asking) -> _Tally:
         if is_postgres(self._connection) and not asking.is_plain:
             hits = search_pages.all_of_few(self._connection, asking, few=FEW)
             if hits is not None:
@@ -96,7 +119,7 @@ class Questions:
         way = self._best(asking)
         if way is not None and not (asking.is_plain and way.column in _WIDE):
             return self._looked_at(asking, way)
-        counted: dict[str, Counter[str]] = {name: Counter() for name in _FACETS}
+        counted: _Tally = {name: Counter() for name in _FACETS}
         # What has to be looked up elsewhere for each item is looked up once.
         by_index = _COUNTED if asking.is_plain else _COUNTED_AT_ONCE
         for index, names in by_index.items():
@@ -109,21 +132,20 @@ class Questions:
             for row in self._connection.execute(statement):
                 for place, name in fresh:
                     counted[name][row[place]] += row[-1]
-        return _facets(sum(counted["kind"].values()), counted)
+        return counted
 
-    def _looked_up(self, hits: Sequence[Hit]) -> Facets:
+    def _looked_up(self, hits: Sequence[Hit]) -> _Tally:
         numbers = func.unnest(cast([hit.seq for hit in hits], ARRAY(BigInteger))).table_valued("seq")
         found = select(numbers.render_derived(name="found").c.seq)
         return self._counted(select(*(_ROW[name] for name in _FACETS)).where(_ROW.seq.in_(found)))
 
-    def _looked_at(self, asking: Asking, way: Way) -> Facets:
+    def _looked_at(self, asking: Asking, way: Way) -> _Tally:
         return self._counted(_from(select(*(_ROW[name] for name in _FACETS)), asking, way))
 
-    def _counted(self, statement: Select[Any]) -> Facets:
+    def _counted(self, statement: Select[Any]) -> _Tally:
         rows = self._connection.execute(statement).all()
         columns = zip(*rows, strict=True) if rows else ((),) * len(_FACETS)
-        counted = {name: Counter(values) for name, values in zip(_FACETS, columns, strict=True)}
-        return _facets(len(rows), counted)
+        return {name: Counter(values) for name, values in zip(_FACETS, columns, strict=True)}
 
     def suggestions(self, viewer: Viewer, beginning: str, limit: int) -> Mapping[str, Sequence[str]]:
         """Values that begin so, in their order."""
@@ -158,14 +180,6 @@ class Questions:
         if least <= FEW:
             return asking.ways[place]
         return next((way for way in asking.ways if way.column and way.column not in _WIDE), None)
-
-
-def _facets(total: int, counted: Mapping[str, Counter[Any]]) -> Facets:
-    def listed(values: Counter[Any]) -> list[tuple[str, int]]:
-        known = ((value, count) for value, count in values.items() if value is not None)
-        return sorted(known, key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
-
-    return Facets(total, {name: listed(counted[name]) for name in _FACETS})
 
 
 def _from(statement: Select[Any], asking: Asking, way: Way | None) -> Select[Any]:

@@ -6,8 +6,8 @@ them; where it does not, `items` is joined, which is right and slower.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -121,11 +121,34 @@ def joined(statement: Select[Any], asking: Asking) -> Select[Any]:
     return statement.join(items, items.c.id == _ROW.item_id) if asking.needs_items else statement
 
 
+def apart(viewer: Viewer, query: Query) -> Iterator[Viewer]:
+    """The viewer as it sees its own reach, as far as that has the unit that is asked for, and the rest of it.
+
+    No item is in both. An index finds what is of a unit, and it finds single items; not what is either.
+    """
+    sight = viewer.sight
+    if sight is None:
+        yield viewer
+        return
+    units = sight.units
+    if units is not None and query.unit is not None:
+        units = (query.unit,) if query.unit in units else ()
+    reach = replace(sight, units=units)
+    if sight.also is None:
+        yield replace(viewer, sight=reach)
+        return
+    if units != ():
+        yield replace(viewer, sight=replace(reach, also=()))
+    if sight.also:
+        yield replace(viewer, sight=replace(reach, units=()))
+
+
 def asking_of(viewer: Viewer, query: Query) -> Asking:
     """What has to hold of what the viewer asks for; its reach has been looked up."""
     visible, needs_items = _visible_rows(viewer)
     conditions = [visible]
-    ways = [*_ways_of(visible)] if not needs_items else []
+    seen = [] if needs_items else [*_ways_of(visible)]
+    ways = []
     for name in ("officer", "badge", "device", "unit", "kind", "category", "state"):
         value = getattr(query, name)
         if value is not None:
@@ -136,6 +159,9 @@ def asking_of(viewer: Viewer, query: Query) -> Asking:
     begins = None
     if query.since is not None and query.until is not None:
         begins = (to_micros(query.since) - _SPAN, to_micros(query.until))
+    # Nothing finds fewer than the index of single items.
+    are_single = bool(seen) and viewer.sight is not None and viewer.sight.units == ()
+    ways = seen if are_single else [*seen, *ways]
     return Asking(tuple(conditions), tuple(one for one, _ in linked), tuple(ways), needs_items, begins)
 
 
@@ -167,10 +193,10 @@ def _visible_rows(viewer: Viewer) -> tuple[ColumnElement[bool], bool]:
     """`visible_items` on `search_rows`, and whether it still asks for columns that only `items` has."""
     condition = visible_items(viewer)
 
-    def replace(element: Any, **_: Any) -> Any:
+    def replaced_by(element: Any, **_: Any) -> Any:
         return _COLUMNS.get(element) if isinstance(element, Column) else None
 
-    replaced = visitors.replacement_traverse(condition, {}, replace)
+    replaced = visitors.replacement_traverse(condition, {}, replaced_by)
     if any(getattr(element, "table", element) is items for element in visitors.iterate(replaced)):
         return condition, True
     return replaced, False
@@ -178,17 +204,20 @@ def _visible_rows(viewer: Viewer) -> tuple[ColumnElement[bool], bool]:
 
 def _ways_of(visible: ColumnElement[bool]) -> Iterator[Way]:
     """The equalities that hold of all that somebody may see, where an index finds them."""
-    clauses = visible.clauses if isinstance(visible, BooleanClauseList) else [visible]
-    if isinstance(visible, BooleanClauseList) and visible.operator is not operators.and_:
-        return
+    clauses: Sequence[Any] = [visible]
+    if isinstance(visible, BooleanClauseList) and visible.operator is operators.and_:
+        clauses = visible.clauses
     for clause in clauses:
-        if (
+        if not (
             isinstance(clause, BinaryExpression)
             and clause.operator in (operators.eq, operators.in_op)
             and isinstance(clause.left, Column)
             and clause.left.table is search_rows
-            and clause.left.name in INDEXED
         ):
+            continue
+        if clause.left.name == "item_id":
+            yield Way(select(_ROW.seq).where(clause))
+        elif clause.left.name in INDEXED:
             several = getattr(clause.right, "value", None) if clause.operator is operators.in_op else [None]
             yield _by_column(clause.left.name, clause, len(several or ()))
 

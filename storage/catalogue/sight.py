@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
+    false,
     not_,
     or_,
     select,
@@ -43,6 +44,7 @@ _FEW = 500
 def sighted(connection: Connection, viewer: Viewer) -> Viewer:
     """The viewer with what its reach comes to: few values, which an index finds, in place of subqueries.
 
+    Single items are those that it does not take in anyway: of the items of one's cases most are one's unit's.
     Once it was looked up it stays as it is, for the transaction that it is asked in.
     """
     if viewer.sight is not None:
@@ -53,7 +55,11 @@ def sighted(connection: Connection, viewer: Viewer) -> Viewer:
             select(unit_above.c.unit).where(unit_above.c.above == viewer.unit).order_by(unit_above.c.unit)
         ).scalars()
         units = (viewer.unit, *below)
-    also = _few(connection, _reached_otherwise(viewer))
+    takes_in_all = viewer.unit is None and not viewer.own
+    also = () if takes_in_all else _few(connection, _reached_otherwise(viewer))
+    if also:
+        outside = select(items.c.id).where(items.c.id.in_(also), not_(_in_reach(viewer, units)))
+        also = tuple(sorted(connection.execute(outside).scalars()))
     hidden = () if viewer.past_seals else _few(connection, _hidden(viewer.agent_id))
     return replace(viewer, sight=Sight(units, also, hidden))
 
@@ -66,11 +72,7 @@ def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
 def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `items` for what `viewer` may see."""
     sight = viewer.sight or Sight(None, None, None)
-    within = _within(viewer, items.c.unit, items.c.owner_id)
-    if sight.units is not None and len(sight.units) == 1:
-        within = items.c.unit == sight.units[0]
-    elif sight.units is not None:
-        within = items.c.unit.in_(sight.units)
+    within = _in_reach(viewer, sight.units)
     if sight.also is None:
         within = or_(within, items.c.id.in_(_reached_otherwise(viewer)))
     elif sight.also:
@@ -80,6 +82,14 @@ def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     if sight.hidden is None:
         return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
     return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
+
+
+def _in_reach(viewer: Viewer, units: tuple[str, ...] | None) -> ColumnElement[bool]:
+    if units is None:
+        return _within(viewer, items.c.unit, items.c.owner_id)
+    if not units:
+        return false()
+    return items.c.unit == units[0] if len(units) == 1 else items.c.unit.in_(units)
 
 
 def listed_items(viewer: Viewer) -> ColumnElement[bool]:

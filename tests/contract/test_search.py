@@ -120,8 +120,8 @@ def queries(draw: st.DrawFn) -> Query:
     )  # type: ignore[arg-type]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-@given(query=queries(), viewer=st.integers(0, 3), limit=st.integers(1, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(query=queries(), viewer=st.integers(0, 7), limit=st.integers(1, 40))
 def test_pages_and_counts_are_those_of_a_plain_look(
     archive: Archive, few: None, query: Query, viewer: int, limit: int
 ) -> None:
@@ -158,7 +158,7 @@ def test_pages_and_counts_are_those_of_a_plain_look(
             "place": st.just(Circle(BEIJING, 100_000)),
         },
     ),
-    viewer=st.integers(0, 2),
+    viewer=st.integers(0, 7),
     hours=st.integers(0, 220),
     lasts=st.integers(0, 220),
     limit=st.integers(20, 40),
@@ -175,6 +175,16 @@ def test_what_is_of_a_time_is_found_by_whatever_else_is_asked_for(
         found += [hit.item_id for hit in page]
         before = page[-1].seq
     assert found == ids(archive.found(who, query))
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "没有的单位"])
+def test_of_a_unit_is_found_what_one_may_see_of_it(archive: Archive, few: None, unit: str) -> None:
+    for who in archive.viewers():
+        for query in (Query(unit=unit), Query(unit=unit, since=NOW - timedelta(hours=90), until=NOW)):
+            wanted = archive.found(who, query)
+            page = archive.tx.search.page(who, query, before=None, limit=999)
+            assert [hit.item_id for hit in page] == ids(wanted)
+            assert archive.tx.search.facets(who, query).total == len(wanted)
 
 
 def test_entries_are_kept_as_they_were_put(archive: Archive) -> None:

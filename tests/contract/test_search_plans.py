@@ -52,15 +52,21 @@ QUERIES = {
 
 def plans(archive: Archive) -> Iterator[str]:
     """Each question, for whom, and the plan of each of its statements."""
-    everybody, unit, own, _ = archive.viewers()
+    everybody, unit, own, _, besides, *_ = archive.viewers()
     with statements(archive.tx.connection) as seen:
         unit = sighted(archive.tx.connection, unit)
     yield from _explained(archive, "what somebody may see, looked up before each question", seen)
-    everybody, own = (sighted(archive.tx.connection, viewer) for viewer in (everybody, own))
+    everybody, own, besides = (sighted(archive.tx.connection, viewer) for viewer in (everybody, own, besides))
     for few in (search_questions.FEW, 0):
-        for who, viewer in (("everything", everybody), ("a unit", unit), ("their own", own)):
+        for who, viewer in (
+            ("everything", everybody),
+            ("a unit", unit),
+            ("their own", own),
+            ("a unit and what is shared", besides),
+        ):
             for name, query in QUERIES.items():
-                if viewer is own and name != "nothing":
+                # Of single items there are never many.
+                if (viewer in (own, besides) and name != "nothing") or (viewer is besides and not few):
                     continue
                 reach = "few are found" if few else "many are found"
                 yield from _plan(archive, f"page by {name}; {reach}; who sees {who}", viewer, query, few)
@@ -81,7 +87,7 @@ def plans(archive: Archive) -> Iterator[str]:
 
 def _of_reviews(archive: Archive) -> Iterator[str]:
     """Everything that is asked of marks, sessions, clips, reviews and samples."""
-    tx, (everybody, unit, _, _) = archive.tx, archive.viewers()
+    tx, (everybody, unit, *_) = archive.tx, archive.viewers()
     item, named = [archive.entries[0].item_id], unit.unit or ""
     frame = Frame(named, NOW - timedelta(days=1), NOW)
     asked: dict[str, Callable[[], object]] = {

@@ -44,6 +44,8 @@ OLD = START + timedelta(days=30)
 WRONG = 400
 CENTRE = Place(39_900_000, 116_400_000)
 ITEM = "i00001"
+#: The item is of another unit than theirs and is shared with them.
+GUEST = "guest"
 
 
 def _rows() -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -93,6 +95,11 @@ def tx(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[S
                 " VALUES (%s, 'u', '大队1', 'a', '{}', 'video', 'v', 1, 's', 1, 'k', '', 0, 0, true)",
                 (ITEM,),
             )
+            connection.execute(
+                "INSERT INTO shares (id, subject_kind, subject, agent_id, given_by, given_at, until, reason)"
+                " VALUES ('s', 'item', %s, %s, 'a', 0, %s, 'r')",
+                (ITEM, GUEST, to_micros(START) + 1),
+            )
             gathered: dict[str, list[tuple[Any, ...]]] = {}
             for table, row in _rows():
                 gathered.setdefault(table, []).append(row)
@@ -122,32 +129,35 @@ def _looked_at(connection: Connection, statement: str, parameters: Any) -> int:
 MONTH = {"since": OLD, "until": OLD + timedelta(days=30)}
 
 
+QUERIES = [
+    Query(),
+    Query(text="mp4"),
+    Query(text="巡查"),
+    Query(text="扣押"),
+    Query(text="mp4 扣押"),
+    Query(text="无此"),
+    Query(officer="警员7"),
+    Query(unit="小队"),
+    Query(kind="video"),
+    Query(state=ItemState.FAILED),
+    Query(state=ItemState.FAILED, unit="小队"),
+    Query(since=OLD, until=OLD + timedelta(days=1)),
+    Query(since=OLD, until=OLD + timedelta(days=1), text="巡查"),
+    Query(**MONTH),  # type: ignore[arg-type]
+    Query(**MONTH, clocks=(ClockKind.FILE_NAME,)),  # type: ignore[arg-type]
+    Query(**MONTH, text="巡查"),  # type: ignore[arg-type]
+    Query(since=OLD),
+    Query(place=Circle(CENTRE, 1_000)),
+    Query(place=Box(116 * MICRO, 39 * MICRO, 117 * MICRO, 40 * MICRO)),
+]
+
+
+def _named(query: Query) -> str:
+    return ",".join(query.pairs().values()) or "nothing"
+
+
 @pytest.mark.parametrize("unit", [None, "小队", "大队1", "局"])
-@pytest.mark.parametrize(
-    "query",
-    [
-        Query(),
-        Query(text="mp4"),
-        Query(text="巡查"),
-        Query(text="扣押"),
-        Query(text="mp4 扣押"),
-        Query(text="无此"),
-        Query(officer="警员7"),
-        Query(unit="小队"),
-        Query(kind="video"),
-        Query(state=ItemState.FAILED),
-        Query(state=ItemState.FAILED, unit="小队"),
-        Query(since=OLD, until=OLD + timedelta(days=1)),
-        Query(since=OLD, until=OLD + timedelta(days=1), text="巡查"),
-        Query(**MONTH),  # type: ignore[arg-type]
-        Query(**MONTH, clocks=(ClockKind.FILE_NAME,)),  # type: ignore[arg-type]
-        Query(**MONTH, text="巡查"),  # type: ignore[arg-type]
-        Query(since=OLD),
-        Query(place=Circle(CENTRE, 1_000)),
-        Query(place=Box(116 * MICRO, 39 * MICRO, 117 * MICRO, 40 * MICRO)),
-    ],
-    ids=lambda query: ",".join(query.pairs().values()) or "nothing",
-)
+@pytest.mark.parametrize("query", QUERIES, ids=_named)
 def test_a_page_looks_at_few_of_all(
     tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, query: Query, unit: str | None
 ) -> None:
@@ -155,6 +165,20 @@ def test_a_page_looks_at_few_of_all(
     with statements(tx.connection) as seen:
         tx.search.page(Viewer("a", unit, False, START), query, before=None, limit=PAGE)
     assert sum(_looked_at(tx.connection, *one) for one in seen) <= MOST_ROWS
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=_named)
+def test_what_is_shared_costs_little_beside_what_is_of_the_unit(
+    tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, query: Query
+) -> None:
+    monkeypatch.setattr(search_questions, "FEW", FEW)
+    looked_at = []
+    for agent in ("a", GUEST):
+        with statements(tx.connection) as seen:
+            tx.search.page(Viewer(agent, "小队", False, START), query, before=None, limit=PAGE)
+        looked_at.append(sum(_looked_at(tx.connection, *one) for one in seen))
+    # What is counted in two parts is put in order, all that the unit has, before the newest is looked at.
+    assert looked_at[1] <= looked_at[0] + ITEMS // 100 + 2 * PAGE
 
 
 MONTH_AND_ALL = {**MONTH, "text": "巡查", "kind": "video", "place": Circle(CENTRE, 3_000)}
