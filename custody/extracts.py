@@ -28,8 +28,8 @@ from evidence.exports import MOST_EVENTS
 from evidence.leaf import leaf_hash
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.exports import Checked, DatedHead
-from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import CaseProof, ItemProof, Proof, ProvenEvent
+from evidence.ports.log import LogHead
+from evidence.proofs import CaseProof, ItemProof, Proof, ProvenEvent, Stamp
 from evidence.revocation import KeptList
 
 #: The log is at most a second behind; one that stands still is not waited for longer than this.

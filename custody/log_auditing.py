@@ -44,9 +44,10 @@ from evidence.log_audits import (
 )
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.log import Body, LogStore, Stamp
+from evidence.ports.log import Body, LogStore
 from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.replicas import PRIMARY
+from evidence.proofs import Stamp
 from evidence.self_asserted import SELF_ASSERTED
 
 Sleep = Callable[[float], Awaitable[None]]

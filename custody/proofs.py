@@ -19,8 +19,8 @@ from evidence.key_statements import KEYS_VERSION, parse_statement, recovery_of
 from evidence.ports.authority import Authority
 from evidence.ports.catalogue import Catalogue, Transaction
 from evidence.ports.clock import Clock
-from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import CaseProof, ItemProof, ProvenEvent
+from evidence.ports.log import LogHead
+from evidence.proofs import CaseProof, ItemProof, ProvenEvent, Stamp
 
 #: Events of one item that are proven at once, the latest.
 MOST_PROOFS = 1_000

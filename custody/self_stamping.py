@@ -13,8 +13,9 @@ from custody.sequencer import LOG_LOCK
 from custody.stamping import DIGEST_DIGITS, STAMPED_EVERY
 from evidence.ports.catalogue import Catalogue
 from evidence.ports.clock import Clock
-from evidence.ports.log import LogStore, Stamp
+from evidence.ports.log import LogStore
 from evidence.ports.signing import OwnClock
+from evidence.proofs import Stamp
 from evidence.self_asserted import SELF_ASSERTED
 
 

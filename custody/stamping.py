@@ -17,7 +17,8 @@ from evidence.errors import Unavailable
 from evidence.ports.catalogue import Alarm, Catalogue, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.disposal import TimeAsked
-from evidence.ports.log import LogStore, Stamp
+from evidence.ports.log import LogStore
+from evidence.proofs import Stamp
 from evidence.timekeeping import from_text
 
 #: Of a token's SHA-256 in its name: a token has bytes that no signature covers.

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from evidence.canonical import Json
-from evidence.ports.objects import Digests
 from evidence.timekeeping import is_live
 
 #: Bytes that a reading asks for at once, and the least that looking at something counts for.
@@ -46,6 +45,17 @@ class Finding(StrEnum):
 
 
 _WORST_FIRST = tuple(Finding)
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What a full re-reading found. `method` is "direct" (the medium was read) or "cached"."""
+
+    size: int
+    sha256: str
+    sha512: str
+    sm3: str
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from evidence.alarms import raise_alarm
 from evidence.canonical import Json
 from evidence.errors import StageFailed
 from evidence.events import EventDraft, EventType, Outcome, Subject, event_digest
+from evidence.fixity import Digests
 from evidence.ids import new_id
 from evidence.items import Item
 from evidence.manifests import manifest_of
 from evidence.ports.catalogue import Alarm, Transaction
 from evidence.ports.clock import Clock
 from evidence.ports.intake import StoredReceipt
-from evidence.ports.objects import Digests, NotStored, ObjectStore
+from evidence.ports.objects import NotStored, ObjectStore
 from evidence.ports.replicas import Ensured, Replicator
 from evidence.ports.signing import Signer
 from evidence.ports.work import Lease

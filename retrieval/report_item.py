@@ -10,8 +10,7 @@ from evidence.canonical import Json
 from evidence.cases import Case, Link
 from evidence.items import Item, Rendition
 from evidence.ports.exports import Checked
-from evidence.ports.log import Stamp
-from evidence.proofs import ItemProof
+from evidence.proofs import ItemProof, Stamp
 from evidence.report import (
     Block,
     Facts,

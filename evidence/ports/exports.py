@@ -9,8 +9,8 @@ from typing import Protocol
 
 from evidence.canonical import Json
 from evidence.exports import Export, MadeExport
-from evidence.ports.log import LogHead, Stamp
-from evidence.proofs import CaseProof, ItemProof, Proof
+from evidence.ports.log import LogHead
+from evidence.proofs import CaseProof, ItemProof, Proof, Stamp
 from evidence.revocation import KeptList
 
 

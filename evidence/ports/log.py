@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from evidence.proofs import Stamp
+
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
@@ -83,25 +85,6 @@ class Replayed:
     at: datetime
     subjects: tuple[str, ...]
     body: Body | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """A checkpoint that a time authority has signed: its size, the token's time, and when it was asked.
-
-    `authority` None: nobody outside was asked. The installation's own authority signed, and `time_source` is
-    what the server said of its clock then; a stamp by somebody else has none.
-    """
-
-    size: int
-    at: datetime
-    asked_at: datetime
-    authority: str | None
-    token: bytes
-    checkpoint: str
-    time_source: str = ""
-    #: The policy that the authority was bound to when it signed; None for any of its own.
-    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

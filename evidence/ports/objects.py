@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
 
 from evidence.errors import CustosError
+from evidence.fixity import Digests
 
 #: Lets so many bytes be read, when it is their turn.
 Pace: TypeAlias = Callable[[int], Awaitable[None]]
@@ -43,17 +44,6 @@ class ObjectStat:
     version: str
     locked_until: datetime | None
     held: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """What a full re-reading found. `method` is "direct" (the medium was read) or "cached"."""
-
-    size: int
-    sha256: str
-    sha512: str
-    sm3: str
-    method: str
 
 
 class ObjectStore(Protocol):

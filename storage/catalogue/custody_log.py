@@ -8,17 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, or_, select, update
 
 from evidence.leaf import leaf_around
-from evidence.ports.log import (
-    Body,
-    Logged,
-    LogHead,
-    Queued,
-    Replayed,
-    Sequenced,
-    Stamp,
-    Witnessed,
-    WitnessState,
-)
+from evidence.ports.log import Body, Logged, LogHead, Queued, Replayed, Sequenced, Witnessed, WitnessState
+from evidence.proofs import Stamp
 from evidence.timekeeping import from_micros, to_micros
 from storage.catalogue.log import insert_many, put_many
 from storage.catalogue.log_tables import (

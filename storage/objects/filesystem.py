@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evidence.errors import Conflict, Unavailable
+from evidence.fixity import Digests
 from evidence.keys import is_key, is_rendition
-from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
+from evidence.ports.objects import AlreadyStored, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
     make_directories,
     pieces_of,

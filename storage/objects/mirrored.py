@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from evidence.errors import CustosError
+from evidence.fixity import Digests
 from evidence.keys import original_digest
-from evidence.ports.objects import Digests, NotStored, ObjectStat, ObjectStore, Pace
+from evidence.ports.objects import NotStored, ObjectStat, ObjectStore, Pace
 
 T = TypeVar("T")
 

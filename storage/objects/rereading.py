@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
 
-from evidence.fixity import PIECE
-from evidence.ports.objects import Digests, Pace
+from evidence.fixity import PIECE, Digests
+from evidence.ports.objects import Pace
 
 
 class Rereading:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from custos.clock import SystemClock
-from evidence.access import Viewer
+from evidence.access import Share, SubjectKind, Viewer
 from evidence.agents import Agent
+from evidence.ids import new_id
+from evidence.ports.catalogue import Transaction
 from evidence.search import PAGE, Query, read_query
 from evidence.timekeeping import OFFICE_ZONE
 from identity.policy import RolePolicy
@@ -107,7 +110,13 @@ async def _measured(url: str, archive: Province, report: Report) -> None:
     asked, units = questions_of(archive)
     reviewers = [archive.reviewers[unit] for unit in units]
     async with open_catalogue(url, clock, "benchmark") as catalogue:
-        for who, authority in (("one unit", RolePolicy()), ("all units", Everywhere())):
+        for who, authority in (
+            ("one unit", RolePolicy()),
+            ("all units", Everywhere()),
+            ("one unit and a shared item", RolePolicy()),
+        ):
+            if "shared" in who:
+                await catalogue.write(lambda tx: _share_one(tx, archive, reviewers, clock.now()))
             search = Search(catalogue, authority, clock)
             for name, criteria in asked.items():
                 questions = [*zip(reviewers, map(read_query, criteria), strict=True)][:_ASKED]
@@ -124,6 +133,18 @@ async def _measured(url: str, archive: Province, report: Report) -> None:
                     taken, said = await _slowest(database, questions[:_COUNTS], counts)
                     report.seen(f"counts, {who}, by {name}", f"{taken:.2f} ({said})")
         await _details(catalogue, database, archive, reviewers, report)
+
+
+def _share_one(tx: Transaction, archive: Province, reviewers: Sequence[Agent], now: datetime) -> None:
+    """The newest item of another unit, with each of them, for a day."""
+    for reviewer in {one.id: one for one in reviewers}.values():
+        other = next(unit for unit in archive.reviewers if unit != reviewer.unit)
+        viewer = Viewer(reviewer.id, other, False, now)
+        (item,) = tx.items.page(viewer, before=None, limit=1)
+        until = now + timedelta(days=1)
+        tx.access.share(
+            Share(new_id(now), SubjectKind.ITEM, item.id, reviewer.id, reviewer.id, now, until, "benchmark")
+        )
 
 
 async def _details(

@@ -13,10 +13,10 @@ from custody.bodies import Bodies, encode_bodies, path_of
 from custody.log_auditing import LogAudit
 from custody.sequencer import LOG_LOCK
 from evidence.errors import Unavailable
+from evidence.fixity import Digests
 from evidence.log_audits import AGAIN_AFTER, DAMAGED, ROWS, ask_log_audit
 from evidence.ports.catalogue import Alarm
 from evidence.ports.log import Body
-from evidence.ports.objects import Digests
 from storage.catalogue.engine import Where
 from tests.catalogues import CEPH_TOO, Catalogues, ask, recorded
 from tests.contract.changing_rows import unfrozen, written

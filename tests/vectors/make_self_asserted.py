@@ -14,7 +14,8 @@ from pathlib import Path
 from custody.embedded_time import open_embedded
 from evidence.canonical import canonical
 from evidence.ports.exports import DatedHead
-from evidence.ports.log import LogHead, Stamp
+from evidence.ports.log import LogHead
+from evidence.proofs import Stamp
 from retrieval.export_files import stamp_document
 
 AT = datetime(2026, 11, 29, 8, 30, 0, 250000, tzinfo=UTC)

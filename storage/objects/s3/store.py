@@ -31,8 +31,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from evidence.errors import Conflict, Unavailable
+from evidence.fixity import Digests
 from evidence.keys import CHECKPOINT, TAIL, is_key, is_rendition, is_replaced
-from evidence.ports.objects import AlreadyStored, Digests, NotStored, ObjectStat, Pace
+from evidence.ports.objects import AlreadyStored, NotStored, ObjectStat, Pace
 from storage.objects.disk import (
     CHUNK,
     make_directories,

@@ -14,6 +14,7 @@ from evidence.fixity import (
     KINDS,
     PIECE,
     Audit,
+    Digests,
     Expected,
     Finding,
     Looked,
@@ -29,7 +30,6 @@ from evidence.fixity import (
     round_takes,
     worst,
 )
-from evidence.ports.objects import Digests
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 YEAR = timedelta(days=365)

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from evidence.events import EventType
 from evidence.ports.exports import Checked
-from evidence.ports.log import Stamp
-from evidence.proofs import stamp_of
+from evidence.proofs import Stamp, stamp_of
 from retrieval.report import item_report
 from retrieval.report_html import report_html
 from retrieval.report_item import ItemTold
