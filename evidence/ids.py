@@ -47,6 +47,11 @@ def derived_id(parent: str, name: str) -> str:
     return _uuid7(int(parent.replace("-", "")[:12], 16), entropy)
 
 
+def after_instant_of(time_ordered: str) -> str:
+    """What sorts after every UUIDv7 of its millisecond or of an earlier one, and before all later ones."""
+    return time_ordered[:13] + "-8"
+
+
 def new_pseudonym() -> str:
     """A fresh identifier that says nothing, for whoever acts."""
     return str(uuid.uuid4())

@@ -17,7 +17,7 @@ from storage.catalogue import codec
 from storage.catalogue.access import follow
 from storage.catalogue.case_tables import case_people, cases, links
 from storage.catalogue.figures import SqlFigures
-from storage.catalogue.sight import listed_items, sighted, visible_cases
+from storage.catalogue.sight import newest_items, visible_cases
 from storage.catalogue.tables import items
 
 #: Unit and number pairs that are asked for in one statement.
@@ -237,15 +237,7 @@ class SqlLinks:
 
     def unlinked(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[Item]:
         """Items without a live link that `viewer` may see, newest first."""
-        query = (
-            select(items)
-            .where(items.c.links == 0, listed_items(sighted(self._connection, viewer)))
-            .order_by(items.c.id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            query = query.where(items.c.id < before)
-        return [codec.item(row) for row in self._connection.execute(query).mappings()]
+        return newest_items(self._connection, viewer, items.c.links == 0, before=before, limit=limit)
 
 
 def case_of(row: RowMapping) -> Case:

@@ -27,7 +27,7 @@ from storage.catalogue.disposal_tables import disposal_items, disposal_notices, 
 from storage.catalogue.export_tables import export_items
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.review_tables import clip_sources
-from storage.catalogue.sight import listed_items, sighted
+from storage.catalogue.sight import newest_items, sighted
 from storage.catalogue.tables import items, jobs, parts, recoveries, stills, viewings
 
 _LIVE = (ProposalState.PROPOSED.value, ProposalState.APPROVED.value)
@@ -102,15 +102,7 @@ class SqlDisposals:
             .where(its.c.keep_until <= to_micros(now), its.c.disposed_at.is_(None))
             .with_hint(its, _BY_DATE, "sqlite")
         )
-        query = (
-            select(items)
-            .where(items.c.id.in_(over), listed_items(sighted(self._connection, viewer)))
-            .order_by(items.c.id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            query = query.where(items.c.id < before)
-        return [codec.item(row) for row in self._connection.execute(query).mappings()]
+        return newest_items(self._connection, viewer, items.c.id.in_(over), before=before, limit=limit)
 
     def proposed(self, item_ids: Collection[str]) -> frozenset[str]:
         """Those in a live proposal."""

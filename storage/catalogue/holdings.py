@@ -14,7 +14,7 @@ from evidence.timekeeping import to_micros
 from storage.catalogue import codec
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.fixity import SqlFixity
-from storage.catalogue.sight import listed_items, sighted, visible_items
+from storage.catalogue.sight import newest_items, sighted, visible_items
 from storage.catalogue.tables import descriptions, items, recoveries, renditions, stills
 
 
@@ -61,13 +61,8 @@ class SqlItems:
         self, viewer: Viewer, *, before: str | None, limit: int, owner: str | None = None
     ) -> Sequence[Item]:
         """Newest first."""
-        viewer = sighted(self._connection, viewer)
-        query = select(items).where(listed_items(viewer)).order_by(items.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(items.c.id < before)
-        if owner is not None:
-            query = query.where(items.c.owner_id == owner)
-        return [codec.item(row) for row in self._connection.execute(query).mappings()]
+        conditions = [items.c.owner_id == owner] if owner is not None else []
+        return newest_items(self._connection, viewer, *conditions, before=before, limit=limit)
 
     def seen_by(self, viewer: Viewer, item_ids: Collection[str]) -> Mapping[str, Item]:
         """Those of the items that `viewer` may see."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from evidence.access import Viewer
 from evidence.canonical import canonical
+from evidence.ids import after_instant_of
 from evidence.ports.recordings import Day, Member
 from evidence.recordings import SAME_COUNTER_US, TOLERANCE_US, Clock, Rule, Segment, own_recording
 from storage.catalogue import codec
@@ -29,11 +30,14 @@ from storage.catalogue.day_windows import within_day
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.recording_tables import recording_segments, recording_starts
-from storage.catalogue.sight import listed_items, sighted, visible_items
+from storage.catalogue.sight import apart, listed_items, sighted, visible_items
 from storage.catalogue.tables import items
 
 #: So many are compared; of what began at one instant nobody needs more to see that it cannot be told apart.
 _MOST_NEAR = {Rule.SUBMITTED: 1, Rule.NAME: 1_000, Rule.TIME: 32}
+
+#: Of so many items for each recording of a page their recordings are asked for, then of twice as many.
+_WALKED_FIRST, _MOST_WALKED = 4, 2_000
 
 
 class SqlRecordings:
@@ -164,16 +168,50 @@ class SqlRecordings:
 
     def page(self, viewer: Viewer, *, before: str | None, limit: int) -> Sequence[str]:
         """Newest first."""
-        query = (
-            select(recording_segments.c.recording_id)
-            .where(_is_listed(sighted(self._connection, viewer)))
-            .distinct()
-            .order_by(recording_segments.c.recording_id.desc())
-            .limit(limit)
-        )
+        found: set[str] = set()
+        for part in apart(sighted(self._connection, viewer)):
+            units = part.sight and part.sight.units
+            if units:
+                found |= self._newest_of(units, part, before, limit)
+            else:
+                found |= self._newest(part, before, limit)
+        return sorted(found, reverse=True)[:limit]
+
+    def _newest(self, viewer: Viewer, before: str | None, limit: int) -> set[str]:
+        own = recording_segments.c.recording_id
+        query = select(own).where(_is_listed(viewer)).distinct().order_by(own.desc()).limit(limit)
         if before is not None:
-            query = query.where(recording_segments.c.recording_id < before)
-        return list(self._connection.execute(query).scalars())
+            query = query.where(own < before)
+        return set(self._connection.execute(query).scalars())
+
+    def _newest_of(self, units: Sequence[str], viewer: Viewer, before: str | None, limit: int) -> set[str]:
+        """The same by the units' items, newest first, until no newer recording can come.
+
+        A recording is of one unit, named after one of its items and of that item's instant. So one to which
+        none of the newest belongs is older than all of these. All items of the unit are gone through, as the
+        one that gave the name may be hidden or disposed of.
+        """
+        # Outer, so that PostgreSQL goes through the items in their order whatever it believes of the segments.
+        joint = items.outerjoin(recording_segments, recording_segments.c.item_id == items.c.id)
+        walk = select(items.c.id, recording_segments.c.recording_id).select_from(joint)
+        walk = walk.where(items.c.unit.in_(units)).order_by(items.c.id.desc())
+        own, found, count = recording_segments.c.recording_id, set[str](), _WALKED_FIRST * limit
+        last = None if before is None else after_instant_of(before)
+        while True:
+            rows = self._connection.execute(
+                (walk if last is None else walk.where(items.c.id < last)).limit(count)
+            ).all()
+            met = {recording for _, recording in rows if recording is not None}
+            fresh = {recording for recording in met - found if before is None or recording < before}
+            listed = select(own).where(own.in_(fresh), _is_listed(viewer)).distinct()
+            found.update(self._connection.execute(listed).scalars())
+            page = sorted(found, reverse=True)[:limit]
+            if len(rows) < count:
+                return {*page}
+            last = rows[-1].id
+            if len(page) == limit and page[-1] >= after_instant_of(last):
+                return {*page}
+            count = min(2 * count, _MOST_WALKED)
 
     def on_day(self, viewer: Viewer, unit: str, device: str, day: Day, limit: int) -> Sequence[Member]:
         """The device's segments of that day; disposed of or not, they are no gap in it."""

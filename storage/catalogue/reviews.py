@@ -21,7 +21,7 @@ from storage.catalogue.case_tables import unit_above
 from storage.catalogue.figure_tables import figure_facts
 from storage.catalogue.figures import SqlFigures
 from storage.catalogue.review_tables import reviews, sample_items, samples
-from storage.catalogue.sight import listed_items, sighted
+from storage.catalogue.sight import apart, listed_items, sighted
 from storage.catalogue.tables import items
 
 
@@ -86,22 +86,25 @@ class SqlReviews:
         self, viewer: Viewer, unit: str, *, after: tuple[Turn, str] | None, limit: int
     ) -> Sequence[Queued]:
         """What waits of the unit and of those below it, drawn first, oldest first."""
-        viewer = sighted(self._connection, viewer)
         query = (
             select(items)
             .where(
                 items.c.unit.in_(self._below(unit)),
                 items.c.turn < Turn.REVIEWED,
                 items.c.owner_id != viewer.agent_id,
-                listed_items(viewer),
             )
             .order_by(items.c.turn, items.c.id)
             .limit(limit)
         )
         if after is not None:
             query = query.where(tuple_(items.c.turn, items.c.id) > tuple_(int(after[0]), after[1]))
-        rows = self._connection.execute(query).mappings()
-        return [Queued(codec.item(row), Turn(row["turn"])) for row in rows]
+        rows = [
+            row
+            for part in apart(sighted(self._connection, viewer))
+            for row in self._connection.execute(query.where(listed_items(part))).mappings()
+        ]
+        rows.sort(key=lambda row: (row["turn"], row["id"]))
+        return [Queued(codec.item(row), Turn(row["turn"])) for row in rows[:limit]]
 
     def population(self, viewer: Viewer, frame: Frame, limit: int) -> Sequence[str]:
         """Items within the frame that `viewer` may see and that are not sealed."""

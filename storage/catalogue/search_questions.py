@@ -35,8 +35,8 @@ from storage.catalogue.search_tables import (
     search_clocks,
     search_rows,
 )
-from storage.catalogue.search_ways import Asking, Way, apart, asking_of, beginning_with, in_time, joined
-from storage.catalogue.sight import sighted
+from storage.catalogue.search_ways import Asking, Way, asking_of, beginning_with, in_time, joined
+from storage.catalogue.sight import apart, sighted
 
 #: So many are looked at one by one; of more, other ways are cheaper.
 FEW = 20_000
@@ -71,7 +71,7 @@ class Questions:
         before = _NO_END if before is None else before
         pages = [
             self._page(asking_of(part, query), before, limit)
-            for part in apart(sighted(self._connection, viewer), query)
+            for part in apart(sighted(self._connection, viewer), query.unit)
         ]
         return sorted(chain.from_iterable(pages), key=lambda hit: -hit.seq)[:limit]
 
@@ -100,7 +100,7 @@ class Questions:
     def facets(self, viewer: Viewer, query: Query) -> Facets:
         """How many are found, and of which values."""
         counted: _Tally = {name: Counter() for name in _FACETS}
-        for part in apart(sighted(self._connection, viewer), query):
+        for part in apart(sighted(self._connection, viewer), query.unit):
             for name, values in self._counts(asking_of(part, query)).items():
                 counted[name].update(values)
 

@@ -7,7 +7,7 @@ them; where it does not, `items` is joined, which is right and slower.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -119,28 +119,6 @@ class Asking:
 def joined(statement: Select[Any], asking: Asking) -> Select[Any]:
     """The statement, with `items` where something asks for them."""
     return statement.join(items, items.c.id == _ROW.item_id) if asking.needs_items else statement
-
-
-def apart(viewer: Viewer, query: Query) -> Iterator[Viewer]:
-    """The viewer as it sees its own reach, as far as that has the unit that is asked for, and the rest of it.
-
-    No item is in both. An index finds what is of a unit, and it finds single items; not what is either.
-    """
-    sight = viewer.sight
-    if sight is None:
-        yield viewer
-        return
-    units = sight.units
-    if units is not None and query.unit is not None:
-        units = (query.unit,) if query.unit in units else ()
-    reach = replace(sight, units=units)
-    if sight.also is None:
-        yield replace(viewer, sight=reach)
-        return
-    if units != ():
-        yield replace(viewer, sight=replace(reach, also=()))
-    if sight.also:
-        yield replace(viewer, sight=replace(reach, units=()))
 
 
 def asking_of(viewer: Viewer, query: Query) -> Asking:

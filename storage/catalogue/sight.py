@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,7 +24,9 @@ from sqlalchemy import (
 
 from evidence.access import Sight, SubjectKind, Viewer
 from evidence.agents import Restriction
+from evidence.items import Item
 from evidence.timekeeping import to_micros
+from storage.catalogue import codec
 from storage.catalogue.case_tables import (
     case_people,
     cases,
@@ -69,6 +72,25 @@ def _few(connection: Connection, query: Select[str]) -> tuple[str, ...] | None:
     return tuple(sorted(found)) if len(found) <= _FEW else None
 
 
+def apart(viewer: Viewer, unit: str | None = None) -> Iterator[Viewer]:
+    """A viewer that was looked up, as it sees its reach, or what of it is that unit's, and single items.
+
+    No item is in both. An index finds what is of a unit, and it finds single items; not what is either.
+    """
+    sight = viewer.sight
+    assert sight is not None
+    units = sight.units
+    if units is not None and unit is not None:
+        units = (unit,) if unit in units else ()
+    if sight.also is None:
+        yield replace(viewer, sight=replace(sight, units=units))
+        return
+    if units != ():
+        yield replace(viewer, sight=replace(sight, units=units, also=()))
+    if sight.also:
+        yield replace(viewer, sight=replace(sight, units=()))
+
+
 def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `items` for what `viewer` may see."""
     sight = viewer.sight or Sight(None, None, None)
@@ -82,6 +104,25 @@ def visible_items(viewer: Viewer) -> ColumnElement[bool]:
     if sight.hidden is None:
         return and_(within, items.c.id.not_in(_hidden(viewer.agent_id)))
     return and_(within, items.c.id.not_in(sight.hidden)) if sight.hidden else within
+
+
+def newest_items(
+    connection: Connection,
+    viewer: Viewer,
+    *conditions: ColumnElement[bool],
+    before: str | None,
+    limit: int,
+) -> list[Item]:
+    """A page of a list: what `viewer` may see of what meets the conditions, newest first."""
+    query = select(items).where(*conditions).order_by(items.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(items.c.id < before)
+    rows = [
+        row
+        for part in apart(sighted(connection, viewer))
+        for row in connection.execute(query.where(listed_items(part))).mappings()
+    ]
+    return [codec.item(row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]]
 
 
 def _in_reach(viewer: Viewer, units: tuple[str, ...] | None) -> ColumnElement[bool]:

@@ -41,7 +41,7 @@ from storage.catalogue.intake import SqlUploads
 from storage.catalogue.people import SqlAgents
 from storage.catalogue.retention import SqlRetention
 from storage.catalogue.reviews import SqlReviews
-from storage.catalogue.sight import visible_items
+from storage.catalogue.sight import newest_items, visible_items
 from storage.catalogue.tables import items
 from storage.catalogue.units import SqlUnits
 from tests.catalogues import SQLITE_FIRST, Catalogues
@@ -240,6 +240,8 @@ class Access(RuleBasedStateMachine):
             listed = set(self._connection.execute(select(items.c.id).where(visible_items(viewer))).scalars())
             expected = {self.item_ids[item] for item in ITEMS if self._may_see(person, item)}
             assert listed == expected
+            page = newest_items(self._connection, viewer, before=None, limit=9)
+            assert [one.id for one in page] == sorted(expected, reverse=True)
             for item_id in self.item_ids:
                 resource = self.access.item(item_id, person.id, self.now)
                 assert resource is not None
