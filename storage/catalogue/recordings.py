@@ -191,7 +191,7 @@ class SqlRecordings:
         none of the newest belongs is older than all of these. All items of the unit are gone through, as the
         one that gave the name may be hidden or disposed of.
         """
-        # Outer, so that PostgreSQL goes through the items in their order whatever it believes of the segments.
+        # Outer, so that PostgreSQL goes through the items in their order, whatever it believes of segments.
         joint = items.outerjoin(recording_segments, recording_segments.c.item_id == items.c.id)
         walk = select(items.c.id, recording_segments.c.recording_id).select_from(joint)
         walk = walk.where(items.c.unit.in_(units)).order_by(items.c.id.desc())
