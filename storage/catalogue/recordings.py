@@ -170,9 +170,8 @@ class SqlRecordings:
         """Newest first."""
         found: set[str] = set()
         for part in apart(sighted(self._connection, viewer)):
-            units = part.sight and part.sight.units
-            if units:
-                found |= self._newest_of(units, part, before, limit)
+            if part.sight is not None and part.sight.units and part.sight.also == ():
+                found |= self._newest_of(part.sight.units, part, before, limit)
             else:
                 found |= self._newest(part, before, limit)
         return sorted(found, reverse=True)[:limit]

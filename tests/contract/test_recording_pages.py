@@ -15,7 +15,7 @@ from evidence.ids import new_id
 from evidence.items import Submission
 from evidence.ports.catalogue import Transaction
 from evidence.recordings import Segment, own_recording
-from storage.catalogue import recordings
+from storage.catalogue import recordings, sight
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from tests.contract.test_catalogue import AGENT, NOW, FixedClock, an_item
@@ -55,10 +55,12 @@ async def catalogue(where: Where) -> AsyncIterator[SqlCatalogue]:
         yield opened
 
 
-@pytest.mark.parametrize("walked", [(1, 3), (4, 2_000)])
+@pytest.mark.parametrize(("walked", "few"), [((1, 3), 500), ((4, 2_000), 500), ((1, 3), 2)])
 async def test_pages_of_recordings_are_those_of_a_plain_look(
-    catalogue: SqlCatalogue, monkeypatch: pytest.MonkeyPatch, walked: tuple[int, int]
+    catalogue: SqlCatalogue, monkeypatch: pytest.MonkeyPatch, walked: tuple[int, int], few: int
 ) -> None:
+    """Also where somebody reaches more single items than are looked up beforehand."""
+    monkeypatch.setattr(sight, "_FEW", few)
     monkeypatch.setattr(recordings, "_WALKED_FIRST", walked[0])
     monkeypatch.setattr(recordings, "_MOST_WALKED", walked[1])
     await catalogue.write(lambda tx: archive(tx, random.Random(20261130)))

@@ -21,7 +21,7 @@ from evidence.places import MICRO, Box, Circle, Place
 from evidence.search import ClockKind, ClockReading, Entry, ItemState, Query, SavedSearch
 from evidence.timekeeping import OFFICE_ZONE
 from evidence.words import searchable
-from storage.catalogue import search_bands, search_pages, search_questions, search_ways
+from storage.catalogue import search_bands, search_pages, search_questions, search_ways, sight
 from storage.catalogue.engine import Where, migrate, open_engine
 from storage.catalogue.log import Emitter
 from storage.catalogue.tables import items, viewings
@@ -63,6 +63,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(search_bands, "_LEAST_WIDTH", 2)
         monkeypatch.setattr(search_bands, "_MOST_STROKES", 60)
     else:
+        monkeypatch.setattr(sight, "_FEW", 2)
         monkeypatch.setattr(search_questions, "FEW", 3)
         monkeypatch.setattr(search_bands, "_MOST_MET", 40)
 
