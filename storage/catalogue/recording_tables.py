@@ -9,9 +9,10 @@ from storage.catalogue.tables import metadata
 _ID = String(36)
 _DIGEST = String(64)
 
-#: A recording is named after one of its segments. `own` is the name of the one that is named after this, so
-#: that whatever a recording was ever called leads to a segment, and on to where that is now. `line` is a
-#: digest of what segments must have in common to be compared; null: compared with none.
+#: A recording is of one unit, and named after one of its segments, with whose instant its name begins: its
+#: pages rest on that. `own` is the name of the one that is named after this, so that whatever a recording was
+#: ever called leads to a segment, and on to where that is now. `line` is a digest of what segments must have
+#: in common to be compared; null: compared with none.
 recording_segments = Table(
     "recording_segments",
     metadata,

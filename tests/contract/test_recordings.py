@@ -16,7 +16,7 @@ from evidence.items import Item, Submission
 from evidence.joining import join
 from evidence.ports.catalogue import Transaction
 from evidence.ports.recordings import Day
-from evidence.recordings import Clock, Origin, Segment, Start, grouped
+from evidence.recordings import Clock, Origin, Segment, Start, grouped, own_recording
 from storage.catalogue.catalogue import SqlCatalogue, open_catalogue
 from storage.catalogue.engine import Where
 from tests.catalogues import Catalogues
@@ -61,6 +61,8 @@ async def groups(catalogue: SqlCatalogue, segments: Sequence[Segment]) -> set[fr
         )
         assert recording is not None
         found.setdefault(recording, set()).add(segment.item_id)
+    # Pages of a unit's recordings rest on it.
+    assert all(recording in map(own_recording, group) for recording, group in found.items())
     return {frozenset(group) for group in found.values()}
 
 
