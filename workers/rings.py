@@ -7,7 +7,7 @@ line is given up instead, as if its loss had been read from it.
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from typing import Any
 
 from celery import bootsteps
@@ -16,8 +16,8 @@ from celery.worker.request import Request
 #: How often it is looked whether an answer was lost.
 _LOOKED_SECONDS = 1.0
 
-#: Set by whichever thread answered.
-_lost = threading.Event()
+#: Messages whose answer is on its way: Celery's loop sends it after whichever thread has answered.
+_on_their_way: deque[Any] = deque()
 
 
 class Ring(Request):  # type: ignore[misc]  # Celery has no types
@@ -26,8 +26,7 @@ class Ring(Request):  # type: ignore[misc]  # Celery has no types
     def acknowledge(self) -> None:
         """Answer it."""
         super().acknowledge()
-        if not self.message.acknowledged:
-            _lost.set()
+        _on_their_way.append(self.message)
 
 
 class Listening(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -38,18 +37,21 @@ class Listening(bootsteps.StartStopStep):  # type: ignore[misc]
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._looking: Any = None
+        self._earlier: list[Any] = []
 
     def start(self, consumer: Any) -> None:
         """On each new line."""
-        _lost.clear()
-        self._looking = consumer.timer.call_repeatedly(_LOOKED_SECONDS, _look)
+        _on_their_way.clear()
+        self._earlier = []
+        self._looking = consumer.timer.call_repeatedly(_LOOKED_SECONDS, self._look)
 
     def stop(self, consumer: Any) -> None:
         """When that line ends."""
         if self._looking is not None:
             self._looking.cancel()
 
-
-def _look() -> None:
-    if _lost.is_set():
-        raise ConnectionResetError("an answer to the broker was lost")
+    def _look(self) -> None:
+        # What was answered before the last look has been sent since, or it was lost.
+        if not all(message.acknowledged for message in self._earlier):
+            raise ConnectionResetError("an answer to the broker was lost")
+        self._earlier = [_on_their_way.popleft() for _ in range(len(_on_their_way))]

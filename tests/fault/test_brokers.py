@@ -66,14 +66,32 @@ def a_line(broker: Broker, base: Path) -> Line:
     return Line(make_app(Settings(data=base / "ringing", broker=BrokerSettings(url=broker.url))))
 
 
-def test_an_upload_becomes_a_completed_receipt_over_rabbitmq(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    rabbitmq.start()
+def test_an_upload_becomes_a_completed_receipt_over_either(broker: Broker, tmp_path: Path) -> None:
+    broker.start()
     clip = make_clip(tmp_path / "clip.mp4", seconds=1)
-    with a_tree(tmp_path, CUSTOS_BROKER__URL=rabbitmq.url) as (tree, _):
+    with a_tree(tmp_path, CUSTOS_BROKER__URL=broker.url) as (tree, _):
         client = tree.client(Role.SUPERVISOR)
         receipt = receipt_of(client, client.send(clip.read_bytes(), "clip.mp4"))
         assert verify_receipt(clip, receipt, tree.public_key).read_back
-    assert "Traceback" not in (tmp_path / "serve.log").read_text()
+    said = (tmp_path / "serve.log").read_text()
+    assert "Traceback" not in said
+    assert "onnection to broker lost" not in said
+
+
+def test_a_worker_that_cannot_go_on_ends(valkey: Valkey, tmp_path: Path) -> None:
+    """Also while one of its processes is at work: whoever started it starts another."""
+    valkey.start()
+    valkey.purge(queue_of(Cost.TRANSCODE))
+    environment = custos_environment(tmp_path / "data", CUSTOS_BROKER__URL=valkey.url)
+    line = a_line(valkey, tmp_path)
+    with slow_worker(tmp_path, Cost.TRANSCODE, environment, ends_with=1) as worker:
+        assert line.ring(RUN_JOB, queue_of(Cost.TRANSCODE), [["first"]], most=1, worth_seconds=600)
+        eventually((tmp_path / "first.begun").exists, "it is begun")
+        (tmp_path / "broken").touch()
+        assert worker.wait(60) == 1
+    line.hang_up()
+    assert "Unrecoverable error" in (tmp_path / "log").read_text()
+    assert not (tmp_path / "first.done").exists()
 
 
 @pytest.mark.long
@@ -159,13 +177,21 @@ def test_nothing_piles_up_while_no_worker_is_there(broker: Broker, tmp_path: Pat
     line.hang_up()
 
 
-#: A worker whose children say which job they have, and have done it when they are told so.
+#: A worker whose children say which job they have, and have done it when they are told so. It breaks if told.
 _SLOW_WORKER = """
 import os, sys
 from pathlib import Path
 from custos.configuration import load_settings
 from evidence.jobs import Cost
-from workers import worker
+from workers import rings, worker
+
+class Breaking(rings.Listening):
+    def start(self, consumer):
+        super().start(consumer)
+        consumer.timer.call_repeatedly(0.1, lambda: consumer.hub.call_soon(self.look))
+
+    def look(self):
+        assert not Path(sys.argv[1], "broken").exists(), "it broke"
 
 class Slow(worker.Child):
     def open(self, app): pass
@@ -175,14 +201,16 @@ class Slow(worker.Child):
         with Path(sys.argv[1], "told").open(): pass
         Path(sys.argv[1], f"{job_id}.done").touch()
 
-worker.Child = Slow
+worker.Child, worker.Listening = Slow, Breaking
 worker.run_worker(load_settings(), [Cost(sys.argv[2])], lambda: Path(sys.argv[1], "listens").touch())
 """
 
 
 @contextmanager
-def slow_worker(tmp_path: Path, cost: Cost, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """One that listens; it ends well, and what it said is in `log` then."""
+def slow_worker(
+    tmp_path: Path, cost: Cost, environment: dict[str, str], *, ends_with: int = 0
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One that listens; it ends with that status, and what it said is in `log` then."""
     os.mkfifo(tmp_path / "told")
     (tmp_path / "data" / "run").mkdir(parents=True)
     with (tmp_path / "log").open("wb") as log:
@@ -195,7 +223,7 @@ def slow_worker(tmp_path: Path, cost: Cost, environment: dict[str, str]) -> Iter
         yield worker
     finally:
         worker.terminate()
-        assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+        assert worker.wait(60) == ends_with, (tmp_path / "log").read_text()
 
 
 #: One has processes, the other threads.

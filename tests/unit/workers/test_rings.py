@@ -45,7 +45,8 @@ def _nothing() -> None:
     """A task."""
 
 
-def _answered(*, is_gone: bool) -> None:
+def _answered(*, is_gone: bool, soon: list[Any] | None = None) -> None:
+    """`soon` takes what Celery's loop does a moment later, as it does where it has one."""
     app = Celery("rings")
     app.task(_nothing, name="ring")
     channel = _Channel(is_gone=is_gone)
@@ -54,7 +55,7 @@ def _answered(*, is_gone: bool) -> None:
     Ring(
         message,
         app=app,
-        on_ack=message.ack_log_error,
+        on_ack=message.ack_log_error if soon is None else lambda *how: soon.append((message, how)),
         connection_errors=(NoConnection,),
         headers=headers,
         body=([], {}, {}),
@@ -72,9 +73,11 @@ def test_a_lost_answer_ends_the_line_and_the_next_one_begins_without_it(
     look()
     _answered(is_gone=False)
     look()
+    look()
     with caplog.at_level(logging.CRITICAL):
         _answered(is_gone=True)
     assert "Couldn't ack" in caplog.text
+    look()
     # What Celery calls the loss of a connection, on every transport.
     with pytest.raises(OSError, match="was lost"):
         look()
@@ -82,3 +85,27 @@ def test_a_lost_answer_ends_the_line_and_the_next_one_begins_without_it(
     assert consumer.looks == []
     step.start(consumer)
     consumer.looks[0]()
+    consumer.looks[0]()
+
+
+def test_an_answer_that_is_sent_a_moment_later_is_not_lost() -> None:
+    consumer, soon = _Consumer(), list[Any]()
+    step = Listening(consumer)
+    step.start(consumer)
+    for _ in range(3):
+        _answered(is_gone=False, soon=soon)
+        consumer.looks[0]()
+        for message, how in soon:
+            message.ack_log_error(*how)
+        soon.clear()
+    consumer.looks[0]()
+
+
+def test_an_answer_that_is_never_sent_is_lost() -> None:
+    consumer = _Consumer()
+    step = Listening(consumer)
+    step.start(consumer)
+    _answered(is_gone=False, soon=[])
+    consumer.looks[0]()
+    with pytest.raises(ConnectionResetError):
+        consumer.looks[0]()
