@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from celery import Celery, signals
+from celery.apps.worker import Worker
 from celery.platforms import EX_FAILURE
 
 from custos.child import die_with_parent
@@ -102,25 +103,23 @@ def queues_of(costs: Collection[Cost], staging: str) -> list[str]:
     return [SWEEPS, *(queue_of(cost, of) for cost in Cost if cost in costs for of in (staging, None))]
 
 
-def ending_at_once(app: Celery) -> type[Any]:
-    """The app's worker; one that cannot go on ends at once, with status 1, and is started again.
+class EndingWorker(Worker):  # type: ignore[misc]  # Celery has no types
+    """A worker that ends at once, with status 1, where it cannot go on; it is started again.
 
     Celery waits then for all that its children do, without listening to them any more: it may wait for ever.
     What they were at is begun again, as after a kill.
     """
 
-    class Worker(app.Worker):  # type: ignore[misc]
-        def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
-            if exitcode == EX_FAILURE:
-                os._exit(EX_FAILURE)
-            super().stop(in_sighandler, exitcode)
-
-    return Worker
+    def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
+        """End, in the way that the exit code asks for."""
+        if exitcode == EX_FAILURE:
+            os._exit(EX_FAILURE)
+        super().stop(in_sighandler, exitcode)
 
 
 def _with_tasks(settings: Settings) -> tuple[Celery, Child]:
     app = make_app(settings)
-    app.Worker = ending_at_once(app)
+    app.Worker = app.subclass_with_self(EndingWorker, name="Worker")
     child = Child(settings)
     app.task(child.run_job, name=RUN_JOB, Request=Ring)
     app.task(child.sweep, name=SWEEP, Request=Ring)

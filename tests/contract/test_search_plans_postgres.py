@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,7 +127,7 @@ def _looked_at(connection: Connection, statement: str, parameters: Any) -> int:
     return round(rows(plan["Plan"]))
 
 
-MONTH = {"since": OLD, "until": OLD + timedelta(days=30)}
+MONTH = Query(since=OLD, until=OLD + timedelta(days=30))
 
 
 QUERIES = [
@@ -143,9 +144,9 @@ QUERIES = [
     Query(state=ItemState.FAILED, unit="小队"),
     Query(since=OLD, until=OLD + timedelta(days=1)),
     Query(since=OLD, until=OLD + timedelta(days=1), text="巡查"),
-    Query(**MONTH),  # type: ignore[arg-type]
-    Query(**MONTH, clocks=(ClockKind.FILE_NAME,)),  # type: ignore[arg-type]
-    Query(**MONTH, text="巡查"),  # type: ignore[arg-type]
+    MONTH,
+    replace(MONTH, clocks=(ClockKind.FILE_NAME,)),
+    replace(MONTH, text="巡查"),
     Query(since=OLD),
     Query(place=Circle(CENTRE, 1_000)),
     Query(place=Box(116 * MICRO, 39 * MICRO, 117 * MICRO, 40 * MICRO)),
@@ -181,11 +182,11 @@ def test_what_is_shared_costs_little_beside_what_is_of_the_unit(
     assert looked_at[1] <= looked_at[0] + ITEMS // 100 + 2 * PAGE
 
 
-MONTH_AND_ALL = {**MONTH, "text": "巡查", "kind": "video", "place": Circle(CENTRE, 3_000)}
+MONTH_AND_ALL = replace(MONTH, text="巡查", kind="video", place=Circle(CENTRE, 3_000))
 
 
 @pytest.mark.parametrize("unit", [None, "小队", "大队1", "局"])
-@pytest.mark.parametrize("query", [Query(**MONTH, state=ItemState.FAILED), Query(**MONTH_AND_ALL)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("query", [replace(MONTH, state=ItemState.FAILED), MONTH_AND_ALL])
 def test_what_holds_of_many_is_looked_for_only_where_the_month_is(
     tx: SqlTransaction, monkeypatch: pytest.MonkeyPatch, query: Query, unit: str | None
 ) -> None:
@@ -197,7 +198,7 @@ def test_what_holds_of_many_is_looked_for_only_where_the_month_is(
 
 
 @pytest.mark.parametrize("unit", [None, "小队"])
-@pytest.mark.parametrize("query", [Query(place=Circle(CENTRE, 500)), Query(**MONTH_AND_ALL)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("query", [Query(place=Circle(CENTRE, 500)), MONTH_AND_ALL])
 def test_counts_of_few_are_looked_up(tx: SqlTransaction, query: Query, unit: str | None) -> None:
     with statements(tx.connection) as seen:
         tx.search.facets(Viewer("a", unit, False, START), query)
